@@ -1,0 +1,93 @@
+"""An embedded MongoDB-compatible server (SecantusDB, on WiredTiger), as a process of its own."""
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from pipeline.errors import PipelineError
+
+
+@contextmanager
+def running_server(storage: Path, *options: str) -> Iterator[str]:
+    """Run a MongoDB-compatible server on a free loopback port, its files in `storage`, and yield its URI.
+
+    Raises:
+        PipelineError: it does not start within 30 seconds; its log is in `storage`.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    storage.mkdir(parents=True, exist_ok=True)
+    log = storage / "server.log"
+    server = Path(sys.executable).with_name("secantusd-py")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                server,
+                "--port",
+                str(port),
+                "--storage-path",
+                storage / "data",
+                "--log-level",
+                "WARNING",
+                *options,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call
+        )
+    try:
+        _wait(process, uri, log)
+        yield uri
+    finally:
+        _stop(process, port)
+
+
+def _stop(process: subprocess.Popen[bytes], port: int) -> None:
+    process.terminate()
+    deadline = time.monotonic() + 10
+    taken = 0
+    while time.monotonic() < deadline:
+        # The server stops at once when somebody connects; else it waits two seconds for nobody. One that goes
+        # on taking connections has missed the signal, which happens when it is about to fall asleep.
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
+            taken += 1
+            if taken % 4 == 0:
+                process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            return
+    process.kill()
+    process.wait()
+
+
+def _die_with_parent() -> None:
+    # A killed stage must not leave a server behind that keeps the storage locked (Linux: PR_SET_PDEATHSIG).
+    # Its log brings the storage back to the last write that it holds.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def _wait(process: subprocess.Popen[bytes], uri: str, log: Path) -> None:
+    deadline = time.monotonic() + 30
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=100) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                client.admin.command("ping")
+                return
+            except PyMongoError:
+                time.sleep(0.02)
+    raise PipelineError(f"the embedded MongoDB server did not start: see {log}")

@@ -1,0 +1,129 @@
+"""Evaluation: the model and artifacts/features/test/ -> artifacts/evaluation/, and an MLflow run.
+
+Scores the model on the holdout, which it has never seen, then logs it. A model below
+`evaluation.minimum` is logged as a failed run, and fails the stage.
+"""
+
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from pipeline.contract import Contract, load_contract
+from pipeline.errors import ConfigurationError, PipelineError, run_stage
+from pipeline.features import read_side
+from pipeline.outputs import METRICS, MODEL, PLOTS, TEST, whole_folder, write_json
+from pipeline.parameters import Section, load
+from pipeline.scores import BETTER_WHEN_HIGHER, curves, scores, slice_scores
+from pipeline.tracking import log_run
+
+# Importance is the loss of ROC AUC when a column is shuffled, on at most this many customers.
+IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2
+
+
+class EvaluationParameters(Section):
+    """The section `evaluation` of params.yaml."""
+
+    minimum: dict[str, float] = Field(default_factory=dict)
+    slices: tuple[str, ...] = Field(default=(), strict=False)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+
+    @field_validator("minimum")
+    @classmethod
+    def _known(cls, minimum: dict[str, float]) -> dict[str, float]:
+        if unknown := sorted(set(minimum) - set(BETTER_WHEN_HIGHER)):
+            raise ValueError(
+                f"{', '.join(unknown)} cannot have a minimum; {', '.join(BETTER_WHEN_HIGHER)} can"
+            )
+        return minimum
+
+
+def evaluate(
+    model: Pipeline, frame: pd.DataFrame, contract: Contract, parameters: EvaluationParameters
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Score `model` on the rows of `frame`, as transformation wrote them.
+
+    Returns the metrics, overall and by slice, and the points of each plot.
+
+    Raises:
+        ConfigurationError: a slice is not a column.
+        PipelineError: the holdout holds one class only, so that there is nothing to rank.
+    """
+    if unknown := [name for name in parameters.slices if name not in contract.columns]:
+        raise ConfigurationError(
+            f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
+        )
+    target = frame[contract.target.column].to_numpy()
+    if target.min() == target.max():
+        raise PipelineError(
+            f"the holdout's {len(target):,} rows hold one class of {contract.target.column} only"
+        )
+    features = frame[list(contract.features)]
+    with threadpool_limits(limits=1):
+        probability = model.predict_proba(features)[:, 1]
+        importance = _importance(model, features, target)
+    metrics: dict[str, Any] = {"rows": len(frame), "threshold": parameters.threshold}
+    metrics |= scores(target, probability, parameters.threshold)
+    metrics["slices"] = {
+        name: slice_scores(frame[name], target, probability, parameters.threshold)
+        for name in parameters.slices
+    }
+    return metrics, curves(target, probability, parameters.threshold) | {"importance": importance}
+
+
+def _importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> list[dict[str, Any]]:
+    found = permutation_importance(
+        model,
+        features,
+        target,
+        scoring="roc_auc",
+        n_repeats=IMPORTANCE_REPEATS,
+        random_state=0,
+        max_samples=min(IMPORTANCE_ROWS, len(features)),
+    )
+    rows = [
+        {"column": name, "roc_auc_lost": round(float(mean), 6), "spread": round(float(spread), 6)}
+        for name, mean, spread in zip(
+            features.columns, found.importances_mean, found.importances_std, strict=True
+        )
+    ]
+    return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))
+
+
+def shortfalls(metrics: dict[str, Any], minimum: dict[str, float]) -> list[str]:
+    """Say which metrics are below their minimum."""
+    return [
+        f"{name} {metrics[name]:.4f} is below evaluation.minimum {least}"
+        for name, least in minimum.items()
+        if metrics[name] < least
+    ]
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters, contract = load("evaluation", EvaluationParameters), load_contract()
+    try:
+        model = joblib.load(MODEL)
+    except FileNotFoundError:
+        raise PipelineError(f"{MODEL} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
+    frame = read_side(TEST)
+    metrics, plots = evaluate(model, frame, contract, parameters)
+    write_json(METRICS, metrics)
+    with whole_folder(PLOTS) as folder:
+        for name, rows in plots.items():
+            write_json(folder / f"{name}.json", rows)
+    below = shortfalls(metrics, parameters.minimum)
+    example = frame[list(contract.features)].head(5)
+    run = log_run(model, contract, example, metrics, PLOTS, failed=bool(below))
+    if below:
+        raise PipelineError(f"the model is not good enough: {'; '.join(below)} (MLflow run {run})")
+    print(f"evaluation: ROC AUC {metrics['roc_auc']:.4f} on {metrics['rows']:,} rows (MLflow run {run})")
+
+
+if __name__ == "__main__":
+    run_stage("evaluation", main)

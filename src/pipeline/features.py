@@ -1,0 +1,30 @@
+"""Reads a side of artifacts/features/ as the model takes it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.contract import Contract
+from pipeline.outputs import parts
+
+
+def read_side(folder: Path) -> pd.DataFrame:
+    """Read all rows of a side, in the order of the ids, with the columns that transformation wrote.
+
+    Raises:
+        PipelineError: there is no part.
+    """
+    frame: pd.DataFrame = pa.concat_tables([pq.read_table(path) for path in parts(folder)]).to_pandas()
+    return frame
+
+
+def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
+    """Read the feature columns, as declared, and the target (int8, 1 is positive).
+
+    Raises:
+        PipelineError: there is no part.
+    """
+    frame = read_side(folder)
+    return frame[list(contract.features)], frame[contract.target.column]

@@ -1,0 +1,110 @@
+"""A document's id as text, as a sort key, and as a hash: what part and what side it belongs to."""
+
+import hashlib
+import math
+import re
+import struct
+from decimal import Decimal
+from typing import Any
+
+from bson import Binary, DatetimeMS, Decimal128, ObjectId, json_util
+
+# A string that reads like another type's text is quoted, so that no two ids share a text.
+_AMBIGUOUS = re.compile(
+    r'-?\d+(\.\d+)?([eE][-+]?\d+)?|[0-9a-f]{24}|[{["].*|true|false|null|NaN|-?Infinity', re.S
+)
+_OPTIONS = json_util.RELAXED_JSON_OPTIONS
+
+
+def id_text(value: Any) -> str:
+    """Return the one text of a BSON id: two ids have the same text only if MongoDB calls them equal.
+
+    Strings stay as they are, integers are decimal, an ObjectId is its 24 hex digits, and everything else
+    is relaxed extended JSON. A string that could be read as one of those is quoted as in JSON.
+    """
+    if type(value) is str:  # bson's Code is a str too
+        return json_util.dumps(value) if _AMBIGUOUS.fullmatch(value) else value
+    if isinstance(value, ObjectId):
+        return str(value)
+    value = _binary_number(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value))
+    return json_util.dumps(value, json_options=_OPTIONS)
+
+
+def sort_key(value: Any) -> str:
+    """Return lowercase text that sorts as MongoDB sorts ids of the common types, and is theirs alone.
+
+    Null, numbers, strings, binary data, ObjectIds, booleans and dates sort exactly, in the order of
+    MongoDB's comparison of types; ids of other types sort by their text within their type's place, and so
+    do decimals that no double holds. Text longer than 160 characters is cut and completed by a hash: it
+    stays unique, but sorts by its beginning only.
+    """
+    value = _binary_number(value)
+    if value is None:
+        place, text = "1", ""
+    elif isinstance(value, bool):
+        place, text = "8", str(int(value))
+    elif isinstance(value, (int, float)):
+        place, text = "2", _number_key(value)
+    elif isinstance(value, Decimal128):
+        place, text = "2", _number_key(value.to_decimal()) + str(value).lower().encode().hex()
+    elif type(value) is str:
+        place, text = "3", value.encode().hex()
+    elif isinstance(value, ObjectId):
+        place, text = "7", str(value)
+    elif isinstance(value, DatetimeMS) or hasattr(value, "timetuple"):
+        milliseconds = int(value) if isinstance(value, DatetimeMS) else int(DatetimeMS(value))
+        place, text = "9", f"{milliseconds + 2**63:016x}"
+    elif isinstance(value, bytes):
+        # MongoDB compares the length first, then the subtype, then the bytes.
+        subtype = value.subtype if isinstance(value, Binary) else 0
+        place, text = "6", f"{len(value):08x}{subtype:02x}{value.hex()}"
+    else:
+        place, text = "4", id_text(value).encode().hex()
+    if len(text) > 160:
+        text = text[:160] + hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return place + text
+
+
+def _binary_number(value: Any) -> Any:
+    """Return the integer or double that a decimal equals, if there is one; other values as they are."""
+    if not isinstance(value, Decimal128):
+        return value
+    number = value.to_decimal()
+    if number.is_nan():
+        return math.nan
+    if number.is_infinite():
+        return float(number)
+    if abs(number) < 2**63 and number == number.to_integral_value():
+        return int(number)
+    return float(number) if Decimal(float(number)) == number else value
+
+
+def _number_key(value: float | Decimal) -> str:
+    # The integer below, one step beyond each end of the 64-bit integers for what lies outside; then, unless
+    # that is the number, the bits of the double, turned so that they sort as the doubles do.
+    if math.isnan(value):
+        return "0" * 17
+    whole = -(2**63) - 1 if value < -(2**63) else 2**63 if value >= 2**63 else math.floor(value)
+    key = f"{whole + 2**63 + 1:017x}"
+    if whole == value:
+        return key
+    bits = int.from_bytes(struct.pack(">d", value))
+    return key + f"{bits ^ (2**64 - 1 if bits >> 63 else 2**63):016x}"
+
+
+def part_hash(text: str) -> int:
+    """Hash an id's text to 64 bits for the question whether it starts a new part."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=b"part").digest())
+
+
+def split_share(text: str) -> float:
+    """Hash an id's text to [0, 1): a customer is in the test side if this is below `test_size`.
+
+    It depends on nothing but the id, so a customer never changes sides.
+    """
+    digest = hashlib.blake2b(text.encode(), digest_size=7, person=b"stable-holdout").digest()
+    return int.from_bytes(digest) / 2**56

@@ -1,0 +1,58 @@
+"""What made this model: the commit, and the hashes that dvc.lock holds of its data."""
+
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from pipeline.outputs import MODEL, RAW, TRAIN
+
+LOCK = Path("dvc.lock")
+
+
+def lineage_tags() -> dict[str, str]:
+    """Return the tags of a run: `git.commit`, `git.dirty`, `dvc.lock.md5` and the md5 of data and model.
+
+    The hashes are those of dvc.lock as it stands while evaluation runs: DVC has recorded every stage before
+    it by then. What is not known, outside Git or before the first `dvc repro`, has no tag. A tree is dirty
+    when anything but dvc.lock differs from the commit, since DVC rewrites that file as it goes.
+    """
+    tags: dict[str, str] = {}
+    if commit := _git("rev-parse", "HEAD"):
+        changed = _git("status", "--porcelain", "--", ".", f":(exclude){LOCK}")
+        tags |= {"git.commit": commit, "git.dirty": str(bool(changed)).lower()}
+        # MLflow adds the URL of the remote by itself, with the token that may be in it.
+        tags["mlflow.source.git.repoURL"] = without_credentials(_git("remote", "get-url", "origin"))
+    return tags | locked_tags()
+
+
+def locked_tags() -> dict[str, str]:
+    """Return the md5 of dvc.lock as it stands, and those of data and model that it names."""
+    if not LOCK.exists():
+        return {}
+    tags = {"dvc.lock.md5": hashlib.md5(LOCK.read_bytes(), usedforsecurity=False).hexdigest()}
+    outputs = locked_outputs(YAML(typ="safe", pure=True).load(LOCK))
+    wanted = {"data.raw.md5": RAW, "data.train.md5": TRAIN, "model.md5": MODEL.parent}
+    return tags | {tag: outputs[str(path)] for tag, path in wanted.items() if str(path) in outputs}
+
+
+def locked_outputs(lock: dict[str, Any]) -> dict[str, str]:
+    """Return the md5 of each output that a lock names, by its path."""
+    return {
+        output["path"]: output["md5"] for stage in lock["stages"].values() for output in stage.get("outs", [])
+    }
+
+
+def without_credentials(uri: str) -> str:
+    """Return a URI without its user, password and query: what may stand in a message or a tag."""
+    return re.sub(r"//[^/]*@", "//", uri.partition("?")[0])
+
+
+def _git(*words: str) -> str:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, env=environment)
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,30 @@
+"""What a long read says of itself: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+LINE_EVERY = 100_000
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with the number of documents read: a bar on a terminal, else plain lines."""
+    with tqdm(total=total, unit=" documents", disable=None, desc="ingestion") as bar:
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            bar.update(count)
+            if bar.disable and (done + count) // LINE_EVERY > done // LINE_EVERY:
+                say(f"{done + count:,} of {total:,} documents")
+            done += count
+
+        yield advance
+
+
+def say(line: str) -> None:
+    """Print one line, above the progress bar if there is one."""
+    tqdm.write(f"ingestion: {line}", file=sys.stderr)

@@ -1,0 +1,32 @@
+"""Where this repository keeps what is neither Git's nor DVC's: one place for all of its worktrees."""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def stores_root(workspace: Path | None = None) -> Path:
+    """Return the main checkout of the repository that `workspace` (default: here) belongs to.
+
+    The embedded MongoDB server and the default MLflow store live there, so that a throw-away worktree, or
+    the temporary folder of a `dvc exp run --temp`, uses the stores of its repository and leaves none
+    behind. Outside Git it is the workspace itself.
+    """
+    workspace = (workspace or Path.cwd()).resolve()
+    for parent in workspace.parents:
+        # DVC runs queued experiments in clones under its own temporary folder.
+        if parent.name == ".dvc" and workspace.is_relative_to(parent / "tmp" / "exps"):
+            return stores_root(parent.parent)
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"],
+            cwd=workspace,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return workspace
+    common = Path(found)
+    return common.parent if common.name == ".git" else workspace

@@ -1,0 +1,96 @@
+"""The contract held against rows: range, allowed values, null or not, and one row for each id."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pandera.errors import SchemaErrors
+
+from pipeline.contract import Column, Contract
+
+# Which values break a rule (bool, shape (rows,)); null is for the rule of its own.
+Breaks = Callable[[pa.Array], np.ndarray]
+
+
+def column_schema(name: str, column: Column) -> pandera.DataFrameSchema:
+    """Build the pandera schema of one declared column: required or nullable, range, allowed values."""
+    checks = [
+        pandera.Check(_holds(breaks), name=why, error=why, ignore_na=False) for breaks, why in _rules(column)
+    ]
+    # Null has a rule of its own, since pandera takes NaN for null.
+    return pandera.DataFrameSchema({name: pandera.Column(checks=checks, nullable=True)})
+
+
+def _rules(column: Column) -> Iterator[tuple[Breaks, str]]:
+    if not column.nullable:
+        yield lambda values: _mask(values.is_null()), "but it is required"
+    if column.type == "number":
+        yield lambda values: ~np.isfinite(_numbers(values)), "not a finite number"
+    if (least := column.minimum) is not None:
+        yield lambda values: _numbers(values, least) < least, f"below the minimum {least}"
+    if (most := column.maximum) is not None:
+        yield lambda values: _numbers(values, most) > most, f"above the maximum {most}"
+    if column.values is not None:
+        allowed = pa.array([*column.values, None], pa.string())
+        yield (
+            lambda values: ~_mask(pc.is_in(values, value_set=allowed)),
+            f"not one of {', '.join(column.values)}",
+        )
+    elif column.type == "category":
+        yield lambda values: _mask(pc.equal(values, "").fill_null(False)), "an empty text"
+
+
+def _mask(values: pa.Array) -> np.ndarray:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _numbers(values: pa.Array, bound: float | None = None) -> np.ndarray:
+    # numpy compares 64-bit integers exactly; a null takes the place of a value that breaks nothing.
+    numbers: np.ndarray = values.fill_null(0).to_numpy(zero_copy_only=False)
+    if bound is None or not values.null_count:
+        return numbers
+    return np.where(_mask(values.is_null()), bound, numbers.astype(object))
+
+
+def _holds(breaks: Breaks) -> Callable[[pd.Series], pd.Series]:
+    def holds(series: pd.Series) -> pd.Series:
+        values = pa.array(series.array)
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        with np.errstate(invalid="ignore"):  # NaN is neither below nor above; it has a rule of its own
+            broken = breaks(values).astype(bool)
+        return pd.Series(~broken, index=series.index)
+
+    return holds
+
+
+def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
+    """Return the reasons of each row that breaks the contract, by its position in `table`.
+
+    `table` has the schema `contract.arrow()`; it is not changed.
+    """
+    problems: dict[int, list[str]] = {}
+    # Column by column: pandera cannot report failures of 64-bit integers and of doubles together.
+    for name, column in contract.columns.items():
+        frame = table.select([name]).to_pandas(types_mapper=pd.ArrowDtype)
+        try:
+            column_schema(name, column).validate(frame, lazy=True)
+        except SchemaErrors as errors:
+            for error in errors.schema_errors:
+                rows = sorted({int(row) for row in error.failure_cases["index"]})
+                for row, value in zip(rows, table[name].take(pa.array(rows)).to_pylist(), strict=True):
+                    said = "is null" if value is None else f"is {value!r}"
+                    problems.setdefault(row, []).append(f"{name}: {said}, {error.check.error}")
+    return problems
+
+
+def repeated_ids(paths: list[Path], contract: Contract) -> list[np.ndarray]:
+    """Return, for each part, which of its rows repeat the id of a row before them (bool, shape (rows,))."""
+    ids = [pq.read_table(path, columns=[contract.id])[contract.id] for path in paths]
+    repeated = pd.Series(pa.chunked_array(ids, pa.string()).to_numpy(zero_copy_only=False)).duplicated()
+    return np.split(repeated.to_numpy(), np.cumsum([len(part) for part in ids])[:-1])
