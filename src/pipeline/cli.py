@@ -1,0 +1,158 @@
+"""The `pipeline` command."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pymongo import MongoClient
+
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.sample import let_arrive, sample_server
+
+app = typer.Typer(
+    help="The commands around the pipeline; the stages themselves run with 'dvc repro'.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep the commands named, also while there is one only."""
+
+
+@app.command("arrivals")
+def arrive(
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="how many customers arrive")],
+) -> None:
+    """Let the next N sample customers arrive in the embedded database."""
+    with sample_server() as uri, MongoClient[dict[str, Any]](uri) as client:
+        present = let_arrive(client, count)
+    print(f"{count:,} customers arrived, {present:,} are there; this reads them and runs what changed:")
+    print("dvc repro --force --single-item ingestion && dvc repro")
+
+
+@app.command("publish")
+def publish_here() -> None:
+    """Publish what 'dvc repro' made here: data, commit, tag, version; champion if it is good enough."""
+    from pipeline.publishing import publish
+
+    report(publish())
+
+
+@app.command("retrain")
+def retrain(
+    keep_data: Annotated[bool, typer.Option("--keep-data", help="on the data that the lock names")] = False,
+    read_source: Annotated[
+        bool, typer.Option(help="let ingestion run if its code or parameters changed")
+    ] = False,
+) -> None:
+    """Run what changed and publish it. With --keep-data: in a fresh clone, on the data of the lock (CI)."""
+    from pipeline.retraining import retrain_on_kept_data
+
+    if not keep_data:
+        raise ConfigurationError(
+            "only --keep-data is built so far; for new data, see the cheat sheet in README"
+        )
+    report(retrain_on_kept_data(read_source))
+
+
+def report(published: Any) -> None:
+    """Say which version came of it, and what was decided."""
+    state = "is published" if published.new else "holds this model already"
+    verdict = "champion" if published.decision.promoted else "not promoted"
+    print(f"version {published.version} {state}; {verdict}: {published.decision.reason}")
+
+
+@app.command("models")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """List every registered version: alias, data, commit, scores."""
+    from pipeline.registry import Registry
+
+    rows = [version.summary() for version in Registry().versions()]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'version':>7}  {'alias':8}  {'commit':10}  {'data':10}  scores")
+    for row in rows:
+        alias = "champion" if row["champion"] else ""
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in row["scores"].items())
+        print(f"{row['version']:7}  {alias:8}  {row['commit'][:10]}  {row['data'][:10]}  {scores}")
+
+
+@app.command("lineage")
+def show_lineage(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show what made a version: commit, data, parameters, run; and how to bring it back."""
+    from pipeline.registry import Registry
+
+    found = Registry().lineage(version)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, inner in value.items():
+                print(f"  {key}: {inner}")
+        else:
+            print(f"{name}: {value}")
+
+
+@app.command("rollback")
+def roll_back(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    reason: Annotated[str, typer.Option(help="why, for those who read the history")],
+) -> None:
+    """Make a version champion again, once its data and its model are proven to be there."""
+    from pipeline.registry import tag_of
+    from pipeline.restoring import rollback
+
+    replaced = rollback(version, reason)
+    print(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
+    print(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
+
+
+def workspace() -> Path:
+    """Find the root of the checkout that the current folder lies in.
+
+    Raises:
+        ConfigurationError: it lies in none.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    raise ConfigurationError(f"{here} is not in a checkout of the pipeline: change to its root")
+
+
+def main() -> None:
+    """Run the command in the root of the checkout around the current folder, with that checkout's code.
+
+    The environment's command is the one of the checkout that installed it; called in another clone or in
+    a worktree, it hands over to the code there.
+    """
+    try:
+        root = workspace()
+        os.chdir(root)
+        source = root / "src"
+        if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
+            os.environ["PYTHONPATH"] = str(source)
+            os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", *sys.argv[1:]])  # noqa: S606 - our own words
+        app()
+    except PipelineError as error:
+        print(f"pipeline: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

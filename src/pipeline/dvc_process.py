@@ -1,0 +1,68 @@
+"""DVC, as its own process, in the checkout that the command runs in."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+
+
+def dvc(*words: str) -> str:
+    """Run DVC in the current folder and return what it printed.
+
+    Raises:
+        PipelineError: it failed; the message is DVC's first error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False, env=_environment()
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        said = (
+            [line for line in lines if line.startswith("ERROR: ")]
+            or lines
+            or [f"exit code {done.returncode}"]
+        )
+        # The first error names the object, the last only counts them.
+        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ')}")
+    return done.stdout
+
+
+def repro(*words: str) -> None:
+    """Run `dvc repro` in the current folder; the stages say what they do, and why one fails, as ever.
+
+    Raises:
+        PipelineError: a stage failed.
+    """
+    # What we printed so far comes before what the stages print.
+    sys.stdout.flush()
+    if subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", *words], check=False, env=_environment()
+    ).returncode:
+        raise PipelineError("a stage failed, for the reason above; nothing was published")
+
+
+def _environment() -> dict[str, str]:
+    # dvc.yaml says `python`: the one that runs this, also where its environment is not activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return os.environ | {"PATH": path}
+
+
+def stale() -> dict[str, Any]:
+    """Return what `dvc status` finds changed since the lock, by stage; empty if nothing is."""
+    return dict(json.loads(dvc("status", "--json") or "{}"))
+
+
+def push_data() -> None:
+    """Push what the lock names, and ask the remote whether all of it is there.
+
+    Raises:
+        PipelineError: the push failed, or an output is still not on the remote.
+    """
+    dvc("push", "--quiet")
+    missing = json.loads(dvc("data", "status", "--not-in-remote", "--json") or "{}").get("not_in_remote", [])
+    if missing:
+        raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")

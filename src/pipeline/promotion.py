@@ -1,0 +1,110 @@
+"""Whether a new version becomes champion: both models on the same holdout, which neither was trained on."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from pipeline.contract import Contract
+
+# The challenger may be worse by this much ROC AUC, with 95 % confidence, and not by more.
+TOLERANCE = 0.01
+# No slice of at least this many rows, with both classes, may lose more ROC AUC than this.
+SLICE_TOLERANCE, SLICE_ROWS = 0.10, 100
+RESAMPLES, SEED = 1_000, 0
+# A comparison on fewer rows says nothing.
+LEAST_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a version was promoted, why, and the numbers; it is kept with the version."""
+
+    promoted: bool
+    reason: str
+    champion: int | None = None
+    rows: int | None = None
+    challenger_roc_auc: float | None = None
+    champion_roc_auc: float | None = None
+    difference: float | None = None
+    difference_5_percent: float | None = None
+
+    def content(self) -> dict[str, Any]:
+        """The decision as it is kept."""
+        return asdict(self)
+
+
+def compare(
+    challenger: Any,
+    champion: Any,
+    champion_number: int,
+    holdout: pd.DataFrame,
+    champion_trained_on: set[str],
+    contract: Contract,
+    slices: tuple[str, ...],
+) -> Decision:
+    """Decide by a paired bootstrap of the difference in ROC AUC, with a fixed seed.
+
+    `holdout` holds rows as transformation writes them; rows that the champion was trained on are left out.
+    The challenger is promoted unless the 5th percentile of its difference to the champion is below
+    -`TOLERANCE`, or a slice loses more than `SLICE_TOLERANCE`.
+    """
+    rows = holdout[~holdout[contract.id].isin(champion_trained_on)]
+    target = rows[contract.target.column].to_numpy()
+    if len(rows) < LEAST_ROWS or target.min() == target.max():
+        said = f"only {len(rows)} rows of the holdout are new to the champion: too few to compare"
+        return Decision(False, said, champion_number, len(rows))
+    features = rows[list(contract.features)]
+    with threadpool_limits(limits=1):
+        ours, theirs = challenger.predict_proba(features)[:, 1], champion.predict_proba(features)[:, 1]
+    differences = bootstrap(target, ours, theirs)
+    our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
+    low = float(np.quantile(differences, 0.05))
+    collapsed = collapses(rows, target, ours, theirs, slices)
+    if low < -TOLERANCE:
+        reason = f"ROC AUC may be {-low:.4f} below the champion's, more than the {TOLERANCE} allowed"
+    elif collapsed:
+        reason = f"a slice collapses: {'; '.join(collapsed)}"
+    else:
+        reason = f"ROC AUC is at most {max(-low, 0):.4f} below the champion's, with 95 % confidence"
+    return Decision(
+        low >= -TOLERANCE and not collapsed,
+        reason,
+        champion_number,
+        len(rows),
+        round(float(our_score), 6),
+        round(float(their_score), 6),
+        round(float(our_score - their_score), 6),
+        round(low, 6),
+    )
+
+
+def bootstrap(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Return the differences in ROC AUC (ours minus theirs) on resampled rows, drawn alike for both."""
+    random = np.random.default_rng(SEED)
+    differences: list[float] = []
+    while len(differences) < RESAMPLES:
+        rows = random.integers(0, len(target), len(target))
+        if 0 < target[rows].sum() < len(rows):
+            difference = roc_auc_score(target[rows], ours[rows]) - roc_auc_score(target[rows], theirs[rows])
+            differences.append(float(difference))
+    return np.array(differences)
+
+
+def collapses(
+    rows: pd.DataFrame, target: np.ndarray, ours: np.ndarray, theirs: np.ndarray, slices: tuple[str, ...]
+) -> list[str]:
+    """Name the slices on which the challenger loses more than `SLICE_TOLERANCE`."""
+    found = []
+    for column in slices:
+        for value, inside in rows.groupby(column, observed=True).indices.items():
+            if len(inside) >= SLICE_ROWS and 0 < target[inside].sum() < len(inside):
+                lost = roc_auc_score(target[inside], theirs[inside]) - roc_auc_score(
+                    target[inside], ours[inside]
+                )
+                if lost > SLICE_TOLERANCE:
+                    found.append(f"{column} {value} loses {lost:.3f} ROC AUC")
+    return found

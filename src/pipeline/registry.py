@@ -1,0 +1,181 @@
+"""The registered versions of the model in MLflow: their tags, scores and the champion."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.mlflow_store import PROJECT, said_plainly, tracking_store
+
+CHAMPION = "champion"
+DECISION = "promotion"
+SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version of the model."""
+
+    number: int
+    run_id: str
+    tags: dict[str, str]
+    scores: dict[str, float]
+    champion: bool
+
+    @property
+    def tag(self) -> str:
+        """The Git tag on the commit that holds its lock."""
+        return tag_of(self.number)
+
+    @property
+    def decision(self) -> dict[str, Any] | None:
+        """What was decided when it was compared with the champion; None if that has yet to be done."""
+        return json.loads(self.tags[DECISION]) if DECISION in self.tags else None
+
+    def summary(self) -> dict[str, Any]:
+        """What `pipeline models` tells of it."""
+        return {
+            "version": self.number,
+            "champion": self.champion,
+            "commit": self.tags.get("git.commit"),
+            "tag": self.tag,
+            "data": self.tags.get("data.raw.md5"),
+            "model": self.tags.get("model.md5"),
+            "run": self.run_id,
+            "scores": self.scores,
+        }
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What the annotated tag of a version holds: all that registering it needs, so that anyone can."""
+
+    number: int
+    run_id: str
+    tags: dict[str, str]
+
+    def message(self) -> str:
+        """The text of the annotated tag."""
+        return f"Model version {self.number}\n\n{json.dumps(asdict(self), indent=2, sort_keys=True)}\n"
+
+    @classmethod
+    def read(cls, message: str) -> "Publication":
+        """Read the text of an annotated tag.
+
+        Raises:
+            ValueError: it is not one that `message` wrote.
+        """
+        return cls(**json.loads(message[message.index("{") :]))
+
+
+def tag_of(number: int) -> str:
+    """Return the name of a version's Git tag."""
+    return f"model-v{number}"
+
+
+class Registry:
+    """The registered model named for the project, on the MLflow server in use."""
+
+    def __init__(self) -> None:
+        self._uri, _ = tracking_store()
+        with said_plainly(self._uri, "nothing was changed"):
+            import mlflow
+
+            mlflow.set_tracking_uri(self._uri)
+            self.client = mlflow.MlflowClient(self._uri)
+
+    def versions(self) -> list[Version]:
+        """Return all versions, the oldest first."""
+        with said_plainly(self._uri, "nothing was changed"):
+            if not self.client.search_registered_models(f"name = '{PROJECT}'"):
+                return []
+            champion = self.client.get_registered_model(PROJECT).aliases.get(CHAMPION)
+            found = self.client.search_model_versions(f"name = '{PROJECT}'")
+            return sorted(
+                (self._version(item, champion) for item in found), key=lambda version: version.number
+            )
+
+    def _version(self, item: Any, champion: Any) -> Version:
+        metrics = self.client.get_run(item.run_id).data.metrics if item.run_id else {}
+        return Version(
+            number=int(item.version),
+            run_id=item.run_id,
+            tags=dict(item.tags),
+            scores={name: metrics[name] for name in SCORES if name in metrics},
+            champion=str(champion) == str(item.version),
+        )
+
+    def version(self, number: int) -> Version:
+        """Return one version.
+
+        Raises:
+            PipelineError: there is no such version.
+        """
+        for version in self.versions():
+            if version.number == number:
+                return version
+        raise PipelineError(f"there is no version {number} of {PROJECT}: 'pipeline models' lists them")
+
+    def champion(self) -> Version | None:
+        """Return the version in use, if there is one."""
+        return next((version for version in self.versions() if version.champion), None)
+
+    def lineage(self, number: int) -> dict[str, Any]:
+        """Return all that made a version, and the commands that bring it back.
+
+        Raises:
+            PipelineError: there is no such version.
+        """
+        version = self.version(number)
+        with said_plainly(self._uri, "nothing was changed"):
+            run = self.client.get_run(version.run_id)
+        return version.summary() | {
+            "tags": version.tags,
+            "dirty": run.data.tags.get("git.dirty") == "true",
+            "decision": version.decision,
+            "parameters": dict(run.data.params),
+            "bring_back": f"git checkout {version.tag} && dvc pull",
+        }
+
+    def run_of(self, tags: dict[str, str]) -> str | None:
+        """Return the newest finished run that carries all of `tags`, if there is one."""
+        with said_plainly(self._uri, "nothing was changed"):
+            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+            query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+            found = self.client.search_runs(
+                experiments, f"{query} and attributes.status = 'FINISHED'", max_results=1
+            )
+            return str(found[0].info.run_id) if found else None
+
+    def register(self, publication: Publication) -> None:
+        """Register a version, with all of its tags at once.
+
+        Raises:
+            PipelineError: MLflow is away, or gave it another number than its Git tag has.
+        """
+        with said_plainly(self._uri, "the data and the commit are published: run the same command again"):
+            import mlflow
+
+            made = mlflow.register_model(f"runs:/{publication.run_id}/model", PROJECT, tags=publication.tags)
+        if int(made.version) != publication.number:
+            raise PipelineError(
+                f"MLflow registered version {made.version} for the tag {tag_of(publication.number)}: "
+                f"somebody registers or deletes versions of {PROJECT} in another way"
+            )
+
+    def load_model(self, version: Version) -> Any:
+        """Load the scikit-learn model of a version from MLflow."""
+        with said_plainly(self._uri, "run the same command again"):
+            import mlflow.sklearn
+
+            return mlflow.sklearn.load_model(f"models:/{PROJECT}/{version.number}")
+
+    def record(self, number: int, name: str, content: Any) -> None:
+        """Keep `content` as JSON in a tag of a version."""
+        with said_plainly(self._uri, "run the same command again"):
+            self.client.set_model_version_tag(PROJECT, str(number), name, json.dumps(content))
+
+    def make_champion(self, number: int) -> None:
+        """Let the alias `champion` name a version."""
+        with said_plainly(self._uri, "run the same command again"):
+            self.client.set_registered_model_alias(PROJECT, CHAMPION, str(number))
