@@ -1,0 +1,77 @@
+"""What the tests share: servers for the whole run, and checkouts to run the pipeline in."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from mlflow_server import running_mlflow
+from pipeline.embedded_mongo import running_server
+from project import Project, working_tree
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a MongoDB server that the tests of one worker share."""
+    with running_server(tmp_path_factory.mktemp("mongodb")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database of the shared server."""
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        yield client[name]
+        client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The working tree as a Git repository, to clone from."""
+    return working_tree(tmp_path_factory.mktemp("origin"))
+
+
+@pytest.fixture
+def clone(origin: Project, tmp_path: Path) -> Callable[..., Project]:
+    """A function that makes a fresh clone, as a newcomer has it: without data, cache or stores."""
+
+    def make(name: str = "clone") -> Project:
+        origin.run("git", "clone", "-q", str(origin.root), str(tmp_path / name))
+        return Project(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture
+def project(clone: Callable[..., Project]) -> Project:
+    """A fresh clone."""
+    return clone()
+
+
+@pytest.fixture(scope="session")
+def _reproduced(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("reproduced") / "project"
+    origin.run("git", "clone", "-q", str(origin.root), str(folder))
+    made = Project(folder)
+    made.dvc("repro")
+    return made
+
+
+@pytest.fixture
+def ready(_reproduced: Project, tmp_path: Path) -> Project:
+    """A clone in which `dvc repro` has run, with its cache and its embedded stores."""
+    shutil.copytree(_reproduced.root, tmp_path / "ready", symlinks=True)
+    return Project(tmp_path / "ready")
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of an MLflow server that the tests of one worker share."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as uri:
+        yield uri

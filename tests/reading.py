@@ -1,0 +1,67 @@
+"""Ingestion called in the test's own process, and what came of it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from bson import json_util
+from pymongo.database import Database
+
+from pipeline.contract import Contract
+from pipeline.ingestion import IngestionParameters, ingest
+from pipeline.parameters import load
+from project import ROOT
+
+Document = dict[str, Any]
+
+
+@dataclass
+class Read:
+    """What ingestion made of a collection: its two counts, and the folder it wrote to."""
+
+    accepted: int
+    rejected: int
+    folder: Path
+
+    @property
+    def parts(self) -> list[Path]:
+        """The parts, in the order of their names."""
+        return sorted((self.folder / "raw").glob("*.parquet"))
+
+    @property
+    def rows(self) -> list[Document]:
+        """The accepted rows, part after part."""
+        return [row for part in self.parts for row in pq.read_table(part).to_pylist()]
+
+    @property
+    def rejections(self) -> list[Document]:
+        """The lines of the file of rejected documents."""
+        lines = (self.folder / "rejected.jsonl").read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines if line]
+
+    @property
+    def reasons(self) -> dict[Any, list[str]]:
+        """The reasons of each rejected document, by its `_id`."""
+        return {line["document"]["_id"]: line["reasons"] for line in self.rejections}
+
+
+def read(database: Database[Document], folder: Path, contract: Contract, **ingestion: Any) -> Read:
+    """Ingest `database`.customers into `folder`; keywords are keys of the section `ingestion`."""
+    keys = {"source": "mongodb", "database": database.name, "collection": "customers"} | ingestion
+    parameters = IngestionParameters(**keys)
+    counts = ingest(database.client, parameters, contract, folder / "raw", folder / "rejected.jsonl")
+    return Read(*counts, folder)
+
+
+def customer_contract(**changes: Any) -> Contract:
+    """Return the contract of params.yaml, with changes."""
+    contract = load("schema", Contract, ROOT / "params.yaml")
+    return Contract.model_validate(contract.model_dump(exclude_none=True) | changes)
+
+
+def relaxed(document: Document) -> Document:
+    """Return a document as it stands in a file of rejected ones: relaxed extended JSON."""
+    text = json_util.dumps(document, json_options=json_util.RELAXED_JSON_OPTIONS)
+    return dict(json.loads(text))

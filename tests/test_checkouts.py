@@ -1,0 +1,131 @@
+"""What Git keeps and what it does not, and that each folder runs its own code on its repository's stores."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from project import ROOT, Project
+
+# DESIGN.md's table: all of this is Git's.
+IN_GIT = (
+    ".ci/run",
+    ".dvc/.gitignore",
+    ".dvc/config",
+    ".dvcignore",
+    ".gitignore",
+    "Makefile",
+    "README.md",
+    "artifacts/.gitignore",
+    "data/README.md",
+    "data/telco_customers.csv",
+    "dvc.lock",
+    "dvc.yaml",
+    "params.yaml",
+    "pyproject.toml",
+    "requirements.lock",
+    "src/pipeline/ingestion.py",
+)
+
+
+def tracked(project: Project) -> list[str]:
+    return project.git("ls-files").splitlines()
+
+
+def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None:
+    # Given a checkout in which everything ran, a push was made and plots were shown
+    ready.dvc("push", "-q")
+    ready.dvc("plots", "show")
+    ready.git("add", "--all")
+
+    assert ready.git("status", "--porcelain") == ""
+    files = tracked(ready)
+    assert set(IN_GIT) <= set(files)
+    assert [name for name in files if name.startswith("artifacts/")] == ["artifacts/.gitignore"]
+    kept_out = (
+        "cache",
+        ".db",
+        "mlruns",
+        "mlartifacts",
+        ".parquet",
+        ".joblib",
+        ".sample-mongodb",
+        "dvc-remote",
+    )
+    assert [name for name in files if any(word in name for word in kept_out)] == []
+    assert not [name for name in files if (ready.root / name).stat().st_size > 2**20]
+
+
+def test_dvc_ignores_bytecode(ready: Project) -> None:
+    cached = ready.root / "src/pipeline/__pycache__/left.pyc"
+    cached.parent.mkdir(exist_ok=True)
+    cached.write_bytes(b"old")
+
+    assert str(cached.relative_to(ready.root)) in ready.dvc(
+        "check-ignore", str(cached.relative_to(ready.root))
+    )
+
+
+def test_no_committed_file_names_a_package_index_or_this_machine() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if name == "tests/test_checkouts.py" or not (ROOT / name).is_file():
+            continue
+        text = (ROOT / name).read_text(errors="replace")
+        assert "pypi.org" not in text, name
+        assert "--index-url" not in text, name
+        assert str(ROOT) not in text, name
+
+
+def marked(project: Project, word: str) -> None:
+    """Make the transformation of a checkout say a word of its own."""
+    module = project.root / "src/pipeline/transformation.py"
+    module.write_text(module.read_text().replace('print(f"transformation: ', f'print(f"{word}: '))
+
+
+def test_worktree_runs_its_own_code_on_the_stores_of_its_repository(ready: Project, tmp_path: Path) -> None:
+    # Given a worktree with other code than the checkout that the environment belongs to
+    folder = tmp_path / "worktree"
+    ready.git("worktree", "add", "-q", "--detach", str(folder))
+    worktree = Project(folder)
+    worktree.dvc("cache", "dir", "--local", str(ready.root / ".dvc/cache"))
+    marked(worktree, "the code of the worktree")
+
+    printed = worktree.dvc("repro", "--force")
+
+    assert "the code of the worktree: " in printed
+    # The sample server and the MLflow store are the repository's, not the worktree's.
+    assert not (folder / ".sample-mongodb").exists()
+    assert not (folder / "mlflow.db").exists()
+    assert (ready.root / ".sample-mongodb").exists()
+
+
+def test_second_clone_runs_its_own_code_on_stores_of_its_own(clone: Callable[..., Project]) -> None:
+    second = clone("second")
+    marked(second, "the code of the second clone")
+
+    printed = second.dvc("repro", "transformation")
+
+    assert "the code of the second clone: " in printed
+    assert (second.root / ".sample-mongodb").exists()
+
+
+def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
+    clone: Callable[..., Project],
+) -> None:
+    second = clone("second")
+    module = second.root / "src/pipeline/cli.py"
+    module.write_text(
+        module.read_text().replace("The commands around the pipeline", "The second clone's commands")
+    )
+
+    assert "The second clone's commands" in second.run("pipeline", "--help").stdout
+    inside = Project(second.root / "tests")
+    assert "The second clone's commands" in inside.run("pipeline", "--help").stdout
+
+
+def test_pipeline_command_outside_a_checkout_says_so(tmp_path: Path) -> None:
+    done = Project(tmp_path).run("pipeline", "arrivals", "1", check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "not in a checkout" in done.stderr

@@ -1,0 +1,102 @@
+"""DVC as its users know it: each command of the cheat sheet works in this repository."""
+
+import json
+from collections.abc import Callable
+
+from project import STAGES, Project
+
+
+def test_push_and_pull_bring_every_artifact_to_another_clone(
+    ready: Project, clone: Callable[..., Project]
+) -> None:
+    assert "pushed" in ready.dvc("push")
+    # Given a second clone that shares nothing but the remote
+    second = clone("second")
+    second.dvc("remote", "modify", "--local", "local", "url", str(ready.root / "dvc-remote"))
+
+    second.dvc("pull")
+
+    assert second.repro() == []
+    files = {
+        str(path.relative_to(ready.root)) for path in (ready.root / "artifacts").rglob("*") if path.is_file()
+    }
+    assert files
+    for name in files:
+        assert (second.root / name).read_bytes() == (ready.root / name).read_bytes(), name
+
+
+def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -> None:
+    model = ready.root / "artifacts/model/model.joblib"
+    good = model.read_bytes()
+    model.write_bytes(b"damaged")
+    ready.run("rm", "-r", "artifacts/raw")
+
+    ready.dvc("checkout", "--force")
+
+    assert model.read_bytes() == good
+    assert ready.repro() == []
+
+
+def test_an_experiment_is_compared_by_parameters_and_metrics(ready: Project) -> None:
+    ready.dvc("exp", "run", "-S", "training.hist_gradient_boosting.max_iter=30")
+
+    changed = json.loads(ready.dvc("params", "diff", "--json"))["params.yaml"]
+    assert list(changed) == ["training.hist_gradient_boosting.max_iter"]
+    assert changed["training.hist_gradient_boosting.max_iter"]["new"] == 30
+    metrics = json.loads(ready.dvc("metrics", "diff", "--json"))
+    assert metrics["artifacts/evaluation/metrics.json"]["roc_auc"]["diff"] < 0
+    shown = ready.dvc("exp", "show", "--csv")
+    assert "max_iter" in shown
+
+
+def test_an_experiment_in_a_temporary_folder_leaves_the_workspace_and_uses_the_same_stores(
+    ready: Project,
+) -> None:
+    before = (ready.root / "dvc.lock").read_bytes()
+
+    ready.dvc("exp", "run", "--temp", "-S", "training.hist_gradient_boosting.max_iter=30")
+
+    assert (ready.root / "dvc.lock").read_bytes() == before
+    assert ready.git("status", "--porcelain") == ""
+    assert not list((ready.root / ".dvc/tmp/exps").rglob("mlflow.db"))
+
+
+def test_new_data_shows_in_the_metrics_of_validation(ready: Project) -> None:
+    ready.run("pipeline", "arrivals", "43")
+    ready.repro("--force", "ingestion")
+    ready.repro("validation")
+
+    accepted = json.loads(ready.dvc("metrics", "diff", "--json"))["artifacts/validation.json"]["accepted"]
+
+    assert (accepted["old"], accepted["new"]) == (6000, 6043)
+
+
+def test_plots_render_all_five(ready: Project) -> None:
+    shown = ready.dvc("plots", "show")
+
+    page = (ready.root / "dvc_plots/index.html").read_text()
+    assert "index.html" in shown
+    for title in ("ROC", "Precision and recall", "Calibration", "Confusion", "Permutation importance"):
+        assert f'"{title}"' in page or f">{title}<" in page or title in page
+    for points in ("false_positive_rate", "recall", "observed_share", "predicted", "roc_auc_lost"):
+        assert points in page
+
+
+def test_the_graph_is_the_five_stages(ready: Project) -> None:
+    graph = ready.dvc("dag", "--dot")
+
+    assert all(f'"{stage}"' in graph for stage in STAGES)
+    assert graph.count("->") == 5
+
+
+def test_a_failed_stage_leaves_the_last_good_state_a_checkout_away(ready: Project) -> None:
+    # Given training data that can no longer be made
+    ready.set(validation__min_rows=1_000_000)
+    failed = ready.run("dvc", "repro", check=False)
+    assert failed.returncode != 0
+    assert "fewer than validation.min_rows" in failed.stderr
+
+    ready.git("checkout", "-q", "dvc.lock", "params.yaml")
+    ready.dvc("checkout", "--force")
+
+    assert ready.repro() == []

@@ -1,0 +1,46 @@
+"""Git as publishing uses it: its refusals in one line, without the token of a remote's URL."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.git import GitError, changed, git
+from project import Project, free_port
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty repository with one commit, as the working directory."""
+    project = Project(tmp_path)
+    project.git("init", "-q", "-b", "main")
+    (tmp_path / "dvc.lock").write_text("one")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "One")
+    monkeypatch.chdir(tmp_path)
+    return project
+
+
+def test_a_refusal_does_not_show_the_token_in_the_url(repository: Project) -> None:
+    url = f"http://somebody:t0ken@127.0.0.1:{free_port()}/team/churn"
+
+    with pytest.raises(GitError) as refused:
+        git("ls-remote", url)
+
+    assert "127.0.0.1" in str(refused.value)
+    assert "t0ken" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_single_modified_file_is_seen(repository: Project) -> None:
+    # Its entry is the first one, and begins with a space.
+    (repository.root / "dvc.lock").write_text("two")
+
+    assert changed() == ["dvc.lock"]
+
+
+def test_all_that_differs_is_seen_by_its_whole_name(repository: Project) -> None:
+    (repository.root / "dvc.lock").write_text("two")
+    (repository.root / "a folder").mkdir()
+    (repository.root / "a folder/ü.py").write_text("new")
+
+    assert sorted(changed()) == ["a folder/ü.py", "dvc.lock"]

@@ -1,0 +1,255 @@
+"""A collection that others write to meanwhile: what is read is one moment of it, or nothing."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from customers import customer
+from pipeline import ingestion
+from pipeline.decoding import Batch, Decoder
+from pipeline.embedded_mongo import running_server
+from pipeline.errors import PipelineError
+from pipeline.mongo import connect
+from reading import Document, customer_contract, read
+
+READS = {"find", "getMore", "aggregate"}
+
+
+def generation(number: int, count: int = 300) -> list[Document]:
+    """All customers as of one generation: the same monthly charge, and each time others."""
+    return [customer(number * 7 + n, billing__monthly_charges=float(number)) for n in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion, "BATCH_ROWS", 20)
+
+
+def after_each_batch(monkeypatch: pytest.MonkeyPatch, write: Callable[[], object]) -> None:
+    """Let somebody write whenever a batch has been read."""
+    decode = Decoder.decode
+
+    def then_write(decoder: Decoder, raw: bytes) -> Batch:
+        batch = decode(decoder, raw)
+        write()
+        return batch
+
+    monkeypatch.setattr(Decoder, "decode", then_write)
+
+
+def test_what_is_written_between_batches_is_not_read(
+    database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = generation(1)
+    database.customers.insert_many(before)
+    numbers = iter(range(10_000))
+
+    def write() -> None:
+        number = next(numbers)
+        database.customers.update_many({}, {"$set": {"billing.monthly_charges": 2.0}})
+        database.customers.delete_many({"_id": {"$regex": f"{number % 10}$"}})
+        database.customers.insert_one(customer(1_000 + number))
+        database.customers.insert_one(customer(0, _id=f"A-{number}"))
+
+    after_each_batch(monkeypatch, write)
+
+    done = read(database, tmp_path, customer_contract())
+
+    assert [(row["_id"], row["monthly_charges"]) for row in done.rows] == [(d["_id"], 1.0) for d in before]
+    assert next(numbers) >= 15
+
+
+def test_everything_replaced_again_and_again_by_another_client_is_read_as_one_generation(
+    database: Database[Document], tmp_path: Path, mongo_uri: str
+) -> None:
+    database.customers.insert_many(generation(0))
+    stop, written = threading.Event(), []
+
+    def replace_everything() -> None:
+        with MongoClient[Document](mongo_uri) as client:
+            customers = client[database.name].customers
+            while not stop.is_set():
+                number = len(written) + 1
+                with client.start_session() as session, session.start_transaction():
+                    customers.delete_many({}, session=session)
+                    customers.insert_many(generation(number), session=session)
+                written.append(number)
+
+    writer = threading.Thread(target=replace_everything)
+    writer.start()
+    try:
+        reads = []
+        while len(reads) < 4 or len(written) < 8:
+            reads.append(read(database, tmp_path, customer_contract()).rows)
+    finally:
+        stop.set()
+        writer.join()
+
+    for rows in reads:
+        assert len(rows) == 300
+        assert len({row["monthly_charges"] for row in rows}) == 1
+    assert len({rows[0]["monthly_charges"] for rows in reads}) > 1
+
+
+class Commands(CommandListener):
+    """The reads that a client sends."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Document]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name in READS:
+            self.sent.append((event.command_name, dict(event.command)))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """It does not matter."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """It does not matter."""
+
+
+def test_every_read_asks_for_the_same_moment(
+    database: Database[Document], mongo_uri: str, tmp_path: Path
+) -> None:
+    # The embedded server reads each cursor at one moment anyway; a MongoDB server does what it is asked.
+    database.customers.insert_many(generation(1))
+    database.customers.update_one({}, {"$set": {"churned": "rejected, so read again whole"}})
+    commands = Commands()
+
+    with MongoClient[Document](mongo_uri, event_listeners=[commands]) as client:
+        done = read(client[database.name], tmp_path, customer_contract())
+
+    assert (done.accepted, done.rejected) == (299, 1)
+    assert {name for name, _ in commands.sent} == READS
+    assert {command["readConcern"]["level"] for _, command in commands.sent} == {"snapshot"}
+    assert len({str(command["lsid"]) for _, command in commands.sent}) == 1
+    moments = [command["readConcern"].get("atClusterTime") for _, command in commands.sent]
+    assert moments[0] is None
+    assert len(set(moments[1:])) == 1
+    assert moments[1] is not None
+
+
+def test_server_before_snapshots_is_read_without_and_with_a_warning(
+    database: Database[Document],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    database.customers.insert_many(generation(1))
+    command = Database.command
+
+    def as_mongodb_4(admin: Any, *words: Any, **keys: Any) -> Any:
+        answer = command(admin, *words, **keys)
+        return answer | {"maxWireVersion": 9} if words == ("hello",) else answer
+
+    monkeypatch.setattr(Database, "command", as_mongodb_4)
+
+    assert read(database, tmp_path, customer_contract()).accepted == 300
+    assert "one before MongoDB 5.0, offers no snapshot" in capfd.readouterr().err
+
+
+def test_document_deleted_before_it_is_fetched_whole_keeps_what_was_read_of_it(
+    database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.customers.insert_many([customer(1), customer(2, churned="yes", notes="never read")])
+    after_each_batch(monkeypatch, lambda: database.customers.delete_one({"_id": "T-0000002"}))
+
+    done = read(database, tmp_path, customer_contract())
+
+    assert (done.accepted, done.rejected) == (1, 1)
+    [line] = done.rejections
+    assert line["document"]["_id"] == "T-0000002"
+    assert line["document"]["churned"] == "yes"
+    assert "only the declared columns are known" in line["reasons"][-1]
+
+
+@pytest.fixture(scope="module")
+def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that can be told to fail."""
+    with running_server(tmp_path_factory.mktemp("faulty"), "--enable-test-commands") as uri:
+        yield uri
+
+
+@pytest.fixture
+def faulty(faulty_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database[Document]]:
+    """Customers on a server that can be told to fail, through the connection that the stage makes."""
+    monkeypatch.setenv("MONGODB_URI", faulty_uri + "&retryReads=false")
+    with connect("mongodb") as client:
+        client.lossy.customers.insert_many(generation(1))
+        yield client.lossy
+        client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+        client.drop_database("lossy")
+
+
+def fail(database: Database[Document], command: str, mode: Any, **how: Any) -> None:
+    """Tell the server to fail the next commands of a name."""
+    data = {"failCommands": [command]} | how
+    database.client.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
+
+
+@pytest.mark.parametrize("command", ["find", "getMore", "aggregate"])
+@pytest.mark.parametrize("code", [239, 246, 43, 237], ids=["too old", "unavailable", "not found", "killed"])
+def test_lost_moment_is_read_again_from_the_start(
+    faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str, code: int
+) -> None:
+    fail(faulty, command, {"times": 2}, errorCode=code)
+
+    done = read(faulty, tmp_path, customer_contract())
+
+    assert done.accepted == 300
+    said = capfd.readouterr().err.splitlines()
+    assert [line.rpartition(": ")[2] for line in said] == ["attempt 2", "attempt 3"]
+
+
+def test_moment_lost_three_times_is_an_error_and_changes_nothing(
+    faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = read(faulty, tmp_path, customer_contract()).rows
+    fail(faulty, "getMore", "alwaysOn", errorCode=239)
+
+    with pytest.raises(OperationFailure) as failed:
+        read(faulty, tmp_path, customer_contract())
+
+    assert failed.value.code == 239
+    assert len(capfd.readouterr().err.splitlines()) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "rejected.jsonl"]
+    fail(faulty, "getMore", "off")
+    assert read(faulty, tmp_path, customer_contract()).rows == before
+
+
+def test_other_error_is_not_tried_again(
+    faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fail(faulty, "getMore", {"times": 1}, errorCode=8000)
+
+    with pytest.raises(OperationFailure):
+        read(faulty, tmp_path, customer_contract())
+
+    assert capfd.readouterr().err == ""
+
+
+def test_documents_lost_on_the_way_fail_the_read(
+    database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.customers.insert_many(generation(1))
+    batches, rng = ingestion._batches, random.Random(0)
+
+    def leaky(*args: Any) -> Iterator[bytes]:
+        kept = list(batches(*args))
+        del kept[rng.randrange(len(kept))]
+        return iter(kept)
+
+    monkeypatch.setattr(ingestion, "_batches", leaky)
+
+    with pytest.raises(PipelineError, match=r"holds 300 documents but 280 were read; nothing was changed"):
+        read(database, tmp_path, customer_contract())
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,54 @@
+"""Promise 1: the same lock gives the same bytes, on a fresh clone, whatever the machine is set to."""
+
+from collections.abc import Callable
+
+import pytest
+
+from project import STAGES, Project
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "USER": "somebody"},
+        {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "2", "TZ": "America/St_Johns", "LOGNAME": "else"},
+    ],
+    ids=["one thread", "two threads"],
+)
+def test_fresh_clone_reproduces_the_committed_lock(
+    clone: Callable[..., Project], settings: dict[str, str]
+) -> None:
+    project = clone(f"a folder of its own {settings['PYTHONHASHSEED']}")
+    committed = (project.root / "dvc.lock").read_bytes()
+
+    ran = project.repro(**settings)
+
+    assert ran == list(STAGES)
+    assert (project.root / "dvc.lock").read_bytes() == committed
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_nothing_changed_runs_nothing(ready: Project) -> None:
+    assert ready.repro() == []
+    assert "up to date" in ready.dvc("status")
+
+
+def test_forced_run_gives_the_same_bytes(ready: Project) -> None:
+    before = ready.digests()
+
+    assert ready.repro("--force") == list(STAGES)
+
+    assert ready.digests() == before
+    assert ready.git("status", "--porcelain") == ""
+
+
+def test_a_full_disk_is_said_in_one_line(ready: Project) -> None:
+    # Given a place for the model that cannot be written to
+    ready.run("rm", "-r", "artifacts/model")
+    (ready.root / "artifacts/model").symlink_to("/dev/full")
+
+    done = ready.stage("training", check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("training: ")

@@ -1,0 +1,144 @@
+"""Promise 3: a customer stays on its side, whatever happens around it."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from pipeline import transformation, validation
+from pipeline.ids import split_share
+from project import ROOT, environment
+from stages import Folder, document, row
+
+# What the hash of an id says, on any machine, today and in ten years.
+PINNED = {
+    "C-00001": 0.4054430688624237,
+    "C-00004": 0.036523171012302624,
+    "C-06000": 0.6298783714642481,
+    "42": 0.8192771706663636,
+    "65a1b2c3d4e5f6a7b8c9d0e1": 0.7805364567278825,
+    "Zoë": 0.7208008709580175,
+    "": 0.7857693833131746,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """A working directory with the small contract."""
+    return Folder(tmp_path, monkeypatch)
+
+
+def sides(
+    folder: Folder, database: Database[dict[str, Any]], rows_per_part: int = 100
+) -> tuple[set[str], set[str]]:
+    """Ingest, validate and transform the collection; return the ids of the train and of the test side."""
+    folder.ingest(database, rows_per_part)
+    validation.main()
+    transformation.main()
+    train, test = ([one["_id"] for one in folder.rows(f"features/{side}")] for side in ("train", "test"))
+    assert len(set(train)) == len(train)
+    assert len(set(test)) == len(test)
+    assert not set(train) & set(test)
+    assert len(train) + len(test) == database.customers.count_documents({})
+    return set(train), set(test)
+
+
+CHANGES: dict[str, Callable[[Database[dict[str, Any]]], Any]] = {
+    "appended": lambda db: db.customers.insert_many([document(row(i)) for i in range(600, 700)]),
+    "inserted before and between": lambda db: db.customers.insert_many(
+        [
+            document(row(i) | {"_id": f"{start}-{i:07d}"})
+            for i in range(50)
+            for start in ("A", "T-0000000", "Z")
+        ]
+    ),
+    "deleted": lambda db: db.customers.delete_many({"_id": {"$lt": "T-0000250"}}),
+    "edited": lambda db: db.customers.update_many({}, {"$set": {"billing.monthly_charges": 20.0}}),
+    "written again in another order": lambda db: (
+        db.customers.delete_many({}),
+        db.customers.insert_many(
+            random.Random(1).sample([document(row(i)) for i in range(600)], 600), ordered=True
+        ),
+    ),
+    "not changed": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_customer_changes_sides(folder: Folder, database: Database[dict[str, Any]], change: str) -> None:
+    database.customers.insert_many([document(row(i)) for i in range(600)])
+    train, test = sides(folder, database)
+
+    CHANGES[change](database)
+    # How the rows are cut into parts is another matter.
+    later_train, later_test = sides(folder, database, rows_per_part=40)
+
+    assert not train & later_test
+    assert not test & later_train
+    assert len((train & later_train) | (test & later_test)) >= 350
+
+
+def test_a_larger_test_side_keeps_the_customers_that_it_has(
+    folder: Folder, database: Database[dict[str, Any]]
+) -> None:
+    database.customers.insert_many([document(row(i)) for i in range(600)])
+    _, test = sides(folder, database)
+
+    folder.set(transformation={"test_size": 0.3})
+    _, larger = sides(folder, database)
+
+    assert test < larger
+
+
+IDS = {
+    "the sample": [f"C-{i:05d}" for i in range(1, 6001)],
+    "the whole sample": [f"C-{i:05d}" for i in range(1, 7044)],
+    "c1, c2": [f"c{i}" for i in range(6000)],
+    "numbers": [str(i) for i in range(6000)],
+    "padded": [f"C-{i:06d}" for i in range(6000)],
+    "of the tests": [f"T-{i:07d}" for i in range(6000)],
+    "of the tests, many": [f"T-{i:07d}" for i in range(100_000)],
+}
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_the_test_side_has_its_share(ids: str) -> None:
+    share = sum(split_share(text) < 0.2 for text in IDS[ids]) / len(IDS[ids])
+
+    # One percent of the share, which is tighter than chance: the salt was chosen to.
+    assert share == pytest.approx(0.2, rel=0.01)
+
+
+@given(test_size=st.floats(0.05, 0.95), start=st.integers(0, 10**9))
+def test_any_share_of_any_ids_is_met(test_size: float, start: int) -> None:
+    ids = [f"customer {number}" for number in range(start, start + 2000)]
+    share = sum(split_share(text) < test_size for text in ids) / len(ids)
+
+    # Six standard deviations.
+    assert share == pytest.approx(test_size, abs=6 * 0.5 / 2000**0.5)
+
+
+def test_the_hash_is_the_same_on_every_machine() -> None:
+    assert {text: split_share(text) for text in PINNED} == PINNED
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_hash_does_not_depend_on_the_process(seed: str) -> None:
+    code = f"from pipeline.ids import split_share; print([split_share(i) for i in {list(PINNED)}])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(PYTHONPATH="src", PYTHONHASHSEED=seed),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == str(list(PINNED.values()))

@@ -1,0 +1,129 @@
+"""Training as a stage: the same bytes whatever the process, and a model that needs no code of ours."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+
+from pipeline import training, transformation
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.features import read_features
+from pipeline.models import ALGORITHMS
+from pipeline.outputs import MODEL, TEST, TRAIN
+from project import ROOT, environment
+from stages import Folder, failure, row
+
+TRAINING = {
+    "derived": {"average": "total_charges / (tenure_months + 1)"},
+    "hist_gradient_boosting": {"max_iter": 20, "max_features": 0.5},
+    "random_forest": {"n_estimators": 20},
+}
+
+# Loads models and predicts, where no module of the project can be imported.
+ELSEWHERE = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "pipeline":
+            raise ImportError(f"{name} is not for serving")
+
+sys.meta_path.insert(0, Blocked())
+import joblib, pandas
+
+frame = pandas.read_json("raw.json", dtype=False)
+for path in sys.argv[1:]:
+    print(joblib.load(path).predict_proba(frame)[:, 1].tolist())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """A working directory with features to train on."""
+    folder = Folder(tmp_path, monkeypatch)
+    folder.write(
+        "validated", [row(number) for number in range(300)], [row(number) for number in range(300, 500)]
+    )
+    transformation.main()
+    folder.set(training=TRAINING | {"algorithm": "hist_gradient_boosting"})
+    return folder
+
+
+def digest() -> str:
+    """Return the sha256 of the model."""
+    return hashlib.sha256(MODEL.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str) -> None:
+    folder.set(training=TRAINING | {"algorithm": algorithm})
+    training.main()
+    first = digest()
+
+    training.main()
+    assert digest() == first
+    for threads in ("1", "2"):
+        MODEL.unlink()
+        env = environment(PYTHONPATH=str(ROOT / "src"), OMP_NUM_THREADS=threads, PYTHONHASHSEED=threads)
+        subprocess.run([sys.executable, "-m", "pipeline.training"], cwd=folder.root, env=env, check=True)
+        assert digest() == first
+
+
+def test_a_model_loads_and_predicts_without_the_project(folder: Folder) -> None:
+    test = read_features(TEST, folder.contract)[0].head(20)
+    test.to_json("raw.json", orient="records")
+    expected, paths = [], []
+    for algorithm in ALGORITHMS:
+        folder.set(training=TRAINING | {"algorithm": algorithm})
+        training.main()
+        paths.append(MODEL.rename(f"{algorithm}.joblib"))
+        expected.append(joblib.load(paths[-1]).predict_proba(test)[:, 1].tolist())
+
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, *paths],
+        cwd=folder.root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert [json.loads(line) for line in done.stdout.splitlines()] == expected
+
+
+def test_the_model_is_one_file(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    training.main()
+
+    assert [path.name for path in MODEL.parent.iterdir()] == [MODEL.name]
+    assert "training: hist_gradient_boosting on " in capsys.readouterr().out
+
+
+def test_one_class_alone_is_nothing_to_learn_from(folder: Folder) -> None:
+    folder.write("validated", [row(number, churned=True) for number in range(300)], [])
+    transformation.main()
+
+    assert "one class of churned only" in failure(training.main, PipelineError)
+    assert not MODEL.exists()
+
+
+def test_without_features_it_says_what_to_run(folder: Folder) -> None:
+    for part in TRAIN.iterdir():
+        part.unlink()
+
+    said = failure(training.main, PipelineError)
+
+    assert said.startswith("artifacts/features/train holds no Parquet part: run 'dvc repro'")
+
+
+def test_a_failed_training_leaves_the_last_model(folder: Folder) -> None:
+    training.main()
+    before = digest()
+    folder.set(training=TRAINING | {"algorithm": "random_forest", "derived": {"x": "nothing"}})
+
+    failure(training.main, ConfigurationError)
+
+    assert digest() == before

@@ -1,0 +1,146 @@
+"""When validation fails, what it says then in one line, and what it leaves to look into."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import validation
+from pipeline.errors import PipelineError
+from stages import SCHEMA, Folder, failure, rejected, report, row
+
+RAW = Path("artifacts/raw")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """A working directory with the small contract."""
+    return Folder(tmp_path, monkeypatch)
+
+
+def failed() -> str:
+    """Run the stage, which must fail with exit code 1, and return its line."""
+    return failure(validation.main, PipelineError)
+
+
+@pytest.mark.parametrize(("bad", "share", "passes"), [(29, 0.29, True), (7, 0.07, True), (30, 0.29, False)])
+def test_the_largest_allowed_share_of_rejections_passes(
+    folder: Folder, bad: int, share: float, passes: bool
+) -> None:
+    # 0.29 * 100 is less than 29 in doubles; 29 of 100 is 0.29 all the same. Ingestion's count too.
+    folder.set(validation={"min_rows": 2, "max_rejected": share})
+    folder.write("raw", [row(i, monthly_charges=-1.0 if i < bad - 2 else 1.0 + i) for i in range(98)])
+    folder.reject_before("tenure_months: is a string, not an integer", "churned: is missing")
+
+    if passes:
+        validation.main()
+    else:
+        said = "30 of 100 documents rejected, a share of 0.3, more than validation.max_rejected 0.29: "
+        assert said in failed()
+
+    assert (report()["read"], report()["accepted"]) == (100, 100 - bad)
+    assert report()["rejected"] == {"ingestion": 2, "validation": bad - 2}
+
+
+def test_too_many_rejections_name_the_worst_columns_with_examples(folder: Folder) -> None:
+    rows = [row(number) for number in range(100)]
+    for number in range(10):
+        rows[number]["tenure_months"] = 121 + number % 4
+    for number in range(5, 11):
+        rows[number]["contract"] = "a\nb"
+    rows[50]["monthly_charges"] = -1.0
+    rows[51]["total_charges"] = -1.0
+    folder.write("raw", rows)
+    folder.reject_before(*["contract: is a boolean, not a category (account.contract)"] * 7)
+
+    said = failed()
+
+    # The worst three, the worst first, each with at most three examples of why.
+    assert "20 of 107 documents rejected, a share of 0.1869" in said
+    assert (
+        "contract 13 times (is a boolean, not a category (account.contract); "
+        "is 'a\\nb', not one of month-to-month, one year, two year), "
+        "tenure_months 10 times (is 121, above the maximum 120; is 122, above the maximum 120; "
+        "is 123, above the maximum 120), monthly_charges 1 times"
+    ) in said
+    assert "total_charges" not in said
+    assert said.endswith("all of them are in artifacts/rejected/")
+    # Though it failed, all is there to look into.
+    assert len(rejected()) == 13
+    assert report()["accepted"] == 87
+
+
+def test_nothing_accepted_is_said_in_one_line(folder: Folder) -> None:
+    folder.write("raw", [row(number, tenure_months=-1) for number in range(5)])
+    assert "5 of 5 documents rejected, a share of 1" in failed()
+    assert len(rejected()) == 5
+    assert report()["target"] == {"positives": 0, "positive_share": 0.0}
+
+    folder.set(validation={"max_rejected": 1})
+    assert failed() == "0 rows are fewer than validation.min_rows 1,000"
+
+
+def test_ingestion_rejecting_everything_is_said_in_one_line(folder: Folder) -> None:
+    folder.write("raw", [])
+    folder.reject_before("churned: is missing", "churned: is missing")
+
+    assert "2 of 2 documents rejected, a share of 1, more than" in failed()
+    assert report()["read"] == 2
+
+
+def test_too_few_rows_fail(folder: Folder) -> None:
+    folder.set(validation={"min_rows": 100})
+    folder.write("raw", [row(number) for number in range(99)])
+    assert failed() == "99 rows are fewer than validation.min_rows 100"
+
+    folder.write("raw", [row(number) for number in range(100)])
+    validation.main()
+
+
+@pytest.mark.parametrize(("churned", "said"), [(True, "every row is"), (False, "no row is")])
+def test_one_class_alone_fails(folder: Folder, churned: bool, said: str) -> None:
+    folder.write("raw", [row(number, churned=churned) for number in range(100)])
+
+    assert failed() == f"the target churned has one class only: {said} positive"
+
+
+def test_a_copy_of_the_target_fails_by_its_name(folder: Folder) -> None:
+    columns = SCHEMA["columns"] | {"left": {"path": "left", "type": "category"}}
+    folder.set(schema=SCHEMA | {"columns": columns})
+    rows = [row(number) for number in range(100)]
+    folder.write("raw", [one | {"left": "yes" if one["churned"] else "no"} for one in rows])
+
+    assert failed() == "the target churned is given away by left: remove it from schema.columns"
+    assert report()["accepted"] == 100
+
+
+@pytest.mark.parametrize("prepare", ["missing", "empty", "no rejections"])
+def test_without_raw_data_it_says_what_to_run(folder: Folder, prepare: str) -> None:
+    if prepare == "empty":
+        RAW.mkdir(parents=True)
+    if prepare == "no rejections":
+        folder.write("raw", [row(1)])
+        Path("artifacts/rejected/ingestion.jsonl").unlink()
+
+    said = failed()
+
+    assert said.startswith("artifacts/")
+    assert "run 'dvc repro'" in said
+
+
+def test_raw_data_of_another_contract_is_refused(folder: Folder) -> None:
+    folder.write("raw", [row(number) for number in range(10)])
+    columns: Mapping[str, Any] = SCHEMA["columns"]
+
+    folder.set(schema=SCHEMA | {"columns": {name: columns[name] for name in reversed(columns)}})
+    assert "part-0.parquet does not have the columns of the schema" in failed()
+    folder.set(schema=SCHEMA | {"id": "number"})
+    assert "part-0.parquet does not have the columns of the schema" in failed()
+
+
+def test_a_damaged_part_is_named(folder: Folder) -> None:
+    folder.write("raw", [row(number) for number in range(10)])
+    (RAW / "part-1.parquet").write_bytes((RAW / "part-0.parquet").read_bytes()[:-1])
+
+    assert "part-1.parquet is damaged: run 'dvc checkout --force'" in failed()
