@@ -11,19 +11,24 @@ from project import environment, free_port, wait_for
 
 
 @contextmanager
-def running_mlflow(folder: Path) -> Iterator[str]:
-    """Run an MLflow server on a free port, its database and its files in `folder`, and yield its URI."""
+def running_mlflow(folder: Path, artifacts: str | None = None, **env: str) -> Iterator[str]:
+    """Run an MLflow server on a free port and yield its URI.
+
+    Its database is in `folder`, and its artifacts are too, unless `artifacts` names another place.
+    """
     port, log = free_port(), folder / "server.log"
     store = [
         "--backend-store-uri",
         f"sqlite:///{folder}/mlflow.db",
         "--artifacts-destination",
-        f"{folder}/files",
+        artifacts or f"{folder}/files",
     ]
     with log.open("w") as output:
         process = subprocess.Popen(
             ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *store],
-            env=environment(MLFLOW_DISABLE_TELEMETRY="true"),
+            env=environment(
+                MLFLOW_DISABLE_TELEMETRY="true", MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", **env
+            ),
             cwd=folder,
             stdout=output,
             stderr=output,
@@ -33,6 +38,10 @@ def running_mlflow(folder: Path) -> Iterator[str]:
         wait_for(f"http://127.0.0.1:{port}/health", process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        # The server has workers: all of them go.
+        # The server has workers: all of them go, and what does not go by itself is killed.
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -16,7 +16,7 @@ class Proxy:
     """What happens to a connection once the server has sent `after` bytes through it.
 
     `fault` is `cut` (closed at once), `stall` (open, but silent from then on), `drip` (a chunk every
-    `pause` seconds) or none.
+    `pause` seconds), `die` (nobody answers any more once the clients have sent `after` bytes) or none.
     """
 
     server: tuple[str, int]
@@ -24,6 +24,7 @@ class Proxy:
     after: int = 0
     pause: float = 0.05
     paused: float = 0
+    received: int = 0
     struck: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
@@ -50,12 +51,17 @@ class Proxy:
 
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         while data := client.recv(CHUNK):
+            self.received += len(data)
+            if self.fault == "die" and self.received > self.after:
+                self.struck.set()
+                self.listener.close()
+                return
             server.sendall(data)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         sent = 0
         while data := server.recv(CHUNK):
-            if self.fault and sent + len(data) > self.after:
+            if self.fault in {"cut", "stall", "drip"} and sent + len(data) > self.after:
                 self.struck.set()
                 if self.fault == "cut":
                     client.sendall(data[: max(self.after - sent, 0)])
@@ -80,6 +86,7 @@ def proxy(uri: str, fault: str = "", after: int = 0, pause: float = 0.05) -> Ite
         yield uri.replace(f":{parts.port}", f":{running.port}"), running
     finally:
         running.closing.set()
-        running.listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            running.listener.shutdown(socket.SHUT_RDWR)
         running.listener.close()
         thread.join()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from botocore.config import Config
 from project import Project, free_port, wait_for
 
 BUCKET = "churn"
+# Made anew for each run, so that a test can find where it was left.
+SECRET = f"S3cr-{uuid.uuid4().hex}"
 KEYS = {
     "AWS_ACCESS_KEY_ID": "test-key",
-    "AWS_SECRET_ACCESS_KEY": "test-secret",
+    "AWS_SECRET_ACCESS_KEY": SECRET,
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 
@@ -35,14 +38,14 @@ class S3:
         """The server's URL."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, **env: str) -> None:
         """Start the server; what it held before is gone, since it keeps objects in memory."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)],
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(2**24)},
+                env=os.environ | env | {"MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(2**24)},
             )
         wait_for(f"{self.endpoint}/moto-api/", self.process, self.log)
 
@@ -52,10 +55,10 @@ class S3:
             self.process.kill()
             self.process.wait()
 
-    def client(self) -> Any:
+    def client(self, service: str = "s3") -> Any:
         """A client with the right credentials."""
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.endpoint,
             aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
@@ -77,11 +80,11 @@ class S3:
 
 
 @contextmanager
-def running_s3(folder: Path) -> Iterator[S3]:
+def running_s3(folder: Path, **env: str) -> Iterator[S3]:
     """Run an S3 server with an empty bucket, its log in `folder`."""
     server = S3(free_port(), folder / "s3.log")
     try:
-        server.start()
+        server.start(**env)
         server.client().create_bucket(Bucket=BUCKET)
         yield server
     finally:

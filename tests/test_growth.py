@@ -1,17 +1,17 @@
 """A hundred thousand customers: what is new, gone or edited changes the parts that it touches, no others.
 
-The changes come one after the other to one collection; each test compares before with after.
+The changes come one after the other to one collection, which is dear to make; each
+compares before with after.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from pipeline import transformation, validation
@@ -72,15 +72,17 @@ class Collection:
         return before, self.state
 
 
-@pytest.fixture(scope="module")
-def collection(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
-    """The collection with its first customers, read once."""
-    with pytest.MonkeyPatch.context() as patch, MongoClient[dict[str, Any]](mongo_uri) as client:
-        folder = Folder(tmp_path_factory.mktemp("growth"), patch)
-        yield Collection(client["growth"], folder)
+def test_changes_change_the_parts_that_they_touch(
+    database: Database[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = Collection(database, Folder(tmp_path, monkeypatch))
+
+    a_thousand_new_customers_at_the_end_change_the_last_part(collection)
+    scattered_changes_change_the_parts_that_they_touch(collection)
+    without_the_customer_who_starts_a_part_two_parts_are_one(collection)
 
 
-def test_a_thousand_new_customers_at_the_end_change_the_last_part(collection: Collection) -> None:
+def a_thousand_new_customers_at_the_end_change_the_last_part(collection: Collection) -> None:
     new = [document(row(i)) for i in range(CUSTOMERS, CUSTOMERS + 1000)]
 
     before, after = collection.after(lambda: collection.customers.insert_many(new, ordered=False))
@@ -98,7 +100,7 @@ def test_a_thousand_new_customers_at_the_end_change_the_last_part(collection: Co
         assert changed(getattr(before, side), getattr(after, side)) <= {last} | new_parts
 
 
-def test_scattered_changes_change_the_parts_that_they_touch(collection: Collection) -> None:
+def scattered_changes_change_the_parts_that_they_touch(collection: Collection) -> None:
     gone, edited = "T-0031234", "T-0076543"
     new = {f"T-00{number}x": row(number) for number in (12345, 12346, 54321)}
     starting = collection.state.starts
@@ -121,7 +123,7 @@ def test_scattered_changes_change_the_parts_that_they_touch(collection: Collecti
     assert len(sides[0]) + len(sides[1]) <= 5
 
 
-def test_without_the_customer_who_starts_a_part_two_parts_are_one(collection: Collection) -> None:
+def without_the_customer_who_starts_a_part_two_parts_are_one(collection: Collection) -> None:
     names = list(collection.state.raw)
 
     before, after = collection.after(

@@ -1,6 +1,9 @@
 """The S3 remote, against an S3 server over HTTP: push, status, pull, and what goes wrong on the way."""
 
+import hashlib
+import json
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +12,8 @@ from ruamel.yaml import YAML
 
 from pipeline.lineage import locked_outputs
 from project import Project
-from s3 import BUCKET, S3, running_s3
+from proxy import proxy
+from s3 import BUCKET, S3, SECRET, running_s3
 
 # s3fs sends files from twice its chunk of 50 MiB in parts.
 MULTIPART = 100 * 2**20
@@ -84,18 +88,48 @@ def test_a_missing_bucket_is_named(ready: Project, s3: S3) -> None:
 
     assert done.returncode != 0
     assert "nowhere" in done.stderr or "bucket" in done.stderr.lower()
-    assert "test-secret" not in done.stdout + done.stderr
+    assert SECRET not in done.stdout + done.stderr
 
 
 def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:
-    # Given a server that dies while it is sent to, and comes back with what it had
+    # Given a server that dies when it has half of the bytes
     s3.use(ready)
-    s3.stop()
-    done = ready.run("dvc", "push", check=False)
+    with proxy(s3.endpoint, "die", after=300_000) as (endpoint, dying):
+        ready.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
+        done = ready.run("dvc", "push", check=False)
+        assert dying.struck.is_set()
     assert done.returncode != 0
+    # Then what it has is whole
+    some = s3.objects()
+    for key in some:
+        content = s3.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        name = key.removeprefix("dvc/files/md5/").replace("/", "").removesuffix(".dir")
+        assert hashlib.md5(content).hexdigest() == name
 
-    s3.start()
-    s3.client().create_bucket(Bucket=BUCKET)
+    # and the next push sends the rest
+    s3.use(ready)
     ready.dvc("push")
 
+    assert len(s3.objects()) > len(some)
     assert "in sync" in ready.dvc("status", "--cloud")
+
+
+def test_wrong_credentials_are_refused_and_not_shown(ready: Project, tmp_path: Path) -> None:
+    # Given a server that checks keys after the four requests that set it up
+    with running_s3(tmp_path, INITIAL_NO_AUTH_ACTION_COUNT="4") as server:
+        iam = server.client("iam")
+        iam.create_user(UserName="team")
+        allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_user_policy(UserName="team", PolicyName="all", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="team")["AccessKey"]
+        server.use(ready)
+        right = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+        wrong = right | {"AWS_SECRET_ACCESS_KEY": f"wrong-{uuid.uuid4().hex}"}
+        refused = ready.run("dvc", "push", check=False, **wrong)
+
+        assert refused.returncode != 0
+        assert "SignatureDoesNotMatch" in refused.stderr or "Forbidden" in refused.stderr
+        assert wrong["AWS_SECRET_ACCESS_KEY"] not in refused.stdout + refused.stderr
+        ready.dvc("push", **right)

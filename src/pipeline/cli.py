@@ -40,9 +40,12 @@ def arrive(
 @app.command("publish")
 def publish_here() -> None:
     """Publish what 'dvc repro' made here: data, commit, tag, version; champion if it is good enough."""
+    from pipeline.exclusive import exclusive
+    from pipeline.git import branch
     from pipeline.publishing import publish
 
-    report(publish())
+    with exclusive():
+        report(publish(branch()))
 
 
 @app.command("retrain")
@@ -51,15 +54,32 @@ def retrain(
     read_source: Annotated[
         bool, typer.Option(help="let ingestion run if its code or parameters changed")
     ] = False,
+    data_from: Annotated[
+        int | None,
+        typer.Option("--data-from", metavar="VERSION", min=1, help="on the exact data of that version"),
+    ] = None,
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option("-S", "--set-param", metavar="NAME=VALUE", help="with --data-from: change a parameter"),
+    ] = None,
 ) -> None:
     """Run what changed and publish it. With --keep-data: in a fresh clone, on the data of the lock (CI)."""
-    from pipeline.retraining import retrain_on_kept_data
+    from pipeline.exclusive import exclusive
+    from pipeline.retraining import retrain_on_data_of, retrain_on_kept_data
 
-    if not keep_data:
+    if data_from is not None and (keep_data or read_source):
+        raise ConfigurationError("--data-from goes without --keep-data and --read-source")
+    if set_param and data_from is None:
+        raise ConfigurationError("-S goes with --data-from: else edit params.yaml and commit it")
+    if not keep_data and data_from is None:
         raise ConfigurationError(
-            "only --keep-data is built so far; for new data, see the cheat sheet in README"
+            "only --keep-data and --data-from are built so far; for new data, see the cheat sheet in README"
         )
-    report(retrain_on_kept_data(read_source))
+    with exclusive():
+        if data_from is None:
+            report(retrain_on_kept_data(read_source))
+        else:
+            report(retrain_on_data_of(data_from, set_param or []))
 
 
 def report(published: Any) -> None:
@@ -67,16 +87,27 @@ def report(published: Any) -> None:
     state = "is published" if published.new else "holds this model already"
     verdict = "champion" if published.decision.promoted else "not promoted"
     print(f"version {published.version} {state}; {verdict}: {published.decision.reason}")
+    if published.comparison:
+        print(f"beside the version that its data is from: {published.comparison.reason}")
 
 
 @app.command("models")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    containing: Annotated[
+        str | None,
+        typer.Option("--with", metavar="HASH", help="those of this commit, or that used this file or folder"),
+    ] = None,
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
     from pipeline.registry import Registry
 
-    rows = [version.summary() for version in Registry().versions()]
+    versions = Registry().versions()
+    if containing is not None:
+        from pipeline.provenance import versions_with
+
+        versions = versions_with(versions, containing.lower())
+    rows = [version.summary() for version in versions]
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -114,12 +145,43 @@ def roll_back(
     reason: Annotated[str, typer.Option(help="why, for those who read the history")],
 ) -> None:
     """Make a version champion again, once its data and its model are proven to be there."""
+    from pipeline.exclusive import exclusive
     from pipeline.registry import tag_of
     from pipeline.restoring import rollback
 
-    replaced = rollback(version, reason)
+    with exclusive():
+        replaced = rollback(version, reason)
     print(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
     print(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
+
+
+@app.command("drill")
+def rehearse() -> None:
+    """Restore every version from an empty cache, and hold all of its bytes to their hashes."""
+    from pipeline.exclusive import exclusive
+    from pipeline.housekeeping import drill
+
+    failed = 0
+    with exclusive():
+        for version, wrong in drill():
+            failed += wrong is not None
+            print(f"version {version.number}: {wrong or 'restored, every byte as published'}", flush=True)
+    if failed:
+        raise PipelineError(f"{failed} version(s) cannot be restored")
+
+
+@app.command("gc")
+def delete_old_data(
+    cloud: Annotated[bool, typer.Option("--cloud", help="on the remote too, not only in the cache")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="only say what would go")] = False,
+) -> None:
+    """Delete data that no published version, no branch and not this workspace needs."""
+    from pipeline.exclusive import exclusive
+    from pipeline.housekeeping import collect_garbage
+
+    with exclusive():
+        print(collect_garbage(cloud, dry), end="")
+    print("what every version and every branch needs is kept: 'pipeline drill' proves it")
 
 
 def workspace() -> Path:

@@ -25,8 +25,8 @@ def git(*words: str, check: bool = True) -> str:
     done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, env=environment)
     if check and done.returncode:
         lines = [line for line in done.stderr.splitlines() if line and not line.startswith("hint:")]
-        # Git quotes the URL of the remote, with the token that may be in it.
-        said = re.sub(r"//[^/@\s]*@", "//", lines[-1]) if lines else f"exit code {done.returncode}"
+        # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
+        said = re.sub(r"[^\s/'\"]*@", "", lines[-1]) if lines else f"exit code {done.returncode}"
         raise GitError(f"git {words[0]}: {said}")
     return done.stdout.rstrip()
 

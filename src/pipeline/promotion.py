@@ -41,21 +41,19 @@ def compare(
     challenger: Any,
     champion: Any,
     champion_number: int,
-    holdout: pd.DataFrame,
-    champion_trained_on: set[str],
+    rows: pd.DataFrame,
     contract: Contract,
     slices: tuple[str, ...],
 ) -> Decision:
     """Decide by a paired bootstrap of the difference in ROC AUC, with a fixed seed.
 
-    `holdout` holds rows as transformation writes them; rows that the champion was trained on are left out.
+    `rows` are those of a holdout, as transformation writes them, that neither was trained on.
     The challenger is promoted unless the 5th percentile of its difference to the champion is below
     -`TOLERANCE`, or a slice loses more than `SLICE_TOLERANCE`.
     """
-    rows = holdout[~holdout[contract.id].isin(champion_trained_on)]
     target = rows[contract.target.column].to_numpy()
     if len(rows) < LEAST_ROWS or target.min() == target.max():
-        said = f"only {len(rows)} rows of the holdout are new to the champion: too few to compare"
+        said = f"too few to compare: {len(rows)} rows of the holdout are new to both models, or of one class"
         return Decision(False, said, champion_number, len(rows))
     features = rows[list(contract.features)]
     with threadpool_limits(limits=1):
@@ -64,12 +62,13 @@ def compare(
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     low = float(np.quantile(differences, 0.05))
     collapsed = collapses(rows, target, ours, theirs, slices)
+    rival = f"that of version {champion_number}"
     if low < -TOLERANCE:
-        reason = f"ROC AUC may be {-low:.4f} below the champion's, more than the {TOLERANCE} allowed"
+        reason = f"ROC AUC may be {-low:.4f} below {rival}, more than the {TOLERANCE} allowed"
     elif collapsed:
         reason = f"a slice collapses: {'; '.join(collapsed)}"
     else:
-        reason = f"ROC AUC is at most {max(-low, 0):.4f} below the champion's, with 95 % confidence"
+        reason = f"ROC AUC is at most {max(-low, 0):.4f} below {rival}, with 95 % confidence"
     return Decision(
         low >= -TOLERANCE and not collapsed,
         reason,

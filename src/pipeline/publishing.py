@@ -5,40 +5,37 @@ commit is pushed before a version names it, and the version exists before it can
 each step finds what is done already.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-import joblib
-import pyarrow.parquet as pq
-from dvc.api import DVCFileSystem
-
-from pipeline.contract import load_contract
 from pipeline.dvc_process import push_data, repro, stale
 from pipeline.errors import PipelineError
-from pipeline.evaluation import EvaluationParameters
-from pipeline.features import read_side
-from pipeline.git import GitError, branch, changed, git, has_remote, remote_tags
+from pipeline.gate import compare_with_source, decide
+from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
 from pipeline.lineage import LOCK, locked_tags
-from pipeline.outputs import MODEL, TEST, TRAIN
-from pipeline.parameters import PATH, load
-from pipeline.promotion import Decision, compare
-from pipeline.registry import DECISION, Publication, Registry, Version, tag_of
+from pipeline.parameters import PATH
+from pipeline.promotion import Decision
+from pipeline.registry import DATA_FROM, Publication, Registry, Version, tag_of
 
 RECIPE = {str(LOCK), str(PATH)}
+TAG = "git.tag"
 CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
 
 
 @dataclass(frozen=True)
 class Published:
-    """The version that holds this model, whether it is new, and what was decided of it."""
+    """The version that holds this model, whether it is new, what was decided of it, and beside its source."""
 
     version: int
     new: bool
     decision: Decision
+    comparison: Decision | None = None
 
 
-def publish() -> Published:
-    """Publish the workspace, or finish a publication that was interrupted.
+def publish(branch: str | None, source: Version | None = None) -> Published:
+    """Publish the workspace on a branch, or finish a publication that was interrupted.
+
+    Where the data is that of an older version, `source`, the branch has gone another way: then it is None,
+    and the version is a commit that its tag alone holds.
 
     Raises:
         PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
@@ -47,10 +44,11 @@ def publish() -> Published:
     check_workspace()
     registry = Registry()
     finish_registrations(registry)
-    tags = locked_tags()
+    tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
+    current = git("rev-parse", "HEAD")
     known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
     if known:
-        return Published(known[-1].number, False, decide(registry, known[-1]))
+        return decided(registry, known[-1], False, current, source)
     run = registry.run_of({name: tags[name] for name in CONTENT})
     if run is None:
         # The model came from a cache, or from another MLflow server: evaluating it again logs it.
@@ -61,18 +59,29 @@ def publish() -> Published:
             "MLflow has no run of this model, also after its evaluation: is it the same server?"
         )
     push_data()
-    publication = commit_and_push(registry, run, tags)
-    registry.register(publication)
-    return Published(publication.number, True, decide(registry, registry.version(publication.number)))
+    publication = commit_and_push(registry, run, tags, branch)
+    number = register(registry, publication)
+    return decided(registry, registry.version(number), True, current, source)
+
+
+def decided(
+    registry: Registry, version: Version, new: bool, current: str, source: Version | None
+) -> Published:
+    """Let a version meet the champion, and the version that its data came from.
+
+    The current holdout is that of the branch for a model of older data, and else the workspace's own.
+    """
+    decision = decide(registry, version, current if source else None)
+    comparison = compare_with_source(registry, version, source) if source else None
+    return Published(version.number, new, decision, comparison)
 
 
 def check_workspace() -> None:
     """Refuse to publish what the lock does not describe.
 
     Raises:
-        PipelineError: no branch is checked out, a stage has yet to run, or code is not committed.
+        PipelineError: a stage has yet to run, or code is not committed.
     """
-    branch()
     if found := stale():
         raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
     if other := sorted(set(changed()) - RECIPE):
@@ -83,12 +92,52 @@ def check_workspace() -> None:
 
 def finish_registrations(registry: Registry) -> None:
     """Register the versions whose commit and tag are pushed, but whose publication ended there."""
+    for version in registry.versions():
+        if version.tags.get(TAG, version.tag) != version.tag:
+            follow_number(registry, version.number, version.tags[TAG])
     registered = max((version.number for version in registry.versions()), default=0)
     for number in sorted(number for number in numbers() if number > registered):
+        register(registry, publication_of(tag_of(number)))
+
+
+def register(registry: Registry, publication: Publication) -> int:
+    """Register a publication, and return the number of its version."""
+    number = registry.register(publication)
+    if number != publication.number:
+        follow_number(registry, number, tag_of(publication.number))
+    return number
+
+
+def follow_number(registry: Registry, number: int, name: str) -> None:
+    """Let the Git tag `name` follow the number that MLflow gave its version.
+
+    MLflow never gives a number twice: after its newest version was deleted there, the next one has not the
+    number that follows from the tags.
+    """
+    right = tag_of(number)
+    if right not in remote_tags(right):
+        publication = publication_of(name)
+        moved = replace(publication, number=number, tags=publication.tags | {TAG: right})
+        git(
+            "tag",
+            "--force",
+            "--annotate",
+            right,
+            publication.tags["git.commit"],
+            "--message",
+            moved.message(),
+        )
         if has_remote():
-            git("fetch", "--quiet", "origin", f"+refs/tags/{tag_of(number)}:refs/tags/{tag_of(number)}")
-        message = git("for-each-ref", "--format=%(contents)", f"refs/tags/{tag_of(number)}")
-        registry.register(Publication.read(message))
+            git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
+    git("tag", "--delete", name, check=False)
+    registry.record(number, TAG, right)
+
+
+def publication_of(name: str) -> Publication:
+    """Read the publication that a Git tag holds."""
+    if has_remote():
+        git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
+    return Publication.read(git("for-each-ref", "--format=%(contents)", f"refs/tags/{name}"))
 
 
 def numbers() -> list[int]:
@@ -97,8 +146,8 @@ def numbers() -> list[int]:
     return sorted(int(number) for number in found if number.isdecimal())
 
 
-def commit_and_push(registry: Registry, run: str, tags: dict[str, str]) -> Publication:
-    """Commit the lock and the parameters, tag the commit, and push both or neither.
+def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: str | None) -> Publication:
+    """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
 
     Raises:
         PipelineError: somebody was faster; commit and tag are undone.
@@ -109,12 +158,13 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str]) -> Publi
         git("add", "--", *sorted(RECIPE))
         git("commit", "--quiet", "--message", f"Model version {number}")
     commit = git("rev-parse", "HEAD")
-    publication = Publication(number, run, tags | {"git.commit": commit, "git.tag": name})
+    publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
     # A tag of this name is not on the remote: an interrupted publication left it.
     git("tag", "--force", "--annotate", name, "--message", publication.message())
     if has_remote():
         try:
-            git("push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{branch()}", f"refs/tags/{name}")
+            heads = [f"HEAD:refs/heads/{branch}"] if branch else []
+            git("push", "--quiet", "--atomic", REMOTE, *heads, f"refs/tags/{name}")
         except GitError as error:
             git("tag", "--delete", name)
             git("reset", "--quiet", "--soft", before)
@@ -124,55 +174,3 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str]) -> Publi
                 "'git stash pop', 'dvc repro', then publish again"
             ) from None
     return publication
-
-
-def decide(registry: Registry, version: Version) -> Decision:
-    """Compare a version with the champion and promote it if it is good enough; once, and it is kept.
-
-    The workspace is that of the version.
-    """
-    if version.decision is not None:
-        decision = Decision(**version.decision)
-    else:
-        champion = registry.champion()
-        decision = first() if champion is None else challenge(registry, champion)
-        registry.record(version.number, DECISION, decision.content())
-    if decision.promoted and not version.tags.get("promoted"):
-        registry.make_champion(version.number)
-        registry.record(version.number, "promoted", True)
-    return decision
-
-
-def first() -> Decision:
-    """The decision of a version that meets no champion: its evaluation passed the minimum."""
-    return Decision(True, "the first version, and it passes evaluation.minimum")
-
-
-def challenge(registry: Registry, champion: Version) -> Decision:
-    """Compare the model of this workspace with the champion, on this workspace's holdout."""
-    contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
-    holdout = read_side(TEST)
-    try:
-        rival = registry.load_model(champion)
-        return compare(
-            joblib.load(MODEL),
-            rival,
-            champion.number,
-            holdout,
-            trained_on(champion, contract.id),
-            contract,
-            evaluation.slices,
-        )
-    except (KeyError, ValueError) as error:
-        said = f"the champion cannot score this holdout ({type(error).__name__}): the schema has changed"
-        return Decision(False, said, champion.number)
-
-
-def trained_on(version: Version, id_column: str) -> set[str]:
-    """Return the ids of the customers that a version was trained on, from the data that its tag names."""
-    files = DVCFileSystem(str(Path.cwd()), rev=version.tags["git.commit"])
-    found: set[str] = set()
-    for path in files.find(str(TRAIN)):
-        with files.open(path, "rb") as part:
-            found.update(pq.read_table(part, columns=[id_column])[id_column].to_pylist())
-    return found

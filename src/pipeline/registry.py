@@ -1,6 +1,7 @@
 """The registered versions of the model in MLflow: their tags, scores and the champion."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ from pipeline.mlflow_store import PROJECT, said_plainly, tracking_store
 
 CHAMPION = "champion"
 DECISION = "promotion"
+COMPARISON = "comparison"
+ROLLBACK = "rollback"
+DATA_FROM = "data.from"
 SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 
 
@@ -30,7 +34,11 @@ class Version:
     @property
     def decision(self) -> dict[str, Any] | None:
         """What was decided when it was compared with the champion; None if that has yet to be done."""
-        return json.loads(self.tags[DECISION]) if DECISION in self.tags else None
+        return self.kept(DECISION)
+
+    def kept(self, name: str) -> dict[str, Any] | None:
+        """What `Registry.record` kept under this name, if anything."""
+        return json.loads(self.tags[name]) if name in self.tags else None
 
     def summary(self) -> dict[str, Any]:
         """What `pipeline models` tells of it."""
@@ -73,11 +81,18 @@ def tag_of(number: int) -> str:
     return f"model-v{number}"
 
 
+def number_of(tag: str) -> int:
+    """Return the number of the version that a Git tag names."""
+    return int(tag.removeprefix("model-v"))
+
+
 class Registry:
     """The registered model named for the project, on the MLflow server in use."""
 
     def __init__(self) -> None:
         self._uri, _ = tracking_store()
+        # The model is small, and a bar for it is noise in a log.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with said_plainly(self._uri, "nothing was changed"):
             import mlflow
 
@@ -133,6 +148,9 @@ class Registry:
             "tags": version.tags,
             "dirty": run.data.tags.get("git.dirty") == "true",
             "decision": version.decision,
+            "data_from": number_of(version.tags[DATA_FROM]) if DATA_FROM in version.tags else None,
+            "comparison": version.kept(COMPARISON),
+            "rollback": version.kept(ROLLBACK),
             "parameters": dict(run.data.params),
             "bring_back": f"git checkout {version.tag} && dvc pull",
         }
@@ -147,21 +165,17 @@ class Registry:
             )
             return str(found[0].info.run_id) if found else None
 
-    def register(self, publication: Publication) -> None:
-        """Register a version, with all of its tags at once.
+    def register(self, publication: Publication) -> int:
+        """Register a version, with all of its tags at once, and return the number that MLflow gave it.
 
         Raises:
-            PipelineError: MLflow is away, or gave it another number than its Git tag has.
+            PipelineError: MLflow is away.
         """
         with said_plainly(self._uri, "the data and the commit are published: run the same command again"):
             import mlflow
 
             made = mlflow.register_model(f"runs:/{publication.run_id}/model", PROJECT, tags=publication.tags)
-        if int(made.version) != publication.number:
-            raise PipelineError(
-                f"MLflow registered version {made.version} for the tag {tag_of(publication.number)}: "
-                f"somebody registers or deletes versions of {PROJECT} in another way"
-            )
+            return int(made.version)
 
     def load_model(self, version: Version) -> Any:
         """Load the scikit-learn model of a version from MLflow."""
@@ -171,9 +185,10 @@ class Registry:
             return mlflow.sklearn.load_model(f"models:/{PROJECT}/{version.number}")
 
     def record(self, number: int, name: str, content: Any) -> None:
-        """Keep `content` as JSON in a tag of a version."""
+        """Keep `content` in a tag of a version, as JSON unless it is text."""
+        text = content if isinstance(content, str) else json.dumps(content)
         with said_plainly(self._uri, "run the same command again"):
-            self.client.set_model_version_tag(PROJECT, str(number), name, json.dumps(content))
+            self.client.set_model_version_tag(PROJECT, str(number), name, text)
 
     def make_champion(self, number: int) -> None:
         """Let the alias `champion` name a version."""

@@ -2,10 +2,6 @@
 
 import hashlib
 import json
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,9 +16,9 @@ from pipeline.features import read_side
 from pipeline.git import GitError, git, has_remote
 from pipeline.lineage import LOCK, locked_outputs
 from pipeline.outputs import MODEL, TEST
-from pipeline.registry import Registry, Version
+from pipeline.registry import ROLLBACK, Registry, Version
+from pipeline.worktrees import cache_of, throw_away_worktree
 
-ROLLBACK = "rollback"
 PROOF_ROWS = 200
 
 
@@ -57,9 +53,9 @@ def prove(registry: Registry, version: Version) -> None:
     """
     model = registry.load_model(version)
     commit = commit_of(version)
-    with throw_away_worktree(commit) as (folder, cache):
+    with throw_away_worktree(commit) as folder:
         dvc("--cd", str(folder), "fetch")
-        if wrong := unproven(cache, YAML(typ="safe", pure=True).load(folder / LOCK)):
+        if wrong := unproven(cache_of(folder), YAML(typ="safe", pure=True).load(folder / LOCK)):
             raise PipelineError(
                 f"version {version.number} cannot be restored: missing or damaged on the remote: "
                 f"{', '.join(wrong[:3])}; nothing was changed"
@@ -115,29 +111,3 @@ def intact(cache: Path, name: str) -> bool:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     return found == name.removesuffix(".dir")
-
-
-@contextmanager
-def throw_away_worktree(commit: str) -> Iterator[tuple[Path, Path]]:
-    """Yield a worktree of a commit, with this checkout's DVC settings, and its own empty cache."""
-    local = Path(".dvc/config.local")
-    with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
-        folder, cache = Path(temporary) / "worktree", Path(temporary) / "cache"
-        git("worktree", "add", "--quiet", "--detach", str(folder), commit)
-        try:
-            if local.exists():
-                (folder / local).write_bytes(local.read_bytes())
-            settle_remote(folder)
-            dvc("--cd", str(folder), "cache", "dir", "--local", str(cache))
-            yield folder, cache
-        finally:
-            git("worktree", "remove", "--force", str(folder), check=False)
-
-
-def settle_remote(folder: Path) -> None:
-    """Let a worktree use the remote of this checkout, where that is a folder named relative to it."""
-    for line in dvc("remote", "list").splitlines():
-        found = re.fullmatch(r"(\S+)\s+(.*?)(?:\s+\(default\))?\s*", line)
-        name, place = found.groups() if found else ("", "://")
-        if "://" not in place:
-            dvc("--cd", str(folder), "remote", "modify", "--local", name, "url", str(Path(place).resolve()))

@@ -1,192 +1,228 @@
-"""Situations A and C, and promotion: on a real Git remote, an S3 server and an MLflow server."""
+"""Situations A and C, promotion, old data with a new algorithm, rollback and housekeeping, in one history.
+
+The history of a team, on a real Git remote, an S3 server, an MLflow server and a MongoDB server. It is told
+once, since each version takes its time; each chapter is a function.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.database import Database
 
-from mlflow_server import running_mlflow
+from customers import customer
+from pipeline.publishing import CONTENT
 from project import Project, ran
-from s3 import BUCKET, S3, running_s3
+from team import SMALL, Team, champion, lineage, models, running_team
 
-SMALL = {"training__hist_gradient_boosting__max_iter": 40, "evaluation__minimum": {"roc_auc": 0.6}}
-
-
-@dataclass
-class Team:
-    """What a team shares: a Git remote, an S3 bucket and an MLflow server; and how a member starts."""
-
-    folder: Path
-    s3: S3
-    mlflow: str
-
-    def member(self, name: str) -> Project:
-        """Clone the repository and point it at the team's servers, by settings that Git does not track."""
-        root = self.folder / name
-        Project(self.folder).run("git", "clone", "-q", str(self.folder / "remote.git"), str(root))
-        project = Project(root)
-        project.env["MLFLOW_TRACKING_URI"] = self.mlflow
-        self.s3.use(project)
-        return project
-
-    def refs(self) -> str:
-        """What the Git remote holds."""
-        return Project(self.folder / "remote.git").git("for-each-ref")
+SHUFFLED = "target.sample(frac=1, random_state=1)"
 
 
 @pytest.fixture
 def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
-    (tmp_path / "mlflow").mkdir()
-    origin.run("git", "clone", "-q", "--bare", str(origin.root), str(tmp_path / "remote.git"))
-    with running_s3(tmp_path) as s3, running_mlflow(tmp_path / "mlflow") as mlflow:
-        yield Team(tmp_path, s3, mlflow)
+    with running_team(tmp_path, origin) as team:
+        yield team
 
 
-def first_version(team: Team) -> Project:
-    """Publish version 1, of a small model, from a clone."""
-    project = team.member("first")
+def test_a_history_of_versions_can_be_told_apart_and_brought_back(
+    team: Team, database: Database[dict[str, Any]], mongo_uri: str
+) -> None:
+    database.customers.insert_many([customer(number) for number in range(1200)])
+    first = team.member("first")
+    first.read_from(mongo_uri, database.name)
+    made = {1: publish_the_first(team, first)}
+    made[2] = a_new_learning_rate_is_trained_in_ci(team, first)
+    made[3] = shuffled_labels_are_not_promoted(first)
+    made[4] = new_data_makes_a_version(first, database)
+    made[5] = another_algorithm_makes_a_version(first)
+    old_data_with_a_new_algorithm(team, first, made)
+
+    each_version_comes_back_bit_for_bit(team, made)
+    versions_are_found_by_what_they_hold(first, made)
+    deleting_old_data_keeps_what_versions_need(team, first, made)
+    a_rollback_is_refused_for_a_spoilt_object_and_else_done(team, first)
+
+
+def publish_the_first(team: Team, project: Project) -> dict[str, str]:
+    """Version 1 is published and champion; doing it again changes nothing."""
     project.set(**SMALL)
     project.dvc("repro")
-    project.run("pipeline", "publish")
-    return project
+    assert "version 1 is published; champion" in project.run("pipeline", "publish").stdout
+    before = team.refs(), models(project), team.s3.objects()
+    assert "version 1 holds this model already" in project.run("pipeline", "publish").stdout
+    assert (team.refs(), models(project), team.s3.objects()) == before
+    return project.digests()
 
 
-def models(project: Project) -> list[dict[str, Any]]:
-    return json.loads(project.run("pipeline", "models", "--json").stdout)
-
-
-@pytest.fixture
-def spoil(team: Team) -> Callable[[str, bytes | None], str]:
-    """A function that damages (or with None deletes) an object of the bucket, found by its md5."""
-
-    def damage(md5: str, content: bytes | None) -> str:
-        key = f"dvc/files/md5/{md5[:2]}/{md5[2:]}"
-        if content is None:
-            team.s3.client().delete_object(Bucket=BUCKET, Key=key)
-        else:
-            team.s3.client().put_object(Bucket=BUCKET, Key=key, Body=content)
-        return md5
-
-    return damage
-
-
-def test_versions_are_published_compared_pulled_and_brought_back(
-    team: Team, spoil: Callable[[str, bytes | None], str]
-) -> None:
-    # Given version 1, which publishing again does not change
-    first = first_version(team)
-    before = team.refs(), models(first), team.s3.objects()
-    assert "version 1 holds this model already" in first.run("pipeline", "publish").stdout
-    assert (team.refs(), models(first), team.s3.objects()) == before
-    of_version_1 = first.digests()
-
-    # A. Somebody pushes a new learning rate; CI retrains in a clone with nothing in its cache:
-    # training and evaluation alone, and version 2 is published
-    first.set(training__hist_gradient_boosting__learning_rate=0.07)
-    first.git("commit", "-qam", "A new learning rate")
-    first.git("push", "-q")
+def a_new_learning_rate_is_trained_in_ci(team: Team, project: Project) -> dict[str, str]:
+    """A: in a clone with nothing in its cache, training and evaluation alone run; a third clone gets it."""
+    project.set(training__hist_gradient_boosting__learning_rate=0.07)
+    project.git("commit", "-qam", "A new learning rate")
+    project.git("push", "-q")
     ci = team.member("ci")
     done = ci.run("pipeline", "retrain", "--keep-data")
     assert ran(done.stdout) == ["training", "evaluation"]
     assert "version 2 is published; champion" in done.stdout
-    assert not (ci.root / ".sample-mongodb").exists()
     one, two = models(ci)
     assert (one["champion"], two["champion"]) == (False, True)
     assert one["data"] == two["data"]
     assert two["commit"] == ci.git("rev-parse", "model-v2^{commit}").strip()
+    assert not lineage(ci, 2)["dirty"]
+    assert lineage(ci, 1)["dirty"]
+    project.git("pull", "-q")
+    project.dvc("pull")
+    assert project.digests() == ci.digests()
+    return ci.digests()
 
-    # A worse model is published, and not promoted
-    ci.set(training__hist_gradient_boosting__max_iter=1, evaluation__minimum={"roc_auc": 0.5})
-    ci.dvc("repro")
-    done = ci.run("pipeline", "publish")
+
+def shuffled_labels_are_not_promoted(project: Project) -> dict[str, str]:
+    """A worse model, by a mistake in the code, is published and not promoted, and the reason is shown."""
+    training = project.root / "src/pipeline/training.py"
+    code = training.read_text()
+    training.write_text(code.replace("train(features, target,", f"train(features, {SHUFFLED},"))
+    assert SHUFFLED in training.read_text()
+    project.set(evaluation__minimum={"roc_auc": 0.0})
+    project.git("commit", "-qam", "A mistake")
+    project.dvc("repro")
+    done = project.run("pipeline", "publish")
     assert "version 3 is published; not promoted: ROC AUC may be" in done.stdout
-    assert [model["champion"] for model in models(ci)] == [False, True, False]
-    decision = json.loads(ci.run("pipeline", "lineage", "3", "--json").stdout)["decision"]
+    assert champion(project) == 2
+    decision = lineage(project, 3)["decision"]
     assert decision["champion"] == 2
     assert decision["difference_5_percent"] < -0.01
+    found = project.digests()
+    training.write_text(code)
+    project.git("commit", "-qam", "Mend it")
+    return found
 
-    # C. A third clone brings each version back bit for bit
-    ci.git("checkout", "-q", "model-v2")
-    ci.dvc("checkout")
-    third = team.member("third")
-    for tag, expected in (("model-v2", ci.digests()), ("model-v1", of_version_1)):
-        third.git("checkout", "-q", tag)
-        third.dvc("pull")
-        assert third.digests() == expected
 
-    # A rollback is refused by the name of the object that is damaged or missing, and changes nothing
-    model = third.root / "artifacts/model/model.joblib"
+def new_data_makes_a_version(project: Project, database: Database[dict[str, Any]]) -> dict[str, str]:
+    """New customers are read, and the version has other data."""
+    database.customers.insert_many([customer(number) for number in range(1200, 1300)])
+    project.dvc("repro", "--force", "--single-item", "ingestion")
+    project.dvc("repro")
+    assert "version 4 is published" in project.run("pipeline", "publish").stdout
+    _, two, _, four = models(project)
+    assert four["data"] != two["data"]
+    return project.digests()
+
+
+def another_algorithm_makes_a_version(project: Project) -> dict[str, str]:
+    """A whole other algorithm on the same data."""
+    project.set(training__algorithm="logistic_regression")
+    project.dvc("repro")
+    assert "version 5 is published" in project.run("pipeline", "publish").stdout
+    return project.digests()
+
+
+def old_data_with_a_new_algorithm(team: Team, project: Project, made: dict[int, dict[str, str]]) -> None:
+    """Version 1's exact data, another algorithm; the branch and the workspace stay as they are."""
+    head, workspace, before = project.git("rev-parse", "HEAD"), project.digests(), champion(project)
+    words = ("--data-from", "1", "-S", "training.algorithm=random_forest")
+    done = project.run(
+        "pipeline", "retrain", *words, "-S", "training.random_forest.n_estimators=20", MONGODB_URI="nowhere"
+    )
+    assert "version 6 is published" in done.stdout
+    assert "beside the version that its data is from: ROC AUC" in done.stdout
+    assert ran(done.stdout) == ["training", "evaluation"]
+    assert (project.git("rev-parse", "HEAD"), project.digests()) == (head, workspace)
+    assert project.git("status", "--porcelain") == ""
+    assert head.strip() in team.refs()
+
+    found, one = lineage(project, 6), lineage(project, 1)
+    assert found["data_from"] == 1
+    assert found["comparison"]["champion"] == 1
+    assert found["decision"]["champion"] == before
+    assert found["parameters"]["training.algorithm"] == "random_forest"
+    assert not found["dirty"]
+    same = {name for name in CONTENT if found["tags"][name] == one["tags"][name]}
+    assert same == {"data.raw.md5", "data.train.md5"}
+    clone = team.member("old_data")
+    clone.git("checkout", "-q", "model-v6")
+    clone.dvc("pull")
+    made[6] = clone.digests()
+    for path in made[1]:
+        if path.startswith(("raw/", "validated/", "features/")):
+            assert made[6][path] == made[1][path]
+
+
+def each_version_comes_back_bit_for_bit(team: Team, made: dict[int, dict[str, str]]) -> None:
+    """C: in any order, in a clone with an empty cache, each file has the sha256 that was published."""
+    clone = team.member("restored")
+    order = list(made)
+    random.Random(0).shuffle(order)
+    for number in order:
+        clone.git("checkout", "-q", f"model-v{number}")
+        clone.run("rm", "-rf", ".dvc/cache")
+        clone.dvc("pull")
+        assert clone.digests() == made[number], number
+        assert clone.git("describe", "--exact-match").strip() == f"model-v{number}"
+        assert clone.dvc("status").strip() == "Data and pipelines are up to date."
+
+
+def versions_are_found_by_what_they_hold(project: Project, made: dict[int, dict[str, str]]) -> None:
+    """From an artifact's hash or a commit: the versions."""
+
+    def found(thing: str) -> list[int]:
+        listed = project.run("pipeline", "models", "--json", "--with", thing).stdout
+        return [version["version"] for version in json.loads(listed)]
+
+    known = {model["version"]: model for model in models(project)}
+    assert found(known[1]["data"]) == [1, 2, 3, 6]
+    assert found(known[4]["data"]) == [4, 5]
+    assert found(known[5]["model"]) == [5]
+    assert found(known[3]["commit"]) == [3]
+    model = project.root / "artifacts/model/model.joblib"
+    assert found(hashlib.md5(model.read_bytes()).hexdigest()) == [5]
+    assert found("f" * 32) == []
+
+
+def deleting_old_data_keeps_what_versions_need(
+    team: Team, project: Project, made: dict[int, dict[str, str]]
+) -> None:
+    """Garbage goes from the cache and from S3, in a clone that knows no tag; every version stays."""
+    clone = team.member("housekeeper")
+    clone.git("tag", "--delete", *(f"model-v{number}" for number in made))
+    clone.dvc("pull")
+    (clone.root / "large.bin").write_bytes(random.Random(0).randbytes(1000))
+    clone.dvc("add", "large.bin")
+    clone.dvc("push")
+    clone.run("rm", "large.bin", "large.bin.dvc")
+    before = team.s3.objects()
+    done = clone.run("pipeline", "gc", "--cloud")
+    assert "what every version and every branch needs is kept" in done.stdout
+    assert len(before) - len(team.s3.objects()) == 1
+    assert project.run("pipeline", "drill").stdout.count("restored") == len(made)
+
+
+def a_rollback_is_refused_for_a_spoilt_object_and_else_done(team: Team, project: Project) -> None:
+    """The object is named, and nothing changes; with all of it there, back it goes, and forward again."""
+    now = champion(project)
+    assert now is not None
+    project.git("checkout", "-q", "model-v1")
+    project.dvc("checkout", "--force")
+    model = project.root / "artifacts/model/model.joblib"
     good, md5 = model.read_bytes(), hashlib.md5(model.read_bytes()).hexdigest()
     for content in (b"damaged", None):
-        spoil(md5, content)
-        refused = third.run("pipeline", "rollback", "1", "--reason", "it is bad", check=False)
+        team.spoil(md5, content)
+        refused = project.run("pipeline", "rollback", "1", "--reason", "it is bad", check=False)
         assert refused.returncode == 1
         assert md5 in refused.stderr.splitlines()[-1]
-        assert [entry["champion"] for entry in models(third)] == [False, True, False]
+        assert champion(project) == now
+    drill = project.run("pipeline", "drill", check=False)
+    assert drill.returncode == 1
+    assert md5 in drill.stdout
+    team.spoil(md5, good)
 
-    # and with all of it there, back it goes, and forward again
-    spoil(md5, good)
-    done = third.run("pipeline", "rollback", "1", "--reason", "version 2 is bad")
-    assert "version 1 is champion, in place of version 2" in done.stdout
-    assert [entry["champion"] for entry in models(third)] == [True, False, False]
-    tags = json.loads(third.run("pipeline", "lineage", "1", "--json").stdout)["tags"]
-    assert json.loads(tags["rollback"])["reason"] == "version 2 is bad"
-    third.run("pipeline", "rollback", "2", "--reason", "it was not")
-    assert [entry["champion"] for entry in models(third)] == [False, True, False]
-    assert third.git("worktree", "list").count("\n") == 1
-
-
-def test_a_publication_that_is_refused_or_killed_leaves_nothing_half_done(team: Team) -> None:
-    # Given a remote that accepts the push, upon which the publisher is killed
-    first = team.member("first")
-    first.set(**SMALL)
-    first.dvc("repro")
-    hook = team.folder / "remote.git/hooks/post-receive"
-    hook.write_text("#!/bin/sh\nkill -9 $(cat ../publisher.pid)\n")
-    hook.chmod(0o755)
-    script = f"echo $$ > {team.folder}/publisher.pid; exec pipeline publish"
-    killed = first.run("sh", "-c", script, check=False)
-    hook.unlink()
-    assert killed.returncode != 0
-    assert "model-v1" in team.refs()
-    assert models(first) == []
-
-    # Then the next run registers what was pushed, under the number that it was pushed with
-    assert "version 1" in first.run("pipeline", "publish").stdout
-    (version,) = models(first)
-    assert version["champion"]
-    assert version["commit"] == first.git("rev-parse", "model-v1^{commit}").strip()
-    assert "model-v2" not in team.refs()
-
-    # CI does not read the source unless it is told to
-    ci = team.member("ci")
-    ci.set(ingestion__rows_per_part=3000)
-    refused = ci.run("pipeline", "retrain", "--keep-data", check=False)
-    assert refused.returncode == 1
-    assert "--read-source" in refused.stderr
-    ci.git("checkout", "-q", "params.yaml")
-
-    # What is not committed is not published
-    (ci.root / "src/pipeline/cli.py").open("a").write("# changed\n")
-    refused = ci.run("pipeline", "publish", check=False)
-    assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1].startswith("pipeline: not committed: src/pipeline/cli.py: ")
-    ci.git("checkout", "-q", "src")
-
-    # and of two that publish at once, the slower is told, and nothing of it is left
-    ci.set(training__hist_gradient_boosting__learning_rate=0.06)
-    ci.dvc("repro")
-    head = ci.git("rev-parse", "HEAD")
-    first.set(training__hist_gradient_boosting__learning_rate=0.05)
-    first.dvc("repro")
-    first.run("pipeline", "publish")
-    refused = ci.run("pipeline", "publish", check=False)
-    assert refused.returncode == 1
-    assert "git pull" in refused.stderr.splitlines()[-1]
-    assert ci.git("rev-parse", "HEAD") == head
-    assert "model-v2" not in ci.git("tag", "--list")
-    assert len(models(ci)) == 2
+    done = project.run("pipeline", "rollback", "1", "--reason", "it is bad")
+    assert f"version 1 is champion, in place of version {now}" in done.stdout
+    assert champion(project) == 1
+    told = json.loads(project.run("pipeline", "lineage", "1", "--json").stdout)
+    assert told["rollback"]["reason"] == "it is bad"
+    project.run("pipeline", "rollback", str(now), "--reason", "it was not")
+    assert champion(project) == now
+    assert project.git("worktree", "list").count("\n") == 1

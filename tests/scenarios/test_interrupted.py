@@ -1,0 +1,160 @@
+"""A publication that is killed at any step: nothing is half-published, and the next one ends the same."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from ruamel.yaml import YAML
+
+from customers import customer
+from killing import STEPS
+from pipeline.lineage import locked_outputs
+from pipeline.mlflow_store import PROJECT
+from project import Project
+from s3 import BUCKET
+from team import SMALL, Team, champion, registry, running_team
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+class Candidate:
+    """A second version that is ready to publish, over and over: `reset` takes it back."""
+
+    def __init__(self, team: Team, project: Project, kill: Callable[[str], int]) -> None:
+        self.team, self.project, self.kill = team, project, kill
+        self.remote = Project(team.folder / "remote.git")
+        self.head = project.git("rev-parse", "HEAD").strip()
+        self.lock = (project.root / "dvc.lock").read_bytes()
+        self.params = (project.root / "params.yaml").read_bytes()
+        self.objects = set(team.s3.objects())
+
+    def reset(self) -> None:
+        """Let Git, S3 and MLflow be as they were before the publication."""
+        self.project.git("reset", "-q", "--hard", self.head)
+        (self.project.root / "dvc.lock").write_bytes(self.lock)
+        (self.project.root / "params.yaml").write_bytes(self.params)
+        self.project.run("git", "tag", "--delete", "model-v2", check=False)
+        self.remote.run("git", "update-ref", "-d", "refs/tags/model-v2", check=False)
+        self.remote.git("update-ref", "refs/heads/main", self.head)
+        for key in set(self.team.s3.objects()) - self.objects:
+            self.team.s3.client().delete_object(Bucket=BUCKET, Key=key)
+        registry(self.project).make_champion(1)
+        # MLflow itself would not give the number again.
+        with closing(sqlite3.connect(self.team.folder / "mlflow/mlflow.db")) as store, store:
+            store.execute("DELETE FROM model_version_tags WHERE version > 1")
+            store.execute("DELETE FROM model_versions WHERE version > 1")
+
+    def state(self) -> dict[str, Any]:
+        """What is published, without the times and ids that differ each time."""
+        tags = ("data.raw.md5", "model.md5", "git.tag", "promotion", "promoted")
+        refs = self.remote.git("for-each-ref", "--format=%(refname)").split()
+        return {
+            "refs": {ref: self.remote.git("rev-parse", f"{ref}^{{tree}}") for ref in refs},
+            "objects": {key for key in self.team.s3.objects() if key.startswith("dvc/")},
+            "versions": [
+                {name: version.tags.get(name) for name in tags} | {"champion": version.champion}
+                for version in registry(self.project).versions()
+            ],
+            "workspace": self.project.git("status", "--porcelain"),
+        }
+
+    def check(self) -> None:
+        """What must hold at every moment, for anyone who looks at the servers."""
+        objects = {key.removeprefix("dvc/files/md5/").replace("/", "") for key in self.team.s3.objects()}
+        for ref in self.remote.git("for-each-ref", "--format=%(refname)").split():
+            if self.remote.git("rev-parse", f"{ref}^{{commit}}").strip() == self.start:
+                continue
+            lock = YAML(typ="safe").load(self.remote.git("show", f"{ref}:dvc.lock"))
+            for name in locked_outputs(lock).values():
+                assert name in objects, ref
+                assert {entry["md5"] for entry in self.listing(name)} <= objects, ref
+        for version in registry(self.project).versions():
+            pushed = self.remote.git("rev-parse", f"{version.tag}^{{commit}}").strip()
+            assert version.tags["git.commit"] == pushed
+            if version.champion:
+                assert version.decision is not None
+                assert version.decision["promoted"]
+
+    start = ""
+
+    def listing(self, name: str) -> list[dict[str, str]]:
+        """The files of a folder, as its object lists them; none for a file."""
+        if not name.endswith(".dir"):
+            return []
+        key = f"dvc/files/md5/{name[:2]}/{name[2:]}"
+        found: list[dict[str, str]] = json.load(
+            self.team.s3.client().get_object(Bucket=BUCKET, Key=key)["Body"]
+        )
+        return found
+
+
+@pytest.fixture
+def candidate(
+    tmp_path: Path, origin: Project, database: Database[dict[str, Any]], mongo_uri: str
+) -> Iterator[Candidate]:
+    database.customers.insert_many([customer(number) for number in range(1200)])
+    with running_team(tmp_path, origin) as team:
+        project = team.member("publisher")
+        start = project.git("rev-parse", "HEAD").strip()
+        project.read_from(mongo_uri, database.name)
+        project.set(**SMALL)
+        project.dvc("repro")
+        project.run("pipeline", "publish")
+        project.set(training__hist_gradient_boosting__learning_rate=0.06)
+        project.dvc("repro")
+        with subprocess.Popen(
+            [sys.executable, HERE / "killing.py"],
+            cwd=project.root,
+            env=project.env | {"PYTHONPATH": f"src:{HERE}"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            wants, tells = process.stdin, process.stdout
+
+            def kill(point: str) -> int:
+                wants.write(f"{point}\n")
+                wants.flush()
+                return int(tells.readline())
+
+            made = Candidate(team, project, kill)
+            made.start = start
+            yield made
+            wants.close()
+
+
+def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Candidate) -> None:
+    # Given how it ends when nobody interrupts it
+    assert candidate.kill("never") == 0
+    candidate.check()
+    whole = candidate.state()
+    assert [version["champion"] for version in whole["versions"]] == [False, True]
+
+    points = [f"before {step}" for step in STEPS] + [f"after {STEPS[-1]}", "after git push", "after register"]
+    for point in points:
+        candidate.reset()
+        assert candidate.kill(point) == -9, point
+        candidate.check()
+        assert candidate.kill("never") == 0, point
+        candidate.check()
+        assert candidate.state() == whole, point
+
+    # And where somebody deleted the newest version in MLflow, which gives no number twice
+    candidate.reset()
+    assert candidate.kill("never") == 0
+    registry(candidate.project).client.delete_model_version(PROJECT, "2")
+    assert candidate.kill("after register") == -9
+    assert candidate.kill("never") == 0
+    candidate.check()
+    assert "model-v3" in candidate.team.refs()
+    assert "model-v2" not in candidate.team.refs()
+    assert champion(candidate.project) == 3

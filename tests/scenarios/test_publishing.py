@@ -1,0 +1,83 @@
+"""Publishing beside others, without a Git remote, and what is refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from project import Project
+from team import SMALL, Team, champion, models, running_team
+
+
+@pytest.fixture
+def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
+    with running_team(tmp_path, origin) as team:
+        yield team
+
+
+def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) -> None:
+    # Given the remote accepts the first push, upon which the publisher is killed
+    first = team.member("first")
+    first.set(**SMALL)
+    first.dvc("repro")
+    hook = team.folder / "remote.git/hooks/post-receive"
+    hook.write_text("#!/bin/sh\nkill -9 $(cat ../publisher.pid)\n")
+    hook.chmod(0o755)
+    killed = first.run(
+        "sh", "-c", f"echo $$ > {team.folder}/publisher.pid; exec pipeline publish", check=False
+    )
+    hook.unlink()
+    assert killed.returncode != 0
+    assert "model-v1" in team.refs()
+    assert models(first) == []
+
+    # Then a clone of somebody else registers what was pushed, before its own turn comes
+    second = team.member("second")
+    before = second.git("rev-parse", "HEAD")
+    second.dvc("pull")
+    second.set(ingestion__rows_per_part=3000)
+    refused = second.run("pipeline", "retrain", "--keep-data", check=False)
+    assert refused.returncode == 1
+    assert "--read-source" in refused.stderr
+    second.git("checkout", "-q", "params.yaml")
+    (second.root / "src/pipeline/cli.py").open("a").write("# changed\n")
+    refused = second.run("pipeline", "publish", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("pipeline: not committed: src/pipeline/cli.py: ")
+    second.git("checkout", "-q", "src")
+    assert "version 1 holds this model already; champion" in second.run("pipeline", "publish").stdout
+    (version,) = models(second)
+    assert version["commit"] == second.git("rev-parse", "model-v1^{commit}").strip()
+    assert "model-v2" not in team.refs()
+
+    # and of two with new models the slower is told, and nothing of it is left
+    for project, rate in ((first, 0.05), (second, 0.06)):
+        project.set(training__hist_gradient_boosting__learning_rate=rate)
+        project.dvc("repro")
+    first.run("pipeline", "publish")
+    refused = second.run("pipeline", "publish", check=False)
+    assert refused.returncode == 1
+    assert "git pull" in refused.stderr.splitlines()[-1]
+    assert second.git("rev-parse", "HEAD") == before
+    assert "model-v2" not in second.git("tag", "--list")
+    assert [version["version"] for version in models(second)] == [1, 2]
+
+    # and in one repository it is the lock of the operating system that says who is first
+    with FileLock(first.root / ".git/pipeline.lock"):
+        for words in (("publish",), ("retrain", "--keep-data"), ("rollback", "1", "--reason", "x"), ("gc",)):
+            refused = first.run("pipeline", *words, check=False)
+            assert refused.returncode == 75
+            assert refused.stderr.splitlines()[-1].startswith("pipeline: another retrain or publication")
+
+
+def test_without_a_git_remote_versions_are_local(ready: Project) -> None:
+    ready.git("remote", "remove", "origin")
+
+    done = ready.run("pipeline", "publish")
+
+    assert "version 1 is published; champion" in done.stdout
+    assert "model-v1" in ready.git("tag", "--list")
+    # The version is whole: it is restored from the folder that is the DVC remote.
+    assert "version 1: restored" in ready.run("pipeline", "drill").stdout
+    assert champion(ready) == 1
