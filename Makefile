@@ -23,10 +23,12 @@ repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 test: $(VENV)/.development ## Set up, then run all tests
 	python -m pytest -n $(JOBS) --dist worksteal
 
-lint: $(VENV)/.development ## Set up, then ruff and mypy in strict mode
+lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows
 	ruff check .
 	ruff format --check .
 	mypy
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	zizmor --offline --no-progress --quiet --persona=pedantic .github/workflows
 
 format: $(VENV)/.development ## Set up, then let ruff format and sort
 	ruff format .

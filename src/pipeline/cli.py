@@ -91,6 +91,18 @@ def report(published: Any) -> None:
         print(f"beside the version that its data is from: {published.comparison.reason}")
 
 
+@app.command("report")
+def report_changes(
+    base: Annotated[str, typer.Option(help="the commit to compare with")] = "origin/main",
+    output: Annotated[Path, typer.Option(help="the Markdown file; images go beside it")] = Path("report.md"),
+) -> None:
+    """Write metrics, parameters and plots of this workspace against a commit, ready for a comment."""
+    from pipeline.report import write_report
+
+    write_report(base, output)
+    print(f"{output} is written, its plots beside it")
+
+
 @app.command("models")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
