@@ -14,7 +14,8 @@ from pipeline.evaluation import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
 from pipeline.promotion import Decision, compare
-from pipeline.registry import COMPARISON, DECISION, Registry, Version
+from pipeline.registry import Registry
+from pipeline.versions import COMPARISON, DECISION, Version
 
 
 def decide(registry: Registry, version: Version, current: str | None) -> Decision:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pipeline.dvc_process import dvc
 from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, git, has_remote
-from pipeline.registry import Registry, Version
+from pipeline.registry import Registry
 from pipeline.restoring import commit_of, prove
+from pipeline.versions import Version
 
 # Git's own names of remote branches mean nothing to `dvc gc`: while it runs, these tags stand for them.
 KEPT = "refs/tags/keep-branch"

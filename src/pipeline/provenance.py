@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 from pipeline.errors import ConfigurationError
 from pipeline.git import git
 from pipeline.lineage import LOCK, locked_outputs
-from pipeline.registry import Version
 from pipeline.restoring import commit_of
+from pipeline.versions import Version
 
 # Shorter ones are met by chance.
 SHORTEST = 6

@@ -5,19 +5,20 @@ commit is pushed before a version names it, and the version exists before it can
 each step finds what is done already.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.dvc_process import push_data, repro, stale
 from pipeline.errors import PipelineError
 from pipeline.gate import compare_with_source, decide
-from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
+from pipeline.git import REMOTE, GitError, changed, git, has_remote
 from pipeline.lineage import LOCK, locked_tags
 from pipeline.parameters import PATH
 from pipeline.promotion import Decision
-from pipeline.registry import DATA_FROM, Publication, Registry, Version, tag_of
+from pipeline.registration import finish_registrations, numbers, register
+from pipeline.registry import Registry
+from pipeline.versions import DATA_FROM, TAG, Publication, Version, tag_of
 
 RECIPE = {str(LOCK), str(PATH)}
-TAG = "git.tag"
 CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
 
 
@@ -48,6 +49,8 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     current = git("rev-parse", "HEAD")
     known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
     if known:
+        if branch and changed():
+            keep_lock(branch, known[-1])
         return decided(registry, known[-1], False, current, source)
     run = registry.run_of({name: tags[name] for name in CONTENT})
     if run is None:
@@ -90,62 +93,6 @@ def check_workspace() -> None:
         )
 
 
-def finish_registrations(registry: Registry) -> None:
-    """Register the versions whose commit and tag are pushed, but whose publication ended there."""
-    for version in registry.versions():
-        if version.tags.get(TAG, version.tag) != version.tag:
-            follow_number(registry, version.number, version.tags[TAG])
-    registered = max((version.number for version in registry.versions()), default=0)
-    for number in sorted(number for number in numbers() if number > registered):
-        register(registry, publication_of(tag_of(number)))
-
-
-def register(registry: Registry, publication: Publication) -> int:
-    """Register a publication, and return the number of its version."""
-    number = registry.register(publication)
-    if number != publication.number:
-        follow_number(registry, number, tag_of(publication.number))
-    return number
-
-
-def follow_number(registry: Registry, number: int, name: str) -> None:
-    """Let the Git tag `name` follow the number that MLflow gave its version.
-
-    MLflow never gives a number twice: after its newest version was deleted there, the next one has not the
-    number that follows from the tags.
-    """
-    right = tag_of(number)
-    if right not in remote_tags(right):
-        publication = publication_of(name)
-        moved = replace(publication, number=number, tags=publication.tags | {TAG: right})
-        git(
-            "tag",
-            "--force",
-            "--annotate",
-            right,
-            publication.tags["git.commit"],
-            "--message",
-            moved.message(),
-        )
-        if has_remote():
-            git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
-    git("tag", "--delete", name, check=False)
-    registry.record(number, TAG, right)
-
-
-def publication_of(name: str) -> Publication:
-    """Read the publication that a Git tag holds."""
-    if has_remote():
-        git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
-    return Publication.read(git("for-each-ref", "--format=%(contents)", f"refs/tags/{name}"))
-
-
-def numbers() -> list[int]:
-    """Return the numbers of all published versions, from the tags."""
-    found = (name.removeprefix("model-v") for name in remote_tags("model-v*"))
-    return sorted(int(number) for number in found if number.isdecimal())
-
-
 def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: str | None) -> Publication:
     """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
 
@@ -154,23 +101,62 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
     """
     number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
     name, before = tag_of(number), git("rev-parse", "HEAD")
-    if changed():
-        git("add", "--", *sorted(RECIPE))
-        git("commit", "--quiet", "--message", f"Model version {number}")
-    commit = git("rev-parse", "HEAD")
+    commit = commit_recipe(f"Model version {number}")
     publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
     # A tag of this name is not on the remote: an interrupted publication left it.
     git("tag", "--force", "--annotate", name, "--message", publication.message())
-    if has_remote():
-        try:
-            heads = [f"HEAD:refs/heads/{branch}"] if branch else []
-            git("push", "--quiet", "--atomic", REMOTE, *heads, f"refs/tags/{name}")
-        except GitError as error:
-            git("tag", "--delete", name)
-            git("reset", "--quiet", "--soft", before)
-            git("reset", "--quiet")
-            raise PipelineError(
-                f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "
-                "'git stash pop', 'dvc repro', then publish again"
-            ) from None
+    try:
+        push(branch, f"refs/tags/{name}")
+    except GitError:
+        git("tag", "--delete", name)
+        undo_commit(before)
+        raise
     return publication
+
+
+def keep_lock(branch: str, version: Version) -> None:
+    """Push the lock of a run that made the model of a version again, so that no later run repeats it.
+
+    Raises:
+        PipelineError: somebody was faster; the commit is undone.
+    """
+    push_data()
+    before = git("rev-parse", "HEAD")
+    commit_recipe(f"The model of version {version.number} again")
+    try:
+        push(branch)
+    except GitError:
+        undo_commit(before)
+        raise
+
+
+def commit_recipe(message: str) -> str:
+    """Commit the lock and the parameters if they changed, and return the commit."""
+    if changed():
+        git("add", "--", *sorted(RECIPE))
+        git("commit", "--quiet", "--message", message)
+    return git("rev-parse", "HEAD")
+
+
+def push(branch: str | None, *refs: str) -> None:
+    """Push HEAD as a branch, and other refs with it, all or none; without a remote there is nothing to do.
+
+    Raises:
+        GitError: the remote refuses; says what to do if somebody was faster.
+    """
+    if not has_remote():
+        return
+    heads = [f"HEAD:refs/heads/{branch}"] if branch else []
+    try:
+        git("push", "--quiet", "--atomic", REMOTE, *heads, *refs)
+    except GitError as error:
+        raise GitError(
+            f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "
+            "'git stash pop', 'dvc repro', then publish again"
+        ) from None
+
+
+def undo_commit(before: str) -> None:
+    """Take the last commit back, and leave its changes in the workspace."""
+    git("reset", "--quiet", "--soft", before)
+    git("reset", "--quiet")

@@ -2,88 +2,14 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.mlflow_store import PROJECT, said_plainly, tracking_store
+from pipeline.versions import COMPARISON, DATA_FROM, ROLLBACK, Publication, Version, number_of
 
 CHAMPION = "champion"
-DECISION = "promotion"
-COMPARISON = "comparison"
-ROLLBACK = "rollback"
-DATA_FROM = "data.from"
 SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered version of the model."""
-
-    number: int
-    run_id: str
-    tags: dict[str, str]
-    scores: dict[str, float]
-    champion: bool
-
-    @property
-    def tag(self) -> str:
-        """The Git tag on the commit that holds its lock."""
-        return tag_of(self.number)
-
-    @property
-    def decision(self) -> dict[str, Any] | None:
-        """What was decided when it was compared with the champion; None if that has yet to be done."""
-        return self.kept(DECISION)
-
-    def kept(self, name: str) -> dict[str, Any] | None:
-        """What `Registry.record` kept under this name, if anything."""
-        return json.loads(self.tags[name]) if name in self.tags else None
-
-    def summary(self) -> dict[str, Any]:
-        """What `pipeline models` tells of it."""
-        return {
-            "version": self.number,
-            "champion": self.champion,
-            "commit": self.tags.get("git.commit"),
-            "tag": self.tag,
-            "data": self.tags.get("data.raw.md5"),
-            "model": self.tags.get("model.md5"),
-            "run": self.run_id,
-            "scores": self.scores,
-        }
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What the annotated tag of a version holds: all that registering it needs, so that anyone can."""
-
-    number: int
-    run_id: str
-    tags: dict[str, str]
-
-    def message(self) -> str:
-        """The text of the annotated tag."""
-        return f"Model version {self.number}\n\n{json.dumps(asdict(self), indent=2, sort_keys=True)}\n"
-
-    @classmethod
-    def read(cls, message: str) -> "Publication":
-        """Read the text of an annotated tag.
-
-        Raises:
-            ValueError: it is not one that `message` wrote.
-        """
-        return cls(**json.loads(message[message.index("{") :]))
-
-
-def tag_of(number: int) -> str:
-    """Return the name of a version's Git tag."""
-    return f"model-v{number}"
-
-
-def number_of(tag: str) -> int:
-    """Return the number of the version that a Git tag names."""
-    return int(tag.removeprefix("model-v"))
 
 
 class Registry:
@@ -176,6 +102,11 @@ class Registry:
 
             made = mlflow.register_model(f"runs:/{publication.run_id}/model", PROJECT, tags=publication.tags)
             return int(made.version)
+
+    def delete(self, number: int) -> None:
+        """Delete a version that should not be."""
+        with said_plainly(self._uri, "run the same command again"):
+            self.client.delete_model_version(PROJECT, str(number))
 
     def load_model(self, version: Version) -> Any:
         """Load the scikit-learn model of a version from MLflow."""

@@ -16,7 +16,8 @@ from pipeline.features import read_side
 from pipeline.git import GitError, git, has_remote
 from pipeline.lineage import LOCK, locked_outputs
 from pipeline.outputs import MODEL, TEST
-from pipeline.registry import ROLLBACK, Registry, Version
+from pipeline.registry import Registry
+from pipeline.versions import ROLLBACK, Version
 from pipeline.worktrees import cache_of, throw_away_worktree
 
 PROOF_ROWS = 200

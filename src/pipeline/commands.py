@@ -1,0 +1,194 @@
+"""The commands: each says what it takes, does it by one call, and prints what came of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pymongo import MongoClient
+
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.sample import let_arrive, sample_server
+
+app = typer.Typer(
+    help="The commands around the pipeline; the stages themselves run with 'dvc repro'.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep the commands named, also while there is one only."""
+
+
+@app.command("arrivals")
+def arrive(
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="how many customers arrive")],
+) -> None:
+    """Let the next N sample customers arrive in the embedded database."""
+    with sample_server() as uri, MongoClient[dict[str, Any]](uri) as client:
+        present = let_arrive(client, count)
+    print(f"{count:,} customers arrived, {present:,} are there; this reads them and runs what changed:")
+    print("dvc repro --force --single-item ingestion && dvc repro")
+
+
+@app.command("publish")
+def publish_here() -> None:
+    """Publish what 'dvc repro' made here: data, commit, tag, version; champion if it is good enough."""
+    from pipeline.exclusive import exclusive
+    from pipeline.git import branch
+    from pipeline.publishing import publish
+
+    with exclusive():
+        report(publish(branch()))
+
+
+@app.command("retrain")
+def retrain(
+    keep_data: Annotated[bool, typer.Option("--keep-data", help="on the data that the lock names")] = False,
+    read_source: Annotated[
+        bool, typer.Option(help="let ingestion run if its code or parameters changed")
+    ] = False,
+    data_from: Annotated[
+        int | None,
+        typer.Option("--data-from", metavar="VERSION", min=1, help="on the exact data of that version"),
+    ] = None,
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option("-S", "--set-param", metavar="NAME=VALUE", help="with --data-from: change a parameter"),
+    ] = None,
+) -> None:
+    """Run what changed and publish it. With --keep-data: in a fresh clone, on the data of the lock (CI)."""
+    from pipeline.exclusive import exclusive
+    from pipeline.retraining import retrain_on_data_of, retrain_on_kept_data
+
+    if data_from is not None and (keep_data or read_source):
+        raise ConfigurationError("--data-from goes without --keep-data and --read-source")
+    if set_param and data_from is None:
+        raise ConfigurationError("-S goes with --data-from: else edit params.yaml and commit it")
+    if not keep_data and data_from is None:
+        raise ConfigurationError(
+            "only --keep-data and --data-from are built so far; for new data, see the cheat sheet in README"
+        )
+    with exclusive():
+        if data_from is None:
+            report(retrain_on_kept_data(read_source))
+        else:
+            report(retrain_on_data_of(data_from, set_param or []))
+
+
+def report(published: Any) -> None:
+    """Say which version came of it, and what was decided."""
+    state = "is published" if published.new else "holds this model already"
+    verdict = "champion" if published.decision.promoted else "not promoted"
+    print(f"version {published.version} {state}; {verdict}: {published.decision.reason}")
+    if published.comparison:
+        print(f"beside the version that its data is from: {published.comparison.reason}")
+
+
+@app.command("report")
+def report_changes(
+    base: Annotated[str, typer.Option(help="the commit to compare with")] = "origin/main",
+    output: Annotated[Path, typer.Option(help="the Markdown file; images go beside it")] = Path("report.md"),
+) -> None:
+    """Write metrics, parameters and plots of this workspace against a commit, ready for a comment."""
+    from pipeline.report import write_report
+
+    write_report(base, output)
+    print(f"{output} is written, its plots beside it")
+
+
+@app.command("models")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    containing: Annotated[
+        str | None,
+        typer.Option("--with", metavar="HASH", help="those of this commit, or that used this file or folder"),
+    ] = None,
+) -> None:
+    """List every registered version: alias, data, commit, scores."""
+    from pipeline.registry import Registry
+
+    versions = Registry().versions()
+    if containing is not None:
+        from pipeline.provenance import versions_with
+
+        versions = versions_with(versions, containing.lower())
+    rows = [version.summary() for version in versions]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'version':>7}  {'alias':8}  {'commit':10}  {'data':10}  scores")
+    for row in rows:
+        alias = "champion" if row["champion"] else ""
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in row["scores"].items())
+        print(f"{row['version']:7}  {alias:8}  {row['commit'][:10]}  {row['data'][:10]}  {scores}")
+
+
+@app.command("lineage")
+def show_lineage(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show what made a version: commit, data, parameters, run; and how to bring it back."""
+    from pipeline.registry import Registry
+
+    found = Registry().lineage(version)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, inner in value.items():
+                print(f"  {key}: {inner}")
+        else:
+            print(f"{name}: {value}")
+
+
+@app.command("rollback")
+def roll_back(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    reason: Annotated[str, typer.Option(help="why, for those who read the history")],
+) -> None:
+    """Make a version champion again, once its data and its model are proven to be there."""
+    from pipeline.exclusive import exclusive
+    from pipeline.restoring import rollback
+    from pipeline.versions import tag_of
+
+    with exclusive():
+        replaced = rollback(version, reason)
+    print(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
+    print(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
+
+
+@app.command("drill")
+def rehearse() -> None:
+    """Restore every version from an empty cache, and hold all of its bytes to their hashes."""
+    from pipeline.exclusive import exclusive
+    from pipeline.housekeeping import drill
+
+    failed = 0
+    with exclusive():
+        for version, wrong in drill():
+            failed += wrong is not None
+            print(f"version {version.number}: {wrong or 'restored, every byte as published'}", flush=True)
+    if failed:
+        raise PipelineError(f"{failed} version(s) cannot be restored")
+
+
+@app.command("gc")
+def delete_old_data(
+    cloud: Annotated[bool, typer.Option("--cloud", help="on the remote too, not only in the cache")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="only say what would go")] = False,
+) -> None:
+    """Delete data that no published version, no branch and not this workspace needs."""
+    from pipeline.exclusive import exclusive
+    from pipeline.housekeeping import collect_garbage
+
+    with exclusive():
+        print(collect_garbage(cloud, dry), end="")
+    print("what every version and every branch needs is kept: 'pipeline drill' proves it")
