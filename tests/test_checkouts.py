@@ -113,7 +113,7 @@ def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
     clone: Callable[..., Project],
 ) -> None:
     second = clone("second")
-    module = second.root / "src/pipeline/cli.py"
+    module = second.root / "src/pipeline/commands.py"
     module.write_text(
         module.read_text().replace("The commands around the pipeline", "The second clone's commands")
     )

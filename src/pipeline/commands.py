@@ -41,16 +41,20 @@ def publish_here() -> None:
     from pipeline.exclusive import exclusive
     from pipeline.git import branch
     from pipeline.publishing import publish
+    from pipeline.retraining import told
 
     with exclusive():
-        report(publish(branch()))
+        print(told(publish(branch())).message)
 
 
 @app.command("retrain")
 def retrain(
-    keep_data: Annotated[bool, typer.Option("--keep-data", help="on the data that the lock names")] = False,
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="on the data that the lock names, not on new data (CI)")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="every stage, whether changed or not")] = False,
     read_source: Annotated[
-        bool, typer.Option(help="let ingestion run if its code or parameters changed")
+        bool, typer.Option("--read-source", help="with --keep-data: ingestion may run if it changed")
     ] = False,
     data_from: Annotated[
         int | None,
@@ -61,32 +65,26 @@ def retrain(
         typer.Option("-S", "--set-param", metavar="NAME=VALUE", help="with --data-from: change a parameter"),
     ] = None,
 ) -> None:
-    """Run what changed and publish it. With --keep-data: in a fresh clone, on the data of the lock (CI)."""
-    from pipeline.exclusive import exclusive
-    from pipeline.retraining import retrain_on_data_of, retrain_on_kept_data
+    """Read what is new, run what changed and publish it: all of it, or everything stays as it was."""
+    from pipeline.git import branch
+    from pipeline.retraining import Request
+    from pipeline.transaction import run
 
-    if data_from is not None and (keep_data or read_source):
-        raise ConfigurationError("--data-from goes without --keep-data and --read-source")
+    if data_from is not None and (keep_data or read_source or everything):
+        raise ConfigurationError("--data-from goes without --keep-data, --read-source and --all")
+    if read_source and not keep_data:
+        raise ConfigurationError("--read-source goes with --keep-data: without it the source is read anyway")
     if set_param and data_from is None:
         raise ConfigurationError("-S goes with --data-from: else edit params.yaml and commit it")
-    if not keep_data and data_from is None:
-        raise ConfigurationError(
-            "only --keep-data and --data-from are built so far; for new data, see the cheat sheet in README"
-        )
-    with exclusive():
-        if data_from is None:
-            report(retrain_on_kept_data(read_source))
-        else:
-            report(retrain_on_data_of(data_from, set_param or []))
-
-
-def report(published: Any) -> None:
-    """Say which version came of it, and what was decided."""
-    state = "is published" if published.new else "holds this model already"
-    verdict = "champion" if published.decision.promoted else "not promoted"
-    print(f"version {published.version} {state}; {verdict}: {published.decision.reason}")
-    if published.comparison:
-        print(f"beside the version that its data is from: {published.comparison.reason}")
+    request = Request(
+        branch=branch(),
+        keep_data=keep_data,
+        read_source=read_source,
+        everything=everything,
+        data_from=data_from,
+        overrides=tuple(set_param or ()),
+    )
+    print(run(request).message)
 
 
 @app.command("report")

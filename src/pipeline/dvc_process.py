@@ -9,6 +9,10 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 
+STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
+# How the line begins by which a stage says why it failed.
+SAID_BY_STAGE = tuple(f"{stage}: " for stage in STAGES)
+
 
 def dvc(*words: str) -> str:
     """Run DVC in the current folder and return what it printed.
@@ -32,17 +36,28 @@ def dvc(*words: str) -> str:
 
 
 def repro(*words: str) -> None:
-    """Run `dvc repro` in the current folder; the stages say what they do, and why one fails, as ever.
+    """Run `dvc repro` in the current folder; what DVC and the stages say is passed on as they say it.
 
     Raises:
-        PipelineError: a stage failed.
+        PipelineError: a stage failed; the message is what the stage said.
     """
     # What we printed so far comes before what the stages print.
     sys.stdout.flush()
-    if subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", *words], check=False, env=_environment()
-    ).returncode:
-        raise PipelineError("a stage failed, for the reason above; nothing was published")
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=_environment(),
+    ) as process:
+        assert process.stderr is not None  # noqa: S101 - it is a pipe
+        reason = "a stage failed, for the reason above"
+        for line in process.stderr:
+            print(line, end="", file=sys.stderr, flush=True)
+            if line.startswith(SAID_BY_STAGE):
+                reason = line.strip()
+    if process.returncode:
+        raise PipelineError(f"{reason}; nothing was published")
 
 
 def _environment() -> dict[str, str]:

@@ -27,6 +27,7 @@ class Published:
     """The version that holds this model, whether it is new, what was decided of it, and beside its source."""
 
     version: int
+    commit: str
     new: bool
     decision: Decision
     comparison: Decision | None = None
@@ -76,7 +77,7 @@ def decided(
     """
     decision = decide(registry, version, current if source else None)
     comparison = compare_with_source(registry, version, source) if source else None
-    return Published(version.number, new, decision, comparison)
+    return Published(version.number, version.tags["git.commit"], new, decision, comparison)
 
 
 def check_workspace() -> None:

@@ -1,96 +1,170 @@
-"""Retraining on data that is kept: what the lock names, or what made an older version."""
+"""What a retrain does inside its throw-away worktree: run what the request asks for, and publish it."""
 
-from contextlib import chdir
+import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from dvc.exceptions import DvcException
-from dvc.utils.hydra import apply_overrides
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.dvc_process import dvc, repro, stale
-from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.git import branch, changed, git
-from pipeline.lineage import LOCK
-from pipeline.parameters import PATH
+from pipeline.errors import PipelineError
+from pipeline.git import changed
+from pipeline.lineage import LOCK, locked_tags
+from pipeline.old_data import lock_data_of, override
+from pipeline.outputs import METRICS, VALIDATION_REPORT
 from pipeline.publishing import Published, publish
-from pipeline.registry import Registry
+from pipeline.reachability import patiently
+from pipeline.registry import SCORES, Registry
 from pipeline.restoring import commit_of
-from pipeline.worktrees import shared_cache, throw_away_worktree
 
 SOURCE = "ingestion"
-# The stages whose outputs are data; today's code of the second and third runs anew where it changed.
-DATA = (SOURCE, "validation", "transformation")
+# How long a server that went away during the run is waited for, in seconds.
+PATIENCE = 60.0
 
 
-def retrain_on_kept_data(read_source: bool) -> Published:
-    """Situation A: fetch the data that the lock names, run the stages that the change touches, and publish.
+class Request(BaseModel):
+    """What to retrain on, and what to run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    branch: str
+    keep_data: bool = False
+    read_source: bool = False
+    everything: bool = False
+    data_from: int | None = None
+    overrides: tuple[str, ...] = ()
+
+
+class Outcome(BaseModel):
+    """How a retrain ended, if it did not fail."""
+
+    state: Literal["succeeded", "unchanged"]
+    message: str
+    version: int | None = None
+    promoted: bool | None = None
+    commit: str | None = None
+    metrics: dict[str, float] = {}
+    rows_read: int | None = None
+    rows_rejected: int | None = None
+
+
+def retrain(request: Request) -> Outcome:
+    """Run the stages that the request touches, in the current folder, and publish what came of it.
 
     Raises:
-        PipelineError: the data cannot be fetched; ingestion would run, and `read_source` does not allow it;
-            a stage fails; or see `pipeline.publishing.publish`.
+        PipelineError: data cannot be fetched; ingestion would run and is not allowed to; a stage fails; or
+            see `pipeline.publishing.publish`.
     """
-    target = branch()
-    dvc("pull", "--quiet")
-    changes = stale()
-    if SOURCE in changes and not read_source:
+    if request.data_from is not None:
+        return on_data_of(request.data_from, request)
+    if request.keep_data:
+        on_kept_data(request)
+    else:
+        on_new_data(request)
+        if LOCK.name not in changed() and not known():
+            return outcome(
+                "unchanged", "nothing changed; no version holds this model yet: 'pipeline publish'"
+            )
+    published: list[Published] = []
+    patiently(lambda: published.append(publish(request.branch)), PATIENCE)
+    return told(published[-1])
+
+
+def on_kept_data(request: Request) -> None:
+    """Situation A: fetch the data that the lock names, and run the stages that the change touches.
+
+    Raises:
+        PipelineError: ingestion would run, and the request does not allow it.
+    """
+    patiently(lambda: dvc("pull", "--quiet"), PATIENCE)
+    if SOURCE in stale() and not request.read_source:
         raise PipelineError(
             "ingestion would read the source again, since its code, its parameters or the schema changed: "
             "allow it with --read-source, or undo that change"
         )
-    repro()
-    return publish(target)
+    if request.everything:
+        patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE)
+    patiently(repro, PATIENCE)
 
 
-def retrain_on_data_of(number: int, overrides: list[str]) -> Published:
-    """Train with today's code and changed parameters on the exact data of an older version, and publish.
+def on_new_data(request: Request) -> None:
+    """Situation B: read the source whether or not anything seems changed, and run what really did."""
+    # What is in the cache need not be made again; a first run has nothing there.
+    dvc("checkout", "--quiet", "--allow-missing")
+    words = ("--force",) if request.everything else ("--force", "--single-item", SOURCE)
+    patiently(lambda: repro(*words), PATIENCE)
+    patiently(repro, PATIENCE)
 
-    It happens in a throw-away worktree of HEAD. The new version's commit is held by its tag alone: the
-    branch keeps its data and its parameters.
 
-    Args:
-        number: the version whose data it is.
-        overrides: changes of params.yaml, as `dvc exp run --set-param` takes them.
+def on_data_of(number: int, request: Request) -> Outcome:
+    """Train with today's code and changed parameters on the exact data of an older version.
 
-    Raises:
-        PipelineError: the version or its data is not to be had, something here is not committed, a stage
-            fails; or see `pipeline.publishing.publish`.
-        ConfigurationError: an override cannot be applied.
+    The new version's commit is held by its tag alone: the branch keeps its data and its parameters.
     """
     source = Registry().version(number)
     commit = commit_of(source)
-    if found := changed():
-        raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
-    with throw_away_worktree(git("rev-parse", "HEAD"), shared_cache()) as folder, chdir(folder):
-        override(overrides)
-        lock_data_of(commit)
-        dvc("pull", "--quiet", *DATA)
-        # The raw data stays, whatever ingestion's code and parameters have become since.
-        dvc("commit", "--quiet", "--force", SOURCE)
-        repro()
-        return publish(None, source)
+    override(request.overrides)
+    stages = lock_data_of(commit)
+    dvc("pull", "--quiet", *stages)
+    # The raw data stays, whatever ingestion's code and parameters have become since.
+    dvc("commit", "--quiet", "--force", SOURCE)
+    repro()
+    return told(publish(None, source))
 
 
-def override(overrides: list[str]) -> None:
-    """Change params.yaml and commit it, so that the run knows the commit that it was made from.
+def known() -> bool:
+    """Whether a version holds the model that the lock here names."""
+    model = locked_tags().get("model.md5")
+    return any(version.tags.get("model.md5") == model for version in Registry().versions())
 
-    Raises:
-        ConfigurationError: DVC cannot apply one, or there is no such parameter.
-    """
+
+def told(published: Published) -> Outcome:
+    """Say what was published."""
+    state = "is published" if published.new else "holds this model already"
+    verdict = "champion" if published.decision.promoted else "not promoted"
+    said = f"version {published.version} {state}; {verdict}: {published.decision.reason}"
+    if published.comparison:
+        said += f"; beside the version that its data is from: {published.comparison.reason}"
+    found = outcome("succeeded" if published.new else "unchanged", said)
+    return found.model_copy(
+        update={
+            "version": published.version,
+            "promoted": published.decision.promoted,
+            "commit": published.commit,
+        }
+    )
+
+
+def outcome(state: Literal["succeeded", "unchanged"], message: str) -> Outcome:
+    """Describe the end of a run, with the scores and the counts of rows that lie here."""
+    scores: dict[str, Any] = json.loads(METRICS.read_text(encoding="utf-8"))
+    rows: dict[str, Any] = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
+    return Outcome(
+        state=state,
+        message=message,
+        metrics={name: scores[name] for name in SCORES if name in scores},
+        rows_read=rows["read"],
+        rows_rejected=rows["read"] - rows["accepted"],
+    )
+
+
+class Failure(BaseModel):
+    """Why a retrain failed."""
+
+    error: str
+    exit_code: int
+
+
+def main() -> None:
+    """Take the request from the first argument, and write how it ended to the file named by the second."""
+    end: Outcome | Failure
     try:
-        apply_overrides(PATH, overrides)
-    except (DvcException, ValueError) as error:
-        said = " ".join(str(error.__cause__ or error).split())
-        raise ConfigurationError(f"--set-param {' '.join(overrides)}: {said}") from None
-    if changed():
-        git("commit", "--quiet", "--all", "--message", f"Set {', '.join(overrides)}")
+        end = retrain(Request.model_validate_json(sys.argv[1]))
+    except PipelineError as error:
+        end = Failure(error=str(error), exit_code=error.exit_code)
+    Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
 
 
-def lock_data_of(commit: str) -> None:
-    """Let the lock here name the data of a commit, in place of its own."""
-    yaml = YAML(typ="safe", pure=True)
-    there = yaml.load(git("show", f"{commit}:{LOCK}"))
-    here: dict[str, Any] = yaml.load(LOCK)
-    here["stages"] |= {stage: there["stages"][stage] for stage in DATA}
-    with Path(LOCK).open("w", encoding="utf-8") as file:
-        yaml.dump(here, file)
+if __name__ == "__main__":
+    main()

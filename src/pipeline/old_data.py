@@ -1,0 +1,43 @@
+"""Old data under today's recipe: the lock names an older version's data, the parameters change."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+
+from pipeline.errors import ConfigurationError
+from pipeline.git import changed, git
+from pipeline.lineage import LOCK
+from pipeline.parameters import PATH
+
+# The stages whose outputs are data; today's code of the second and third runs anew where it changed.
+DATA = ("ingestion", "validation", "transformation")
+
+
+def override(overrides: Sequence[str]) -> None:
+    """Change params.yaml, as `dvc exp run --set-param` does, and commit it: the run knows what made it.
+
+    Raises:
+        ConfigurationError: DVC cannot apply one, or there is no such parameter.
+    """
+    try:
+        apply_overrides(PATH, list(overrides))
+    except (DvcException, ValueError) as error:
+        said = " ".join(str(error.__cause__ or error).split())
+        raise ConfigurationError(f"--set-param {' '.join(overrides)}: {said}") from None
+    if changed():
+        git("commit", "--quiet", "--all", "--message", f"Set {', '.join(overrides)}")
+
+
+def lock_data_of(commit: str) -> tuple[str, ...]:
+    """Let the lock here name the data of a commit in place of its own, and return the stages of the data."""
+    yaml = YAML(typ="safe", pure=True)
+    there = yaml.load(git("show", f"{commit}:{LOCK}"))
+    here: dict[str, Any] = yaml.load(LOCK)
+    here["stages"] |= {stage: there["stages"][stage] for stage in DATA}
+    with Path(LOCK).open("w", encoding="utf-8") as file:
+        yaml.dump(here, file)
+    return DATA
