@@ -87,6 +87,19 @@ def retrain(
     print(run(request).message)
 
 
+@app.command("serve")
+def serve_api(
+    host: Annotated[
+        str, typer.Option(help="the address to listen on; not loopback needs TRAIN_API_TOKEN")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the retraining API, and a page to watch it, until stopped."""
+    from pipeline.service.serve import serve
+
+    serve(host, port)
+
+
 @app.command("report")
 def report_changes(
     base: Annotated[str, typer.Option(help="the commit to compare with")] = "origin/main",

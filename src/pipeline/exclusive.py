@@ -17,8 +17,10 @@ class BusyError(PipelineError):
 
 
 @contextmanager
-def exclusive() -> Iterator[None]:
+def exclusive(patience: float = 0) -> Iterator[None]:
     """Hold the repository's lock, which all of its worktrees share and the kernel releases at death.
+
+    It is waited for as long as `patience` says, in seconds.
 
     Raises:
         BusyError: another process holds it.
@@ -26,7 +28,7 @@ def exclusive() -> Iterator[None]:
     folder = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"))
     lock = FileLock(folder / "pipeline.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         raise BusyError("another retrain or publication is running here: wait for it to end") from None
     try:

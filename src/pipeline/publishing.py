@@ -62,10 +62,19 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
         raise PipelineError(
             "MLflow has no run of this model, also after its evaluation: is it the same server?"
         )
+    say("pushing the data")
     push_data()
+    say("pushing the commit and its tag")
     publication = commit_and_push(registry, run, tags, branch)
+    say(f"registering version {publication.number}")
     number = register(registry, publication)
+    say(f"comparing version {number} with the champion")
     return decided(registry, registry.version(number), True, current, source)
+
+
+def say(step: str) -> None:
+    """Tell which step begins, at once also where the output is a file."""
+    print(f"publishing: {step}", flush=True)
 
 
 def decided(

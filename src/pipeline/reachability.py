@@ -1,5 +1,6 @@
 """Which of the servers that a retrain needs answer, each named, within seconds."""
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -16,12 +17,14 @@ from pipeline.registry import Registry
 PATIENCE, PAUSE = 8.0, 2.0
 
 
-def unreachable() -> dict[str, str]:
+def unreachable(source: bool = True) -> dict[str, str]:
     """Return the servers that do not answer, and why: of `mongodb`, `remote` (DVC's), `mlflow` and `git`.
 
-    All are asked at once; what has not answered after 8 seconds counts as away.
+    All are asked at once; what has not answered after 8 seconds counts as away. Without `source`, MongoDB is
+    not asked.
     """
-    checks = {"mongodb": _mongodb, "remote": _remote, "mlflow": _mlflow, "git": _git}
+    checks = {"mongodb": _mongodb} if source else {}
+    checks |= {"remote": _remote, "mlflow": _mlflow, "git": _git}
     pool = ThreadPoolExecutor(len(checks))
     try:
         asked = {name: pool.submit(check) for name, check in checks.items()}
@@ -31,22 +34,30 @@ def unreachable() -> dict[str, str]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def wait_for_servers(seconds: float) -> None:
+def wait_for_servers(seconds: float, source: bool = True) -> None:
     """Wait until every server answers, and say which one is waited for.
 
     Raises:
-        PipelineError: one is still away after that many seconds.
+        PipelineError: one is still away after that many seconds, or MONGODB_URI is needed and not set.
     """
-    deadline = time.monotonic() + seconds
-    while away := unreachable():
+    if (
+        source
+        and load("ingestion", IngestionParameters).source == "mongodb"
+        and not os.environ.get("MONGODB_URI")
+    ):
+        _mongodb()  # says so; waiting would not help
+    deadline, before = time.monotonic() + seconds, ""
+    while away := unreachable(source):
         said = "; ".join(f"{name}: {why}" for name, why in away.items())
         if time.monotonic() > deadline:
-            raise PipelineError(f"gave up waiting for {said}")
-        print(f"waiting for {said}", flush=True)
+            raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
+        if said != before:
+            print(f"waiting for {said}", flush=True)
+        before = said
         time.sleep(PAUSE)
 
 
-def patiently(step: Callable[[], object], seconds: float) -> None:
+def patiently(step: Callable[[], object], seconds: float, source: bool) -> None:
     """Do a step; if it fails while a server is away, wait for the server and do it once more.
 
     Raises:
@@ -55,10 +66,10 @@ def patiently(step: Callable[[], object], seconds: float) -> None:
     try:
         step()
     except PipelineError as error:
-        if not unreachable():
+        if not unreachable(source):
             raise
         print(f"{error}; it will be tried again", flush=True)
-        wait_for_servers(seconds)
+        wait_for_servers(seconds, source)
         step()
 
 

@@ -44,6 +44,7 @@ class Registry:
             tags=dict(item.tags),
             scores={name: metrics[name] for name in SCORES if name in metrics},
             champion=str(champion) == str(item.version),
+            created=int(item.creation_timestamp),
         )
 
     def version(self, number: int) -> Version:

@@ -1,6 +1,7 @@
 """What a retrain does inside its throw-away worktree: run what the request asks for, and publish it."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,10 @@ from pipeline.git import changed
 from pipeline.lineage import LOCK, locked_tags
 from pipeline.old_data import lock_data_of, override
 from pipeline.outputs import METRICS, VALIDATION_REPORT
+from pipeline.processes import die_with_parent
 from pipeline.publishing import Published, publish
 from pipeline.reachability import patiently
+from pipeline.recovery import finish
 from pipeline.registry import SCORES, Registry
 from pipeline.restoring import commit_of
 
@@ -24,7 +27,7 @@ PATIENCE = 60.0
 
 
 class Request(BaseModel):
-    """What to retrain on, and what to run."""
+    """What to retrain on, and what to run; or with `finish` the tag whose publication to finish."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,6 +37,12 @@ class Request(BaseModel):
     everything: bool = False
     data_from: int | None = None
     overrides: tuple[str, ...] = ()
+    finish: str | None = None
+
+    @property
+    def reads_source(self) -> bool:
+        """Whether ingestion may run."""
+        return self.read_source or not (self.keep_data or self.data_from is not None)
 
 
 class Outcome(BaseModel):
@@ -56,6 +65,9 @@ def retrain(request: Request) -> Outcome:
         PipelineError: data cannot be fetched; ingestion would run and is not allowed to; a stage fails; or
             see `pipeline.publishing.publish`.
     """
+    if request.finish is not None:
+        number = finish(request.finish, request.branch)
+        return Outcome(state="unchanged", message=f"version {number} is finished", version=number)
     if request.data_from is not None:
         return on_data_of(request.data_from, request)
     if request.keep_data:
@@ -67,7 +79,7 @@ def retrain(request: Request) -> Outcome:
                 "unchanged", "nothing changed; no version holds this model yet: 'pipeline publish'"
             )
     published: list[Published] = []
-    patiently(lambda: published.append(publish(request.branch)), PATIENCE)
+    patiently(lambda: published.append(publish(request.branch)), PATIENCE, request.reads_source)
     return told(published[-1])
 
 
@@ -77,15 +89,15 @@ def on_kept_data(request: Request) -> None:
     Raises:
         PipelineError: ingestion would run, and the request does not allow it.
     """
-    patiently(lambda: dvc("pull", "--quiet"), PATIENCE)
+    patiently(lambda: dvc("pull", "--quiet"), PATIENCE, request.reads_source)
     if SOURCE in stale() and not request.read_source:
         raise PipelineError(
             "ingestion would read the source again, since its code, its parameters or the schema changed: "
             "allow it with --read-source, or undo that change"
         )
     if request.everything:
-        patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE)
-    patiently(repro, PATIENCE)
+        patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
+    patiently(repro, PATIENCE, request.reads_source)
 
 
 def on_new_data(request: Request) -> None:
@@ -93,8 +105,8 @@ def on_new_data(request: Request) -> None:
     # What is in the cache need not be made again; a first run has nothing there.
     dvc("checkout", "--quiet", "--allow-missing")
     words = ("--force",) if request.everything else ("--force", "--single-item", SOURCE)
-    patiently(lambda: repro(*words), PATIENCE)
-    patiently(repro, PATIENCE)
+    patiently(lambda: repro(*words), PATIENCE, request.reads_source)
+    patiently(repro, PATIENCE, request.reads_source)
 
 
 def on_data_of(number: int, request: Request) -> Outcome:
@@ -157,7 +169,11 @@ class Failure(BaseModel):
 
 
 def main() -> None:
-    """Take the request from the first argument, and write how it ended to the file named by the second."""
+    """Take the request and a file from the arguments, and write to the file how it ended.
+
+    The third argument is the parent's process id: killed, it takes this process with it.
+    """
+    die_with_parent(signal.SIGKILL, int(sys.argv[3]))
     end: Outcome | Failure
     try:
         end = retrain(Request.model_validate_json(sys.argv[1]))

@@ -1,13 +1,12 @@
 """A retrain as a transaction: one at a time, in a throw-away worktree, published whole or not at all."""
 
-import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -18,15 +17,17 @@ from pipeline.dvc_process import dvc
 from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.exclusive import exclusive
 from pipeline.git import REMOTE, changed, git, has_remote
+from pipeline.processes import end_group
 from pipeline.reachability import wait_for_servers
+from pipeline.recovery import unfinished
 from pipeline.repository import stores_root
 from pipeline.retraining import Failure, Outcome, Request
-from pipeline.worktrees import shared_cache, throw_away_worktree
+from pipeline.worktrees import shared_cache, sweep, throw_away_worktree
 
 # What a failed run leaves for whoever must find out why.
 KEPT = ("artifacts/rejected", "artifacts/validation.json", "artifacts/evaluation/metrics.json")
-# How long servers that are away at the start are waited for, and a stopped run may take to end; seconds.
-PATIENCE, GRACE = 60.0, 5.0
+# How long servers that are away at the start are waited for, in seconds.
+PATIENCE = 60.0
 
 
 class StoppedError(PipelineError):
@@ -37,23 +38,53 @@ class StoppedError(PipelineError):
         self.exit_code = 128 + number
 
 
-def run(request: Request) -> Outcome:
+def run(request: Request, lock_patience: float = 0) -> Outcome:
     """Retrain as requested, on the newest commit of the branch; the checkout here is brought forward after.
+
+    Args:
+        request: what to retrain on, and what to run.
+        lock_patience: how long to wait while another retrain or publication runs, in seconds.
 
     Raises:
         BusyError: another retrain or publication is running.
         StoppedError: SIGTERM or SIGINT came.
         PipelineError: it failed and left everything as it was; or the checkout cannot be retrained.
     """
-    with stoppable(), exclusive():
+    with stoppable(), exclusive(lock_patience):
         if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
             raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
-        wait_for_servers(PATIENCE)
+        wait_for_servers(PATIENCE, request.reads_source)
+        finish_interrupted(request.branch)
         commit = newest(request.branch)
         with throw_away_worktree(commit, shared_cache()) as folder:
             outcome = run_in(folder, request)
         print(bring_forward(request.branch, outcome), flush=True)
         return outcome
+
+
+def recover(branch: str) -> list[int]:
+    """Remove what a killed run left, and finish what it had pushed; return the versions that are whole now.
+
+    Raises:
+        BusyError: a retrain or publication is running.
+        PipelineError: a server is away; the next retrain tries again.
+    """
+    with stoppable(), exclusive():
+        sweep()
+        wait_for_servers(PATIENCE, source=False)
+        return finish_interrupted(branch)
+
+
+def finish_interrupted(branch: str) -> list[int]:
+    """Finish the publications that were interrupted after their push; return the numbers of the versions."""
+    finished = []
+    for name in unfinished():
+        if has_remote():
+            git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
+        with throw_away_worktree(f"{name}^{{commit}}", shared_cache()) as folder:
+            outcome = run_in(folder, Request(branch=branch, finish=name))
+        finished += [outcome.version] if outcome.version else []
+    return finished
 
 
 def newest(branch: str) -> str:
@@ -88,11 +119,17 @@ def run_in(folder: Path, request: Request) -> Outcome:
     result = folder.with_name("outcome.json")
     environment = os.environ | {"PYTHONPATH": str(folder / "src")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.retraining", request.model_dump_json(), str(result)],
+        [
+            sys.executable,
+            "-m",
+            "pipeline.retraining",
+            request.model_dump_json(),
+            str(result),
+            str(os.getpid()),
+        ],
         cwd=folder,
         env=environment,
         process_group=0,
-        preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call
     )
     try:
         code = process.wait()
@@ -105,17 +142,6 @@ def run_in(folder: Path, request: Request) -> Outcome:
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
         raise kind(f"{end.error}; {keep(folder)}")
     return end
-
-
-def end_group(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all that it started: politely, and for certain after five seconds."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(GRACE)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def keep(folder: Path) -> str:
@@ -167,10 +193,3 @@ def stoppable() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-def _die_with_parent() -> None:
-    # The kernel tells it at once when this process is killed (Linux: PR_SET_PDEATHSIG); what it started
-    # in turn is ended by the next run.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -13,13 +13,14 @@ TAG = "git.tag"
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version of the model."""
+    """A registered version of the model; `created` is in milliseconds since 1970."""
 
     number: int
     run_id: str
     tags: dict[str, str]
     scores: dict[str, float]
     champion: bool
+    created: int = 0
 
     @property
     def tag(self) -> str:

@@ -156,8 +156,8 @@ def each_version_comes_back_bit_for_bit(team: Team, made: dict[int, dict[str, st
     order = list(made)
     random.Random(0).shuffle(order)
     for number in order:
-        clone.git("checkout", "-q", f"model-v{number}")
-        clone.run("rm", "-rf", ".dvc/cache")
+        clone.run("rm", "-rf", ".dvc/cache", "artifacts")
+        clone.git("checkout", "-q", "--force", f"model-v{number}")
         clone.dvc("pull")
         assert clone.digests() == made[number], number
         assert clone.git("describe", "--exact-match").strip() == f"model-v{number}"

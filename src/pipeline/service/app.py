@@ -1,0 +1,38 @@
+"""Puts the service together: its state, its routes, its errors."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from pipeline.service import observation, problems, training
+from pipeline.service.guard import BoundedBody
+from pipeline.service.jobs import Jobs
+from pipeline.service.runner import Runner
+
+
+def make_app(folder: Path) -> FastAPI:
+    """Make the app; `folder` holds its jobs and their logs."""
+    runner = Runner(Jobs(folder / "jobs.sqlite"), folder)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        runner.recover()
+        yield
+        await run_in_threadpool(runner.stop)
+
+    app = FastAPI(
+        title="Churn pipeline: retraining",
+        summary="Reads what is new in MongoDB, runs what changed, publishes a version or changes nothing.",
+        version="1",
+        lifespan=lifespan,
+        responses=problems.responses(500),
+    )
+    app.state.runner = runner
+    app.add_middleware(BoundedBody)
+    app.include_router(training.router)
+    app.include_router(observation.router)
+    problems.install(app)
+    return app

@@ -1,0 +1,74 @@
+"""What a request must pass first: the token, and the size of its body."""
+
+import hmac
+import os
+from typing import Annotated
+
+from fastapi import Depends, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pipeline.service.problems import problem
+
+# An order is less than a hundred bytes.
+LARGEST_BODY = 16_384
+
+bearer = HTTPBearer(auto_error=False, description="TRAIN_API_TOKEN; needed if the service has one")
+
+
+def token() -> str:
+    """Return the token that the environment names, or nothing."""
+    return os.environ.get("TRAIN_API_TOKEN", "")
+
+
+def authorized(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+    """Refuse a request without the right token, if there is one; the comparison takes the same time always.
+
+    Raises:
+        HTTPException: 401.
+    """
+    expected = token()
+    sent = given.credentials if given else ""
+    if expected and not hmac.compare_digest(sent.encode(), expected.encode()):
+        raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
+
+
+class TooLargeError(Exception):
+    """More bytes came than any order has."""
+
+
+class BoundedBody:
+    """Refuses a body that is larger than `LARGEST_BODY`, whether or not it says so before."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the bytes as they come."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        received, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > LARGEST_BODY:
+                raise TooLargeError
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            if length.isdigit() and int(length) > LARGEST_BODY:
+                raise TooLargeError
+            await self.app(scope, counted, noted)
+        except TooLargeError:
+            if not started:
+                refusal = problem(413, f"a body may have {LARGEST_BODY:,} bytes", {"Connection": "close"})
+                await refusal(scope, receive, send)

@@ -1,0 +1,51 @@
+"""What people and machines look at: whether the service lives and is ready, its figures, its page."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from pydantic import BaseModel
+
+from pipeline.reachability import unreachable
+from pipeline.service import exposition, page
+from pipeline.service.training import Running
+
+router = APIRouter(tags=["service"])
+
+
+class Health(BaseModel):
+    """Whether the service lives."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """Each server that a retrain needs, and `ok` or what is wrong with it."""
+
+    ready: bool
+    servers: dict[str, str]
+
+
+@router.get("/health")
+def health() -> Health:
+    """Whether the service lives; it asks nobody else."""
+    return Health()
+
+
+@router.get("/ready", responses={503: {"model": Readiness}})
+def ready(response: Response) -> Readiness:
+    """Whether MongoDB, the DVC remote, MLflow and the Git remote answer."""
+    away = unreachable()
+    response.status_code = 503 if away else 200
+    names = ("mongodb", "remote", "mlflow", "git")
+    return Readiness(ready=not away, servers={name: away.get(name, "ok") for name in names})
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(runner: Running) -> Response:
+    """Figures for Prometheus."""
+    return Response(exposition.render(runner.jobs), media_type=exposition.MEDIA_TYPE)
+
+
+@router.get("/", response_class=HTMLResponse, include_in_schema=False)
+def index(runner: Running) -> HTMLResponse:
+    """The page."""
+    return HTMLResponse(page.render(runner.jobs))

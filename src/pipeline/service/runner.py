@@ -1,0 +1,116 @@
+"""Runs the jobs: each is a process of its own, whose log tells which stage it is at."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from pipeline.processes import end_group
+from pipeline.retraining import Failure, Outcome
+from pipeline.service.job import Recovered
+from pipeline.service.jobs import Job, Jobs, Order, now
+
+# What DVC and publishing say when a step begins.
+STEP = re.compile(r"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
+# How often the log of the running job is looked at, in seconds.
+LOOK = 0.2
+# A job that is asked to stop removes its worktree; seconds.
+GRACE = 20.0
+
+
+class Runner:
+    """The job that runs, and the logs of all of them."""
+
+    def __init__(self, jobs: Jobs, folder: Path) -> None:
+        self.jobs = jobs
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def log(self, job: str) -> Path:
+        """Where the log of a job is."""
+        return self._folder / job / "log.txt"
+
+    def start(self, job: Job) -> None:
+        """Run a job in the background."""
+        self._background(lambda: self._retrain(job.id, job.order))
+
+    def recover(self) -> None:
+        """Mark the jobs that died with the service, and finish what they had pushed, in the background."""
+        interrupted = self.jobs.interrupt_active()
+        self._background(lambda: self._recover(interrupted))
+
+    def stop(self) -> None:
+        """End what runs, and wait for it."""
+        self._stopping.set()
+        if (process := self._process) is not None:
+            end_group(process, GRACE)
+        for thread in self._threads:
+            thread.join(GRACE)
+
+    def _background(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        thread.start()
+
+    def _retrain(self, job: str, order: Order) -> None:
+        self.jobs.update(job, state="running", started_at=now())
+        end = self._run(job, order.model_dump_json(), lambda: self._look(job))
+        if known := self.jobs.get(job):
+            self._finish_step(known)
+        if self._stopping.is_set():
+            changes = {"state": "interrupted", "error": "the service was stopped while the job ran"}
+        elif isinstance(end, Outcome):
+            changes = end.model_dump(exclude={"version"}) | {"model_version": end.version}
+        else:
+            error = end.error if isinstance(end, Failure) else "the job was killed"
+            changes = {"state": "failed", "error": error}
+        self.jobs.update(job, finished_at=now(), **changes)
+
+    def _recover(self, interrupted: list[Job]) -> None:
+        end = self._run("recovery", "recover", lambda: None)
+        if interrupted and isinstance(end, Recovered) and end.versions:
+            said = "it had pushed its commit when the service ended: the next start finished the version"
+            self.jobs.update(interrupted[0].id, model_version=end.versions[-1], message=said)
+
+    def _run(self, name: str, words: str, look: Callable[[], None]) -> Outcome | Recovered | Failure | None:
+        """Run the process of a job to its end, and return what it says; None if it died without a word."""
+        log, result = self.log(name), self._folder / name / "end.json"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        result.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pipeline.service.job", words, str(result), str(os.getpid())]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+            )
+        while self._process.poll() is None:
+            look()
+            time.sleep(LOOK)
+        # What it started and did not end, because it was killed, ends now.
+        end_group(self._process)
+        self._process = None
+        if not result.exists():
+            return None
+        kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)
+        return kinds.validate_json(result.read_bytes())
+
+    def _look(self, job: str) -> None:
+        """Note when the log tells of another step, and how long the one before it took."""
+        found = STEP.findall(self.log(job).read_text(encoding="utf-8", errors="replace"))
+        step = next(filter(None, found[-1])) if found else "preparing"
+        known = self.jobs.get(job)
+        if known is not None and step != known.stage:
+            self._finish_step(known)
+            self.jobs.update(job, stage=step)
+
+    def _finish_step(self, job: Job) -> None:
+        if job.started_at is not None:
+            passed = (now() - job.started_at).total_seconds() - sum(job.seconds.values())
+            self.jobs.update(job.id, seconds=job.seconds | {job.stage or "preparing": round(passed, 3)})

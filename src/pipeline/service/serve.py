@@ -1,0 +1,66 @@
+"""Starts the service: where it listens, and how it logs."""
+
+import ipaddress
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+
+from pipeline.errors import ConfigurationError
+from pipeline.repository import stores_root
+from pipeline.service.app import make_app
+from pipeline.service.guard import token
+
+JOBS = "jobs"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object to a line, for machines that collect logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        content: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            content["exception"] = self.formatException(record.exc_info)
+        return json.dumps(content)
+
+
+def serve(host: str, port: int) -> None:
+    """Serve until a signal comes.
+
+    Raises:
+        ConfigurationError: it would listen beyond this machine, without a token.
+    """
+    if not is_loopback(host) and not token():
+        raise ConfigurationError(f"--host {host} is open to others: set TRAIN_API_TOKEN first")
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    formatter = "plain" if sys.stderr.isatty() else "json"
+    logs = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "plain": {"format": "%(asctime)s %(levelname)s %(message)s"},
+            "json": {"()": JsonFormatter},
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": formatter}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+    }
+    app = make_app(stores_root() / JOBS)
+    uvicorn.run(app, host=host, port=port, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
