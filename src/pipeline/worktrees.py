@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from dvc.repo import Repo
 
-from pipeline.dvc_process import dvc
 from pipeline.git import git
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
@@ -59,8 +59,7 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
         try:
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
-            settle_remotes(folder)
-            dvc("--cd", str(folder), "cache", "dir", "--local", str(cache or cache_of(folder)))
+            settle(folder, cache or cache_of(folder))
             yield folder
         finally:
             git("worktree", "remove", "--force", str(folder), check=False)
@@ -73,15 +72,16 @@ def cache_of(folder: Path) -> Path:
 
 def shared_cache() -> Path:
     """Return the DVC cache of the checkout in the current folder."""
-    return Path(dvc("cache", "dir").strip()).resolve()
+    with Repo() as repo:
+        return Path(repo.cache.local_cache_dir).resolve()
 
 
-def settle_remotes(folder: Path) -> None:
-    """Let a worktree use the remotes of this checkout, where one is a folder named relative to it."""
-    from dvc.repo import Repo
-
+def settle(folder: Path, cache: Path) -> None:
+    """Let a worktree use a cache, and those remotes of this checkout that are folders relative to it."""
     with Repo() as repo:
         places = {name: str(remote["url"]) for name, remote in repo.config["remote"].items()}
-    for name, place in places.items():
-        if "://" not in place:
-            dvc("--cd", str(folder), "remote", "modify", "--local", name, "url", str(Path(place).resolve()))
+    with Repo(str(folder)) as repo, repo.config.edit("local") as config:
+        config["cache"]["dir"] = str(cache)
+        for name, place in places.items():
+            if "://" not in place:
+                config["remote"].setdefault(name, {})["url"] = str(Path(place).resolve())

@@ -33,10 +33,6 @@ def authorized(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bea
         raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
 
 
-class TooLargeError(Exception):
-    """More bytes came than any order has."""
-
-
 class BoundedBody:
     """Refuses a body that is larger than `LARGEST_BODY`, whether or not it says so before."""
 
@@ -48,27 +44,19 @@ class BoundedBody:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        said = f"a body may have {LARGEST_BODY:,} bytes"
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        received, started = 0, False
+        if length.isdigit() and int(length) > LARGEST_BODY:
+            await problem(413, said, {"Connection": "close"})(scope, receive, send)
+            return
+        received = 0
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY:
-                raise TooLargeError
+                raise HTTPException(413, said, {"Connection": "close"})
             return message
 
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            if length.isdigit() and int(length) > LARGEST_BODY:
-                raise TooLargeError
-            await self.app(scope, counted, noted)
-        except TooLargeError:
-            if not started:
-                refusal = problem(413, f"a body may have {LARGEST_BODY:,} bytes", {"Connection": "close"})
-                await refusal(scope, receive, send)
+        await self.app(scope, counted, send)

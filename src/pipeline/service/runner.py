@@ -1,13 +1,15 @@
 """Runs the jobs: each is a process of its own, whose log tells which stage it is at."""
 
+import logging
 import os
 import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -16,6 +18,7 @@ from pipeline.retraining import Failure, Outcome
 from pipeline.service.job import Recovered
 from pipeline.service.jobs import Job, Jobs, Order, now
 
+LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
 STEP = re.compile(r"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
 # How often the log of the running job is looked at, in seconds.
@@ -32,7 +35,8 @@ class Runner:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        # One thread: a job that comes during the recovery is queued behind it.
+        self._worker = ThreadPoolExecutor(1)
 
     def log(self, job: str) -> Path:
         """Where the log of a job is."""
@@ -40,62 +44,69 @@ class Runner:
 
     def start(self, job: Job) -> None:
         """Run a job in the background."""
-        self._background(lambda: self._retrain(job.id, job.order))
+        self._worker.submit(self._retrain, job.id, job.order)
 
     def recover(self) -> None:
         """Mark the jobs that died with the service, and finish what they had pushed, in the background."""
         interrupted = self.jobs.interrupt_active()
-        self._background(lambda: self._recover(interrupted))
+        self._worker.submit(self._recover, interrupted)
 
     def stop(self) -> None:
         """End what runs, and wait for it."""
         self._stopping.set()
         if (process := self._process) is not None:
             end_group(process, GRACE)
-        for thread in self._threads:
-            thread.join(GRACE)
-
-    def _background(self, work: Callable[[], None]) -> None:
-        thread = threading.Thread(target=work, daemon=True)
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-        thread.start()
+        self._worker.shutdown()
 
     def _retrain(self, job: str, order: Order) -> None:
-        self.jobs.update(job, state="running", started_at=now())
-        end = self._run(job, order.model_dump_json(), lambda: self._look(job))
-        if known := self.jobs.get(job):
-            self._finish_step(known)
+        changes: dict[str, Any] = {"state": "failed", "error": "the service failed: see its log"}
+        try:
+            self.jobs.update(job, state="running", started_at=now())
+            end = None if self._stopping.is_set() else self._run(job, order.model_dump_json())
+            changes = self._told(end)
+            if end is None and not self._stopping.is_set():
+                # It was killed: what it left goes, and what it had pushed is finished.
+                self._run("recovery", "recover")
+        except Exception:
+            LOG.exception("job %s", job)
+        finally:
+            self.jobs.update(job, finished_at=now(), **changes)
+
+    def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+        """Say how a job ended."""
         if self._stopping.is_set():
-            changes = {"state": "interrupted", "error": "the service was stopped while the job ran"}
-        elif isinstance(end, Outcome):
-            changes = end.model_dump(exclude={"version"}) | {"model_version": end.version}
-        else:
-            error = end.error if isinstance(end, Failure) else "the job was killed"
-            changes = {"state": "failed", "error": error}
-        self.jobs.update(job, finished_at=now(), **changes)
+            return {"state": "interrupted", "error": "the service was stopped while the job ran"}
+        if isinstance(end, Outcome):
+            return end.model_dump(exclude={"version"}) | {"model_version": end.version}
+        error = end.error if isinstance(end, Failure) else "the job was killed"
+        return {"state": "failed", "error": error}
 
     def _recover(self, interrupted: list[Job]) -> None:
-        end = self._run("recovery", "recover", lambda: None)
+        try:
+            end = self._run("recovery", "recover")
+        except Exception:
+            LOG.exception("recovery")
+            return
         if interrupted and isinstance(end, Recovered) and end.versions:
             said = "it had pushed its commit when the service ended: the next start finished the version"
             self.jobs.update(interrupted[0].id, model_version=end.versions[-1], message=said)
 
-    def _run(self, name: str, words: str, look: Callable[[], None]) -> Outcome | Recovered | Failure | None:
+    def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
         """Run the process of a job to its end, and return what it says; None if it died without a word."""
         log, result = self.log(name), self._folder / name / "end.json"
         log.parent.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pipeline.service.job", words, str(result), str(os.getpid())]
         with log.open("wb") as output:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
             )
-        while self._process.poll() is None:
-            look()
+        while process.poll() is None:
+            self._look(name)
             time.sleep(LOOK)
-        # What it started and did not end, because it was killed, ends now.
-        end_group(self._process)
         self._process = None
+        if known := self.jobs.get(name):
+            self._finish_step(known)
         if not result.exists():
             return None
         kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)

@@ -1,0 +1,146 @@
+"""Situation B whole, over HTTP, with real MongoDB, S3, MLflow and Git servers; and bad data."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from ruamel.yaml import YAML
+
+from customers import customer
+from pipeline.lineage import locked_outputs
+from project import Project
+from promises import check, check_whole
+from served import Service, running_service
+from team import SMALL, Team, champion, models, running_team
+
+
+@pytest.fixture
+def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
+    with running_team(tmp_path, origin) as team:
+        yield team
+
+
+def test_new_customers_make_a_version_and_bad_ones_do_not(
+    team: Team, database: Database[dict[str, Any]], mongo_uri: str
+) -> None:
+    database.customers.insert_many([customer(number) for number in range(1200)])
+    project = team.member("service")
+    start = project.git("rev-parse", "HEAD").strip()
+    project.read_from(mongo_uri, database.name)
+    project.set(**SMALL)
+    project.dvc("repro")
+    project.run("pipeline", "publish")
+
+    with running_service(project) as service:
+        ten_thousand_new_customers_make_version_2(team, service, database)
+        check(team, project, start)
+        check_whole(team, project)
+        nothing_new_changes_nothing(team, service)
+        bad_data_fails_and_says_why(team, service, database)
+        check_whole(team, project)
+        a_stopped_service_leaves_an_interrupted_job(team, service)
+        check_whole(team, project)
+
+
+def ten_thousand_new_customers_make_version_2(
+    team: Team, service: Service, database: Database[dict[str, Any]]
+) -> None:
+    """The job goes through the stages; version 2 is registered and tagged, and its data is on S3."""
+    database.customers.insert_many([customer(number) for number in range(1200, 11_200)])
+    first = service.post(Idempotency_Key="tonight")
+    assert first.status_code == 202
+    job = first.json()["id"]
+    assert first.json() == {"id": job, "state": "queued", "url": f"/train/{job}"}
+    # While it runs there is no other, and the same key names the same job.
+    second = service.post()
+    assert second.status_code == 409
+    assert second.json()["job"] == job
+    assert service.post(Idempotency_Key="tonight").json()["id"] == job
+    assert service.post({"all": True}, Idempotency_Key="tonight").status_code == 422
+    # And the checkout that people look at is as it was.
+    assert service.until(job, lambda job: job["stage"] == "training")["state"] == "running"
+    assert service.project.git("status", "--porcelain") == ""
+    assert service.project.json("artifacts/validation.json")["read"] == 1200
+
+    done = service.until(job)
+
+    assert done["state"] == "succeeded", done
+    assert (done["model_version"], done["rows_read"], done["rows_rejected"]) == (2, 11_200, 0)
+    assert list(done["seconds"]) == [
+        "preparing",
+        "ingestion",
+        "validation",
+        "transformation",
+        "training",
+        "evaluation",
+        "publishing",
+    ]
+    two = models(service.project)[1]
+    assert done["commit"] == two["commit"]
+    assert done["promoted"] == two["champion"]
+    assert "refs/tags/model-v2" in team.refs()
+    assert service.post(Idempotency_Key="tonight").json() == {
+        "id": job,
+        "state": "succeeded",
+        "url": f"/train/{job}",
+    }
+    # The checkout was brought forward.
+    assert service.project.git("rev-parse", "HEAD").strip() == done["commit"]
+    assert service.project.json("artifacts/validation.json")["read"] == 11_200
+    lock = YAML(typ="safe").load(service.project.root / "dvc.lock")
+    keys = {key.removeprefix("dvc/files/md5/").replace("/", "") for key in team.s3.objects()}
+    assert set(locked_outputs(lock).values()) <= keys
+    events = service.get(f"/train/{job}/events").text
+    assert json.loads(events.split("data: ")[-1].splitlines()[0])["state"] == "succeeded"
+
+
+def nothing_new_changes_nothing(team: Team, service: Service) -> None:
+    """No version, no commit, no object."""
+    before = team.refs(), models(service.project), team.s3.objects()
+    done = service.train()
+    assert done["state"] == "unchanged", done
+    assert (team.refs(), models(service.project), team.s3.objects()) == before
+
+
+def bad_data_fails_and_says_why(team: Team, service: Service, database: Database[dict[str, Any]]) -> None:
+    """5 % malformed documents: the columns and how many; champion and lock untouched, documents kept."""
+    spoilt = [customer(number, account__tenure_months="long") for number in range(20_000, 20_560)]
+    database.customers.insert_many(spoilt)
+    lock = (service.project.root / "dvc.lock").read_bytes()
+    before = team.refs(), champion(service.project), team.s3.objects()
+
+    done = service.train()
+
+    assert done["state"] == "failed"
+    assert "tenure_months" in done["error"]
+    assert "560" in done["error"]
+    assert "\n" not in done["error"]
+    assert (team.refs(), champion(service.project), team.s3.objects()) == before
+    assert (service.project.root / "dvc.lock").read_bytes() == lock
+    (kept,) = (service.project.root / "failed").iterdir()
+    assert (kept / "rejected/ingestion.jsonl").read_text().count("\n") == 560
+    database.customers.delete_many({"account.tenure_months": "long"})
+
+
+def a_stopped_service_leaves_an_interrupted_job(team: Team, service: Service) -> None:
+    """SIGTERM ends the run and cleans up; the job and its history are there after the next start."""
+    before = team.refs(), models(service.project)
+    job = service.post({"all": True}).json()["id"]
+    service.until(job, lambda job: job["stage"] == "validation")
+    service.process.terminate()
+    service.process.wait(40)
+    assert (team.refs(), models(service.project)) == before
+    assert not list((service.project.root / ".dvc/tmp").glob("worktree-*"))
+
+    service.start()
+
+    assert service.job(job)["state"] == "interrupted"
+    assert [entry["state"] for entry in service.get("/train").json()] == [
+        "interrupted",
+        "failed",
+        "unchanged",
+        "succeeded",
+    ]

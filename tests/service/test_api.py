@@ -1,0 +1,130 @@
+"""The API as a client meets it: one job at a time, tokens, problem documents, its own description."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from filelock import FileLock
+
+from project import Project, free_port
+from served import Service, running_service
+
+TOKEN = "a-t0ken"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def service(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose jobs wait, since somebody else holds the lock of the repository."""
+    root = tmp_path_factory.mktemp("api") / "clone"
+    origin.run("git", "clone", "-q", str(origin.root), str(root))
+    with (
+        FileLock(root / ".git/pipeline.lock"),
+        running_service(Project(root), TRAIN_API_TOKEN=TOKEN) as service,
+    ):
+        yield service
+
+
+def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        orders = [pool.submit(service.post, None, **BEARER) for _ in range(200)]
+        reads = [pool.submit(service.get, path) for path in ("/train", "/health") for _ in range(500)]
+        answers = [each.result() for each in orders]
+        codes = Counter(each.result().status_code for each in reads)
+
+    assert Counter(answer.status_code for answer in answers) == {202: 1, 409: 199}
+    assert codes == {200: 1000}
+    (job,) = service.get("/train").json()
+    assert {answer.json().get("job") or answer.json()["id"] for answer in answers} == {job["id"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("POST", "/train", {}, 401),
+        ("POST", "/train", {"headers": {"Authorization": "Bearer wrong"}}, 401),
+        ("POST", "/train", {"headers": {"Authorization": "Basic YTp0"}}, 401),
+        ("POST", "/train", {"headers": BEARER, "json": {"all": "perhaps"}}, 422),
+        ("POST", "/train", {"headers": BEARER, "json": {"everything": True}}, 422),
+        ("POST", "/train", {"headers": BEARER, "json": [1]}, 422),
+        ("POST", "/train", {"headers": BEARER, "data": b"{not json"}, 422),
+        ("POST", "/train", {"headers": BEARER, "data": b"x" * 20_000}, 413),
+        ("POST", "/train", {"headers": BEARER, "data": iter([b"x" * 10_000] * 3)}, 413),
+        ("POST", "/train", {"headers": BEARER | {"Idempotency-Key": "k" * 300}}, 422),
+        ("DELETE", "/train", {}, 405),
+        ("GET", "/train/0123456789ab", {}, 404),
+        ("GET", "/train/0123456789ab/events", {}, 404),
+        ("GET", "/train/..%2f..%2fetc", {}, 404),
+        ("GET", "/train?count=0", {}, 422),
+        ("GET", "/nothing", {}, 404),
+    ],
+)
+def test_what_is_wrong_is_told_by_a_problem_document(
+    service: Service, method: str, path: str, options: dict[str, object], status: int
+) -> None:
+    answer = requests.request(method, service.url(path), timeout=30, **options)  # type: ignore[arg-type]
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+    assert TOKEN not in answer.text
+
+
+def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
+    done = Project(tmp_path).run(
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        service.url("/openapi.json"),
+        "--header",
+        f"Authorization: Bearer {TOKEN}",
+        "--checks",
+        "all",
+        # Not the stateful one: it would wait for the stream of a job that waits.
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        "15",
+        "--seed",
+        "1",
+        "--no-color",
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_no_token_is_in_the_log(service: Service) -> None:
+    service.post(None, **BEARER)
+
+    log = (service.project.root.parent / "clone-service.log").read_text()
+    assert "POST /train" in log
+    assert TOKEN not in log
+
+
+def test_other_than_loopback_needs_a_token(service: Service) -> None:
+    words = ("pipeline", "serve", "--host", "0.0.0.0", "--port", str(free_port()))
+
+    refused = service.project.run(*words, check=False, TRAIN_API_TOKEN="")
+
+    assert refused.returncode == 2
+    assert refused.stderr == "pipeline: --host 0.0.0.0 is open to others: set TRAIN_API_TOKEN first\n"
+
+
+def test_ready_names_the_servers_that_are_away(service: Service) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    with running_service(service.project, MLFLOW_TRACKING_URI=away) as other:
+        answer = other.get("/ready")
+
+        assert answer.status_code == 503
+        servers = answer.json()["servers"]
+        assert servers["mlflow"] != "ok"
+        assert {name: said for name, said in servers.items() if name != "mlflow"} == {
+            "mongodb": "ok",
+            "remote": "ok",
+            "git": "ok",
+        }
