@@ -10,7 +10,7 @@ unexport PYTHONPATH PYTHONHOME
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format bench lock clean
+.PHONY: help setup repro test lint format drill bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the ch
 format: $(VENV)/.development ## Set up, then let ruff format and sort
 	ruff format .
 	ruff check --fix .
+
+drill: $(VENV)/.runtime ## Restore every published version from an empty cache, and hold all bytes to their hashes
+	pipeline drill
 
 bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quotes (about five minutes)
 	python benchmarks/model_quality.py

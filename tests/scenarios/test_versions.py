@@ -7,6 +7,7 @@ once, since each version takes its time; each chapter is a function.
 import hashlib
 import json
 import random
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pymongo.database import Database
 from customers import customer
 from pipeline.publishing import CONTENT
 from project import Project, ran
+from s3 import BUCKET, SECRET
 from team import SMALL, Team, champion, lineage, models, running_team
 
 SHUFFLED = "target.sample(frac=1, random_state=1)"
@@ -45,6 +47,7 @@ def test_a_history_of_versions_can_be_told_apart_and_brought_back(
     versions_are_found_by_what_they_hold(first, made)
     deleting_old_data_keeps_what_versions_need(team, first, made)
     a_rollback_is_refused_for_a_spoilt_object_and_else_done(team, first)
+    nobody_has_left_a_secret(team)
 
 
 def publish_the_first(team: Team, project: Project) -> dict[str, str]:
@@ -221,3 +224,22 @@ def a_rollback_is_refused_for_a_spoilt_object_and_else_done(team: Team, project:
     project.run("pipeline", "rollback", str(now), "--reason", "it was not")
     assert champion(project) == now
     assert project.git("worktree", "list").count("\n") == 1
+
+
+def nobody_has_left_a_secret(team: Team) -> None:
+    """Neither Git, DVC, S3, MLflow nor any log holds the key to the bucket."""
+    for folder in (team.folder, *team.folder.iterdir()):
+        if (folder / ".git").exists() or folder.suffix == ".git":
+            objects = subprocess.run(
+                ["git", "-C", str(folder), "cat-file", "--batch-all-objects", "--batch"],
+                capture_output=True,
+                check=True,
+            ).stdout
+            assert len(objects) > 100_000
+            assert SECRET.encode() not in objects
+    files = [path for path in team.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(files) > 1000
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+    for key in team.s3.objects():
+        content = team.s3.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        assert SECRET.encode() not in content, key
