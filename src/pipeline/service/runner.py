@@ -124,4 +124,7 @@ class Runner:
     def _finish_step(self, job: Job) -> None:
         if job.started_at is not None:
             passed = (now() - job.started_at).total_seconds() - sum(job.seconds.values())
-            self.jobs.update(job.id, seconds=job.seconds | {job.stage or "preparing": round(passed, 3)})
+            stage = job.stage or "preparing"
+            # A stage can run twice: publishing may evaluate again.
+            spent = round(job.seconds.get(stage, 0) + passed, 3)
+            self.jobs.update(job.id, seconds=job.seconds | {stage: spent})
