@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from pipeline.processes import end_group
 from pipeline.retraining import Failure, Outcome
+from pipeline.service.catalogue import catalogue
 from pipeline.service.job import Recovered
 from pipeline.service.jobs import Job, Jobs, Order, now
 
@@ -70,6 +71,8 @@ class Runner:
         except Exception:
             LOG.exception("job %s", job)
         finally:
+            # Whoever sees that the job is over sees its version too.
+            catalogue.forget()
             self.jobs.update(job, finished_at=now(), **changes)
 
     def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
