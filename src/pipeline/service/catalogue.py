@@ -19,11 +19,14 @@ PATIENCE = 2.0
 
 @dataclass(frozen=True)
 class Known:
-    """What MLflow told, the oldest version first; and whether it answered when it was asked last."""
+    """What MLflow told, the oldest version first; and whether it answered when it was asked last.
+
+    `answers` is None until it was asked for the first time.
+    """
 
     versions: tuple[Version, ...] = ()
     told_at: datetime | None = None
-    answers: bool = False
+    answers: bool | None = None
 
 
 class Catalogue:

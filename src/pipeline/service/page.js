@@ -8,6 +8,7 @@ const button = form.querySelector("button");
 const token = form.elements.namedItem("token");
 let followed = null; // the id of the job whose events come in
 let starting = false;
+let refreshes = 0;
 
 function setText(element, text) {
   // An unchanged text is left alone: a screen reader would say it again.
@@ -93,9 +94,11 @@ async function start() {
 
 // Takes over what the server renders now, without moving the focus of whoever reads it.
 async function refresh() {
-  const answer = await fetch("./").catch(() => null);
-  if (!answer?.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const mine = ++refreshes;
+  const text = await fetch("./").then((answer) => (answer.ok ? answer.text() : null), () => null);
+  // An answer that was overtaken by a later one is old.
+  if (text === null || mine !== refreshes) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
     const now = fresh.getElementById(part.id);
     if (!now || now.innerHTML === part.innerHTML) continue;
@@ -103,7 +106,13 @@ async function refresh() {
     part.replaceChildren(...now.childNodes);
     if (focused) part.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   }
-  follow(fresh.querySelector("main").dataset.job);
+  takeUp(fresh.querySelector("main"));
+}
+
+function takeUp(main) {
+  follow(main.dataset.job);
+  // The service has just started.
+  if (main.dataset.answered === "no") setTimeout(refresh, 1000);
 }
 
 form.addEventListener("submit", async (event) => {
@@ -122,6 +131,6 @@ form.addEventListener("submit", async (event) => {
 
 if (token) token.value = sessionStorage.getItem("token") ?? "";
 button.disabled = false;
-follow(document.querySelector("main").dataset.job);
+takeUp(document.querySelector("main"));
 setInterval(() => document.hidden || refresh(), REFRESH_MS);
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
