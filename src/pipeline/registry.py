@@ -37,7 +37,8 @@ class Registry:
             )
 
     def _version(self, item: Any, champion: Any) -> Version:
-        metrics = self.client.get_run(item.run_id).data.metrics if item.run_id else {}
+        run = self.client.get_run(item.run_id) if item.run_id else None
+        metrics = run.data.metrics if run else {}
         return Version(
             number=int(item.version),
             run_id=item.run_id,
@@ -45,6 +46,7 @@ class Registry:
             scores={name: metrics[name] for name in SCORES if name in metrics},
             champion=str(champion) == str(item.version),
             created=int(item.creation_timestamp),
+            experiment=str(run.info.experiment_id) if run else "",
         )
 
     def version(self, number: int) -> Version:

@@ -13,7 +13,10 @@ TAG = "git.tag"
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version of the model; `created` is in milliseconds since 1970."""
+    """A registered version of the model; `created` is in milliseconds since 1970.
+
+    `experiment` is the id of the experiment of its run in MLflow.
+    """
 
     number: int
     run_id: str
@@ -21,6 +24,7 @@ class Version:
     scores: dict[str, float]
     champion: bool
     created: int = 0
+    experiment: str = ""
 
     @property
     def tag(self) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from pipeline.service import observation, problems, training
+from pipeline.service import observation, page, plots, problems, training
+from pipeline.service.catalogue import catalogue
 from pipeline.service.guard import BoundedBody
 from pipeline.service.jobs import Jobs
 from pipeline.service.runner import Runner
@@ -20,6 +21,8 @@ def make_app(folder: Path) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         runner.recover()
+        # The first look at the page need not wait for MLflow to be imported.
+        catalogue.get(patience=0)
         yield
         await run_in_threadpool(runner.stop)
 
@@ -34,5 +37,7 @@ def make_app(folder: Path) -> FastAPI:
     app.add_middleware(BoundedBody)
     app.include_router(training.router)
     app.include_router(observation.router)
+    app.include_router(plots.router)
+    app.include_router(page.router)
     problems.install(app)
     return app

@@ -1,15 +1,11 @@
 """The champion as the service shows it."""
 
-import threading
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pipeline.errors import PipelineError
-from pipeline.registry import Registry
-
-# MLflow is asked at most this often, in seconds: a page that many look at must not load it.
-FRESH = 5.0
+from pipeline.service.catalogue import catalogue
+from pipeline.versions import Version
 
 
 @dataclass(frozen=True)
@@ -23,25 +19,13 @@ class Champion:
     data_since: datetime
 
 
-_lock = threading.Lock()
-_known: tuple[float, Champion | None] | None = None
-
-
 def champion() -> Champion | None:
-    """Return the champion, at most five seconds old; None if there is none, or if MLflow is away."""
-    global _known  # noqa: PLW0603 - it is a cache
-    with _lock:
-        if _known is None or time.monotonic() - _known[0] > FRESH:
-            try:
-                found = _asked()
-            except PipelineError:
-                found = None
-            _known = (time.monotonic(), found)
-        return _known[1]
+    """Return the champion as MLflow told it last; None if there is none, or if MLflow never answered."""
+    return champion_of(catalogue.get().versions)
 
 
-def _asked() -> Champion | None:
-    versions = Registry().versions()
+def champion_of(versions: Sequence[Version]) -> Champion | None:
+    """Return the champion among all versions, if there is one."""
     found = next((version for version in versions if version.champion), None)
     if found is None:
         return None

@@ -4,7 +4,7 @@ import hmac
 import os
 from typing import Annotated
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends, Header, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,16 +21,24 @@ def token() -> str:
     return os.environ.get("TRAIN_API_TOKEN", "")
 
 
-def authorized(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+def authorized(
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    sec_fetch_site: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> None:
     """Refuse a request without the right token, if there is one; the comparison takes the same time always.
 
+    Without a token, a page of another site that somebody has open could start a retrain on their machine:
+    browsers say where a request comes from, and such a one is refused.
+
     Raises:
-        HTTPException: 401.
+        HTTPException: 401, or 403.
     """
     expected = token()
     sent = given.credentials if given else ""
     if expected and not hmac.compare_digest(sent.encode(), expected.encode()):
         raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
+    if not expected and sec_fetch_site in {"cross-site", "same-site"}:
+        raise HTTPException(403, "a page of another site may not start a retrain")
 
 
 class BoundedBody:

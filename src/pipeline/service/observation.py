@@ -1,11 +1,11 @@
-"""What people and machines look at: whether the service lives and is ready, its figures, its page."""
+"""What machines look at: whether the service lives and is ready, and its figures."""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from pipeline.reachability import unreachable
-from pipeline.service import exposition, page
+from pipeline.service import exposition
 from pipeline.service.training import Running
 
 router = APIRouter(tags=["service"])
@@ -43,9 +43,3 @@ def ready(response: Response) -> Readiness:
 def metrics(runner: Running) -> Response:
     """Figures for Prometheus."""
     return Response(exposition.render(runner.jobs), media_type=exposition.MEDIA_TYPE)
-
-
-@router.get("/", response_class=HTMLResponse, include_in_schema=False)
-def index(runner: Running) -> HTMLResponse:
-    """The page."""
-    return HTMLResponse(page.render(runner.jobs))

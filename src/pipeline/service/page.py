@@ -1,8 +1,120 @@
-"""The page at `/`."""
+"""The page at `/`: rendered here, and kept up to date by a script that needs no build."""
 
-from pipeline.service.jobs import Jobs
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.service import guard
+from pipeline.service.catalogue import Known, catalogue
+from pipeline.service.champion import champion_of
+from pipeline.service.jobs import ACTIVE, Job, Jobs
+from pipeline.service.links import commit_url, commits_url, run_url
+from pipeline.service.training import Running
+
+router = APIRouter(include_in_schema=False)
+FOLDER = Path(__file__).parent
+# The steps of a job, in their order.
+STEPS = (
+    "preparing",
+    "ingestion",
+    "validation",
+    "transformation",
+    "training",
+    "evaluation",
+    "publishing",
+)
+SCORES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier_score": "Brier score",
+}
+# How many versions and jobs the page lists, the newest.
+LISTED = 50
+HEADERS = {
+    # What comes from outside is escaped; should that fail somewhere, nothing of it runs or is sent anywhere.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@router.get("/")
+def index(runner: Running) -> HTMLResponse:
+    """The page."""
+    return HTMLResponse(render(runner.jobs), headers=HEADERS)
+
+
+@router.get("/page.js")
+def script() -> Response:
+    """The script of the page."""
+    return FileResponse(FOLDER / "page.js", headers=HEADERS, media_type="text/javascript")
+
+
+@router.get("/page.css")
+def style() -> Response:
+    """The style of the page."""
+    return FileResponse(FOLDER / "page.css", headers=HEADERS, media_type="text/css")
 
 
 def render(jobs: Jobs) -> str:
     """Return the page as HTML."""
-    return f"<!doctype html><title>Churn pipeline</title><p>{len(jobs.newest(1))}"
+    return html(jobs.newest(LISTED), catalogue.get(), datetime.now(UTC))
+
+
+def html(jobs: list[Job], known: Known, moment: datetime) -> str:
+    """Return the page for these jobs, the newest first, and these versions, at this moment."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "utc": utc,
+        "age": lambda since: age(moment - since),
+        "spent": spent,
+        "moment": lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC),
+    }
+    commits = commits_url()
+    environment.globals |= {"run_url": run_url, "commit_url": lambda commit: commit_url(commits, commit)}
+    return environment.get_template("page.html").render(
+        active=next((job for job in jobs if job.state in ACTIVE), None),
+        champion=champion_of(known.versions),
+        jobs=jobs,
+        known=known,
+        needs_token=bool(guard.token()),
+        scores=SCORES,
+        steps=STEPS,
+        versions=known.versions[: -LISTED - 1 : -1],
+    )
+
+
+def utc(moment: datetime) -> str:
+    """Write a time for people, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def age(passed: timedelta) -> str:
+    """Write how long ago something was, in the largest unit that fits."""
+    seconds = passed.total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if (count := int(seconds // length)) >= 1:
+            return f"{count:,} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"
+
+
+def spent(job: Job) -> str:
+    """Write how long a job took; nothing while it runs, or if it never started."""
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    seconds = (job.finished_at - job.started_at).total_seconds()
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from pipeline.processes import end_group
 from pipeline.retraining import Failure, Outcome
+from pipeline.service.catalogue import catalogue
 from pipeline.service.job import Recovered
 from pipeline.service.jobs import Job, Jobs, Order, now
 
@@ -70,6 +71,8 @@ class Runner:
         except Exception:
             LOG.exception("job %s", job)
         finally:
+            # Whoever sees that the job is over sees its version too.
+            catalogue.forget()
             self.jobs.update(job, finished_at=now(), **changes)
 
     def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
@@ -124,4 +127,7 @@ class Runner:
     def _finish_step(self, job: Job) -> None:
         if job.started_at is not None:
             passed = (now() - job.started_at).total_seconds() - sum(job.seconds.values())
-            self.jobs.update(job.id, seconds=job.seconds | {job.stage or "preparing": round(passed, 3)})
+            stage = job.stage or "preparing"
+            # A stage can run twice: publishing may evaluate again.
+            spent = round(job.seconds.get(stage, 0) + passed, 3)
+            self.jobs.update(job.id, seconds=job.seconds | {stage: spent})

@@ -68,7 +68,10 @@ def detail(runner: Runner, job: Job) -> Detail:
 
 
 @router.post(
-    "", status_code=202, dependencies=[Depends(authorized)], responses=responses(400, 401, 409, 413, 422)
+    "",
+    status_code=202,
+    dependencies=[Depends(authorized)],
+    responses=responses(400, 401, 403, 409, 413, 422),
 )
 def train(
     runner: Running,

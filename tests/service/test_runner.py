@@ -1,0 +1,83 @@
+"""The runner, with a script of a second in the place of a retrain."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.service.jobs import ACTIVE, Job, Jobs, Order
+from pipeline.service.runner import Runner
+
+SCRIPT = """#!/bin/sh
+# Called as: python -m pipeline.service.job WORDS RESULT PARENT
+if [ "$3" = recover ]; then
+    sleep 0.5
+    echo '{"versions": []}' > "$4"
+else
+    echo "Running stage 'training':"
+    sleep 0.5
+    echo "publishing: pushing the data"
+    sleep 0.5
+    echo "Running stage 'evaluation':"
+    sleep 0.5
+    echo "publishing: pushing the data"
+    sleep 0.5
+    echo '{"state": "unchanged", "message": "nothing changed"}' > "$4"
+fi
+"""
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    script = tmp_path / "python"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    return Runner(Jobs(tmp_path / "jobs.sqlite"), tmp_path)
+
+
+def ended(runner: Runner, job: Job) -> Job:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = runner.jobs.get(job.id)
+        assert found
+        if found.state not in ACTIVE:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"it does not end: {found}")
+
+
+def start(runner: Runner) -> Job:
+    job, _ = runner.jobs.create(Order(), None)
+    runner.start(job)
+    return job
+
+
+def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
+    runner.recover()
+    time.sleep(0.2)
+    job = ended(runner, start(runner))
+    runner.stop()
+
+    assert (job.state, job.message) == ("unchanged", "nothing changed")
+
+
+def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) -> None:
+    job = ended(runner, start(runner))
+
+    assert job.started_at
+    assert job.finished_at
+    assert set(job.seconds) - {"preparing"} == {"training", "publishing", "evaluation"}
+    assert sum(job.seconds.values()) == pytest.approx(
+        (job.finished_at - job.started_at).total_seconds(), abs=0.2
+    )
+    # It came twice.
+    assert job.seconds["publishing"] > job.seconds["evaluation"]
+
+
+def test_a_job_that_cannot_be_started_has_failed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    job = ended(runner, start(runner))
+
+    assert job.state == "failed"
+    assert start(runner).id != job.id
