@@ -10,10 +10,10 @@ unexport PYTHONPATH PYTHONHOME
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format drill bench lock clean
+.PHONY: help setup repro test kill-matrix lint format drill bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, once)
 
@@ -22,6 +22,9 @@ repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 
 test: $(VENV)/.development ## Set up, then run all tests
 	python -m pytest -n $(JOBS) --dist worksteal
+
+kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs at each step (half an hour)
+	PIPELINE_ALL_POINTS=1 python -m pytest -s tests/scenarios/test_killed_service.py
 
 lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows
 	ruff check .

@@ -56,6 +56,8 @@ def repro(*words: str) -> None:
             print(line, end="", file=sys.stderr, flush=True)
             if line.startswith(SAID_BY_STAGE):
                 reason = line.strip()
+            elif line.startswith("ERROR: ") and not reason.startswith(SAID_BY_STAGE):
+                reason = line.removeprefix("ERROR: ").strip()
     if process.returncode:
         raise PipelineError(f"{reason}; nothing was published")
 
