@@ -23,11 +23,13 @@ repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 test: $(VENV)/.development ## Set up, then run all tests
 	python -m pytest -n $(JOBS) --dist worksteal
 
-lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows
+lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
 	ruff check .
 	ruff format --check .
 	mypy
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	sh -n deploy/entrypoint.sh
 	zizmor --offline --no-progress --quiet --persona=pedantic .github/workflows
 
 format: $(VENV)/.development ## Set up, then let ruff format and sort
