@@ -26,11 +26,13 @@ test: $(VENV)/.development ## Set up, then run all tests
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs at each step (half an hour)
 	PIPELINE_ALL_POINTS=1 python -m pytest -s tests/scenarios/test_killed_service.py
 
-lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows
+lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
 	ruff check .
 	ruff format --check .
 	mypy
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	sh -n deploy/entrypoint.sh
 	zizmor --offline --no-progress --quiet --persona=pedantic .github/workflows
 
 format: $(VENV)/.development ## Set up, then let ruff format and sort

@@ -1,0 +1,418 @@
+"""What lies under deploy/: its scripts run, its settings name what exists, and no secret leaks from it.
+
+The image is not built and the containers are not started: that needs a Docker engine.
+"""
+
+import configparser
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from ruamel.yaml import YAML
+
+from deployment import DEPLOY, SECRET, Cron, executable
+from pipeline.ingestion import IngestionParameters
+from pipeline.parameters import load
+from pipeline.service.runner import GRACE
+from project import ROOT, Project, environment, free_port, wait_for
+from s3 import KEYS, running_s3
+
+COMPOSE: dict[str, Any] = YAML(typ="safe", pure=True).load(DEPLOY / "compose.yaml")
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+Customers = Collection[dict[str, Any]]
+
+
+def seen_in(folder: Path, text: str) -> list[str]:
+    """Return the files of a folder that hold a text."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [str(path) for path in files if text.encode() in path.read_bytes()]
+
+
+# The entry point of the image.
+
+
+@dataclass
+class Container:
+    """The entry point, run as in the image but for where its folders are."""
+
+    folder: Path
+    env: dict[str, str]
+
+    @property
+    def clone(self) -> Path:
+        """Where the clone goes."""
+        return self.folder / "data/repository"
+
+    def start(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            ["sh", DEPLOY / "entrypoint.sh", *words],
+            cwd=self.folder / "data",
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def container(origin: Project, tmp_path: Path) -> Container:
+    """The entry point beside a team's repository, with a `pipeline` that only says how it was called."""
+    origin.run("git", "clone", "-q", "--bare", str(origin.root), str(tmp_path / "team.git"))
+    (tmp_path / "data").mkdir()
+    executable(tmp_path / "bin/pipeline", 'echo "$(pwd): pipeline $*"')
+    env = environment(
+        REPOSITORY_URL=str(tmp_path / "team.git"),
+        REPOSITORY_FOLDER=str(tmp_path / "data/repository"),
+        IMAGE_LOCK=str(ROOT / "requirements.lock"),
+        GIT_AUTHOR_NAME="Retrainer",
+        GIT_AUTHOR_EMAIL="retrainer@example.org",
+        S3_ENDPOINT_URL="http://s3:8333",
+    )
+    return Container(tmp_path, env | {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{env['PATH']}"})
+
+
+def serve_command() -> list[str]:
+    """Return what the image runs unless told otherwise."""
+    found = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert found
+    return [str(word) for word in json.loads(found[1])]
+
+
+def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(container: Container) -> None:
+    # Given half a clone of a start that was killed, and what the image runs
+    executable(container.folder / "data/repository.partial/file")
+    expected = f"{container.clone}: pipeline serve --host 0.0.0.0\n"
+
+    # When it starts, then both start
+    first = container.start(*serve_command())
+    assert (first.returncode, first.stdout, first.stderr) == (0, expected, "")
+    settings = (container.clone / ".dvc/config.local").read_text()
+    assert "remote = s3" in settings
+    assert "endpointurl = http://s3:8333" in settings
+
+    # And when the team has pushed meanwhile, and no endpoint is named any more
+    team = Project(container.folder / "member")
+    Project(container.folder).run("git", "clone", "-q", container.env["REPOSITORY_URL"], str(team.root))
+    team.git("commit", "-q", "--allow-empty", "-m", "News")
+    team.git("push", "-q")
+    second = container.start(*serve_command(), S3_ENDPOINT_URL="")
+
+    # Then it starts the same on the new commit, as the author it was told
+    assert (second.returncode, second.stdout, second.stderr) == (0, expected, "")
+    clone = Project(container.clone)
+    assert clone.git("rev-parse", "HEAD") == team.git("rev-parse", "HEAD")
+    assert clone.git("config", "user.name") == "Retrainer\n"
+    assert clone.git("status", "--porcelain") == ""
+    settings = (container.clone / ".dvc/config.local").read_text()
+    assert "remote = s3" in settings
+    assert "endpointurl" not in settings
+
+    # And with the Git server away, too, on the commit that it has
+    (container.folder / "team.git").rename(container.folder / "gone.git")
+    third = container.start(*serve_command(), S3_ENDPOINT_URL="")
+    assert (third.returncode, third.stdout) == (0, expected)
+    assert "the clone stays at its commit" in third.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"REPOSITORY_URL": ""}, "REPOSITORY_URL is not set: name the Git repository of your team"),
+        (
+            {"REPOSITORY_URL": f"https://git:{SECRET}@git.example.org/team.git"},
+            "REPOSITORY_URL holds a user: give GIT_USERNAME and GIT_PASSWORD instead",
+        ),
+    ],
+    ids=["unset", "secret"],
+)
+def test_a_wrong_setting_is_one_clear_line(container: Container, changes: dict[str, str], said: str) -> None:
+    done = container.start(*serve_command(), **changes)
+
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"entrypoint: {said}\n")
+    assert list((container.folder / "data").iterdir()) == []
+
+
+def test_packages_other_than_those_of_the_image_are_refused(container: Container) -> None:
+    other = container.folder / "other.lock"
+    other.write_text("dvc==1\n")
+
+    done = container.start(*serve_command(), IMAGE_LOCK=str(other))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("is not the one of this image: build the image again\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_git_is_given_the_password_by_the_environment_and_no_file_or_log_holds_it(
+    container: Container,
+) -> None:
+    query = "protocol=https\nhost=git.example.org\n"
+
+    done = container.start("sh", "-c", f"printf '{query}' | git credential fill", GIT_PASSWORD=SECRET)
+
+    assert done.stdout == f"{query}username=git\npassword={SECRET}\n"
+    assert done.stderr == ""
+    assert seen_in(container.folder / "data", SECRET) == []
+
+
+def messages(log: Path) -> list[str]:
+    """Return what the service has logged."""
+    lines = log.read_text().splitlines()
+    return [str(json.loads(line)["message"]) for line in lines if line.startswith("{")]
+
+
+def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(container: Container) -> None:
+    # Given the service as the image starts it, but on loopback, with servers that are away
+    port = free_port()
+    (container.folder / "bin/pipeline").unlink()
+    log = container.folder / "service.log"
+    env = container.env | {
+        "TRAIN_API_TOKEN": SECRET,
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    env |= {"S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", "PYTHONPATH": str(ROOT / "src")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", DEPLOY / "entrypoint.sh", *serve_command()[:-1], "127.0.0.1", "--port", str(port)],
+            env=env,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", process, log)
+        cron = Cron(container.folder / "bin")
+        url = f"http://127.0.0.1:{port}/train"
+
+        # When cron has the wrong token, then the right one, asks again, and asks on the next day
+        answers = [cron.run(url, "wrong"), cron.run(url, SECRET), cron.run(url, SECRET)]
+        executable(container.folder / "bin/date", "echo tomorrow")
+        answers.append(cron.run(url, SECRET))
+
+        # Then there is one job; it waits for its servers
+        assert [answer.returncode for answer in answers] == [1, 0, 0, 0]
+        assert answers[0].stdout == f"POST {url}: 401\n"
+        asked = [line for line in messages(log) if "POST" in line]
+        assert [line.rsplit(" ", 1)[1] for line in asked] == ["401", "202", "202", "409"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        process.wait(60)
+    # And it is asked to end, which takes less than the container is given
+    assert time.monotonic() - began < float(SERVICES["service"]["stop_grace_period"].removesuffix("s"))
+    assert messages(log)[-1].startswith("Finished server process")
+    assert SECRET not in log.read_text()
+
+
+# The compose file.
+
+
+def test_every_image_has_an_exact_version_and_ours_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    images = {name: service["image"] for name, service in SERVICES.items()}
+    base = re.search(r"^FROM (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert base
+
+    for image in [*images.values(), base[1]]:
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*", image), image
+    locked = re.search(r"^mlflow==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert locked
+    assert images["mlflow"] == f"ghcr.io/mlflow/mlflow:v{locked[1]}-full"
+    assert (
+        images["service"] == images["bucket"] == images["on-change"] == f"churn-pipeline:{project['version']}"
+    )
+    assert f"--tag {images['service']} " in DOCKERFILE
+    assert base[1].startswith(("python:3.11.", "python:3.12.", "python:3.13."))
+
+
+def test_every_port_is_open_to_this_machine_alone() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert set(ports) == {"mongo", "s3", "mlflow", "service"}
+    for port in (port for each in ports.values() for port in each):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+def test_secrets_come_from_the_file_that_git_ignores_and_the_example_names_all_of_them() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    example = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "env.example").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    asked = re.findall(r"\$\{(\w+)(:[?-][^}]*)?\}", text)
+    secret = {name for name in example if re.search("PASSWORD|SECRET|TOKEN|KEY", name)}
+
+    assert {name for name, _ in asked} == set(example)
+    assert {example[name] for name in secret} == {""}
+    # Without them nothing starts; Git alone can do without a password, over SSH.
+    for name, otherwise in asked:
+        if name in secret - {"GIT_PASSWORD"}:
+            assert otherwise == ":?is not set}".removesuffix("}"), name
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|TOKEN|ACCESS_KEY|URI$", name) and "://mlflow" not in value:
+                assert "${" in value, name
+    ignored = subprocess.run(["git", "check-ignore", "deploy/.env"], cwd=ROOT, check=False)
+    assert ignored.returncode == 0
+
+
+def test_the_service_is_given_variables_that_are_read_somewhere() -> None:
+    code = [*(ROOT / "src").rglob("*.py"), DEPLOY / "entrypoint.sh", *DEPLOY.glob("*.py")]
+    read = "\n".join(path.read_text() for path in code)
+    given = {
+        name
+        for service in ("service", "bucket", "on-change")
+        for name in SERVICES[service]["environment"]
+        if not name.startswith("AWS_")  # of the AWS libraries
+    }
+
+    assert {name for name in given if not re.search(rf"\b{name}\b", read)} == set()
+    script = (DEPLOY / "mongo.js").read_text()
+    used = set(SERVICES["mongo"]["environment"]) - {"KEY_FILE"}
+    assert {name for name in used if name not in script} == set()
+    assert (
+        SERVICES["mongo"]["environment"]["READER_DATABASE"] == load("ingestion", IngestionParameters).database
+    )
+
+
+def test_servers_are_up_before_those_that_need_them() -> None:
+    for name, service in SERVICES.items():
+        for needed, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[needed] or needed == "service", (name, needed)
+            else:
+                assert (needed, how["condition"]) == ("bucket", "service_completed_successfully")
+    assert set(SERVICES["service"]["depends_on"]) == {"mongo", "bucket", "mlflow"}
+    assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_each_folder_that_must_stay_is_a_named_volume() -> None:
+    used = {
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if not volume.startswith(".")
+    }
+
+    assert used == set(COMPOSE["volumes"])
+    assert SERVICES["service"]["volumes"] == ["data:/data"]
+    assert "--group=pipeline /data" in DOCKERFILE
+
+
+def test_the_key_of_the_replica_set_is_made_anew_and_readable_by_mongod_alone(tmp_path: Path) -> None:
+    # Given the words of the container, and stubs for what only the image has
+    words = [word.replace("$$", "$") for word in SERVICES["mongo"]["entrypoint"]]
+    executable(tmp_path / "bin/chown", 'test "$1" = mongodb && test -s "$2"')
+    executable(tmp_path / "bin/docker-entrypoint.sh", 'echo "$*"')
+    key = tmp_path / "member.key"
+    env = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "KEY_FILE": str(key)}
+    keys = set()
+
+    # When it starts, and starts again
+    for _ in range(2):
+        said = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
+        assert said == f"mongod --replSet rs0 --keyFile {key} --bind_ip_all\n"
+        assert key.stat().st_mode & 0o777 == 0o400
+        keys.add(key.read_text())
+
+    # Then mongod has a key that it accepts: 6 to 1,024 characters of base64
+    assert len(keys) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9+/]{6,1024}", each) for each in keys)
+
+
+def test_the_users_of_the_s3_store_are_json_with_the_keys_of_the_environment() -> None:
+    content = COMPOSE["configs"]["s3-users"]["content"]
+    (user,) = json.loads(re.sub(r"\$\{(\w+)[^}]*\}", r"\1", content))["identities"]
+
+    assert user["credentials"] == [{"accessKey": "AWS_ACCESS_KEY_ID", "secretKey": "AWS_SECRET_ACCESS_KEY"}]
+
+
+def test_the_bucket_of_dvc_is_made_once(tmp_path: Path) -> None:
+    (bucket,) = SERVICES["bucket"]["command"]
+    assert f"url = s3://{bucket}/" in (ROOT / ".dvc/config").read_text()
+    assert any(f"=s3://{bucket}/" in word for word in SERVICES["mlflow"]["command"])
+
+    with running_s3(tmp_path) as store:
+        env = environment(**KEYS, S3_ENDPOINT_URL=store.endpoint)
+        for _ in range(2):
+            subprocess.run([sys.executable, DEPLOY / "make_bucket.py", bucket], env=env, check=True)
+        found = store.client().list_buckets()["Buckets"]
+
+    assert bucket in {each["Name"] for each in found}
+
+
+# The image.
+
+
+def test_what_the_image_copies_is_there_and_let_in_and_nothing_else_is() -> None:
+    copied = {
+        source
+        for words in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE)
+        for source in words.split()[:-1]
+    }
+    rules = [
+        line
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!/") for rule in rules if rule.startswith("!")} == copied
+    assert all((ROOT / source).exists() for source in copied)
+    assert "--require-hashes --compile --requirement requirements.lock" in DOCKERFILE
+    assert DOCKERFILE.index("\nUSER pipeline") < DOCKERFILE.index("\nENTRYPOINT")
+
+
+# The unit of systemd.
+
+
+def unit() -> configparser.ConfigParser:
+    """Read the unit."""
+    parser = configparser.ConfigParser(interpolation=None, delimiters="=", comment_prefixes="#")
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(DEPLOY / "churn-pipeline.service")
+    return parser
+
+
+def test_the_unit_gives_a_job_time_to_clean_up_and_lets_it_write_where_it_must() -> None:
+    service = unit()["Service"]
+
+    assert service["KillMode"] == "mixed"
+    # The job, then the thread that waits for it, then open requests.
+    assert float(service["TimeoutStopSec"]) >= 2 * GRACE + 5
+    assert float(SERVICES["service"]["stop_grace_period"].removesuffix("s")) >= 2 * GRACE + 5
+    assert service["WorkingDirectory"].startswith(f"/var/lib/{service['StateDirectory']}/")
+    assert service["ExecStart"] == f"{service['WorkingDirectory']}/.venv/bin/pipeline serve"
+    assert service["Environment"].startswith(f"PATH={service['WorkingDirectory']}/.venv/bin:")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
+def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
+    # A program that is there, since the clone is not.
+    text = (DEPLOY / "churn-pipeline.service").read_text()
+    changed = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/sh", text, flags=re.MULTILINE)
+    (tmp_path / "churn-pipeline.service").write_text(changed)
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "churn-pipeline.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

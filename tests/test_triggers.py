@@ -1,0 +1,200 @@
+"""What starts a retrain: the line of cron, and the script that follows the collection."""
+
+import datetime
+import http.server
+import runpy
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from deployment import DEPLOY, SECRET, Cron
+from project import ROOT, environment
+
+Customers = Collection[dict[str, Any]]
+
+
+@contextmanager
+def recorded(*statuses: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """Run a server that answers with these statuses in turn, then with the last, and notes what comes."""
+    asked: list[dict[str, str]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append({name.lower(): value for name, value in self.headers.items()} | {"path": self.path})
+            self.send_response(statuses[min(len(asked), len(statuses)) - 1])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/train", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(202, 0), (409, 0), (401, 1), (422, 1)], ids=["taken", "running", "token", "order"]
+)
+def test_cron_asks_with_the_key_of_the_day_and_says_something_only_when_something_is_wrong(
+    tmp_path: Path, status: int, code: int
+) -> None:
+    cron = Cron(tmp_path)
+
+    with recorded(status) as (url, asked):
+        before = datetime.date.today()  # noqa: DTZ011 - the day as cron's machine has it
+        done = cron.run(url, SECRET)
+
+    days = {f"night-{day}" for day in (before, datetime.date.today())}  # noqa: DTZ011
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout == ("" if code == 0 else f"POST {url}: {status}\n")
+    assert [each["path"] for each in asked] == ["/train"]
+    assert asked[0]["authorization"] == f"Bearer {SECRET}"
+    assert asked[0]["idempotency-key"] in days
+    assert SECRET not in (tmp_path / "argv").read_text()
+
+
+@pytest.fixture(scope="module")
+def trigger() -> dict[str, Any]:
+    """The names of on_change.py."""
+    return runpy.run_path(str(DEPLOY / "on_change.py"))
+
+
+def test_it_asks_when_the_collection_is_quiet_and_not_more_often_than_it_may(trigger: dict[str, Any]) -> None:
+    changes = trigger["Changes"](quiet=10, between=100)
+
+    assert not changes.due(0), "nothing has changed"
+    changes.note(0)
+    changes.note(8)
+    assert not changes.due(17), "it is not quiet"
+    assert changes.due(18)
+    changes.asked(18, accepted=True)
+    assert not changes.due(500), "nothing has changed since"
+    changes.note(30)
+    assert not changes.due(117), "the last retrain is too near"
+    assert changes.due(118)
+
+
+def test_a_collection_that_is_never_quiet_is_not_put_off_for_ever(trigger: dict[str, Any]) -> None:
+    changes = trigger["Changes"](quiet=10, between=100)
+
+    for now in range(0, 100, 5):
+        changes.note(now)
+        assert not changes.due(now)
+    changes.note(100)
+
+    assert changes.due(100)
+
+
+def test_what_was_not_taken_is_asked_again_a_minute_later(trigger: dict[str, Any]) -> None:
+    changes = trigger["Changes"](quiet=10, between=100)
+
+    changes.note(0)
+    changes.asked(10, accepted=False)
+
+    assert not changes.due(69)
+    assert changes.due(70)
+
+
+@contextmanager
+def following(folder: Path, uri: str, url: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run on_change.py in a folder with a params.yaml, impatiently; its place is kept there."""
+    process = subprocess.Popen(
+        [sys.executable, DEPLOY / "on_change.py", "--quiet", "0.2", "--between", "0.3"],
+        cwd=folder,
+        env=environment(MONGODB_URI=uri, TRAIN_URL=url, TRAIN_API_TOKEN=SECRET, PYTHONPATH=str(ROOT / "src")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so, for twenty seconds at most."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
+    """The collection that the params.yaml in the test's folder names."""
+    text = (ROOT / "params.yaml").read_text()
+    assert text.count("database: crm") == 1
+    (tmp_path / "params.yaml").write_text(text.replace("database: crm", f"database: {database.name}"))
+    database.customers.insert_one({"_id": 0})
+    return database.customers
+
+
+def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
+    customers: Customers, mongo_uri: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "on_change.json"
+    with recorded(202) as (url, asked):
+        # Given it has never run: it asks once, since nobody knows what happened before
+        with following(tmp_path, mongo_uri, url):
+            until(state.exists)
+            assert len(asked) == 1
+            # When many customers come, then it asks once more
+            first = state.read_text()
+            customers.insert_many([{"_id": number} for number in range(1, 50)])
+            until(lambda: state.read_text() != first)
+            assert len(asked) == 2
+        # And what changes while it is not there is found when it starts again
+        second = state.read_text()
+        customers.update_one({"_id": 1}, {"$set": {"churned": True}})
+        with following(tmp_path, mongo_uri, url):
+            until(lambda: state.read_text() != second)
+            assert len(asked) == 3
+            # And a collection that is dropped and made anew is followed on
+            customers.drop()
+            until(lambda: len(asked) == 4)
+            customers.insert_one({"_id": 0})
+            until(lambda: len(asked) == 5)
+
+    assert len({each["idempotency-key"] for each in asked}) == len(asked)
+    assert {each["authorization"] for each in asked} == {f"Bearer {SECRET}"}
+
+
+def test_a_job_that_runs_is_waited_for_with_the_same_key_and_a_wrong_token_is_said(
+    customers: Customers, mongo_uri: str, tmp_path: Path
+) -> None:
+    # Given a place that the server does not know any more
+    (tmp_path / "on_change.json").write_text('{"_data": "00"}')
+
+    with recorded(409, 503, 401) as (url, asked), following(tmp_path, mongo_uri, url) as process:
+        said, _ = process.communicate(timeout=20)
+
+    assert said.splitlines() == [f"POST {url}: 409", f"POST {url}: 503", f"on_change: POST {url}: 401"]
+    assert process.returncode == 1
+    assert len({each["idempotency-key"] for each in asked}) == 1
+    assert SECRET not in said
+    # What was not taken is not forgotten
+    assert (tmp_path / "on_change.json").read_text() == '{"_data": "00"}'
+
+
+def test_the_trigger_without_a_server_is_told_so_in_one_line(tmp_path: Path) -> None:
+    shutil.copy2(ROOT / "params.yaml", tmp_path)
+
+    with following(tmp_path, "", "http://127.0.0.1:1/train") as process:
+        said, _ = process.communicate(timeout=20)
+
+    assert (process.returncode, said.count("\n")) == (1, 1)
+    assert said.startswith("on_change: MONGODB_URI is not set")
