@@ -45,3 +45,11 @@ def test_all_that_differs_is_seen_by_its_whole_name(repository: Project) -> None
     (repository.root / "a folder/ü.py").write_text("new")
 
     assert sorted(changed()) == ["a folder/ü.py", "dvc.lock"]
+
+
+def test_settings_of_dvc_are_no_change_of_the_recipe(repository: Project) -> None:
+    (repository.root / ".dvc").mkdir()
+    (repository.root / ".dvc/config").write_text("new")
+    (repository.root / ".dvc/other").write_text("new")
+
+    assert changed() == [".dvc/other"]

@@ -7,6 +7,8 @@ import subprocess
 from pipeline.errors import PipelineError
 
 REMOTE = "origin"
+# How this checkout reaches its remote: it made nothing of what the lock names.
+SETTINGS = ".dvc/config"
 
 
 class GitError(PipelineError):
@@ -49,9 +51,9 @@ def has_remote() -> bool:
 
 
 def changed() -> list[str]:
-    """Return the paths that differ from HEAD, untracked ones included and ignored ones not."""
+    """Return the paths that differ from HEAD, untracked ones included, without the ignored ones and DVC's settings."""
     listed = git("status", "--porcelain", "-z", "--untracked-files=all")
-    return [entry[3:] for entry in listed.split("\0") if entry[2:3] == " "]
+    return [entry[3:] for entry in listed.split("\0") if entry[2:3] == " " and entry[3:] != SETTINGS]
 
 
 def remote_tags(pattern: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def override(overrides: Sequence[str]) -> None:
         said = " ".join(str(error.__cause__ or error).split())
         raise ConfigurationError(f"--set-param {' '.join(overrides)}: {said}") from None
     if changed():
-        git("commit", "--quiet", "--all", "--message", f"Set {', '.join(overrides)}")
+        git("commit", "--quiet", "--message", f"Set {', '.join(overrides)}", "--", str(PATH))
 
 
 def lock_data_of(commit: str) -> tuple[str, ...]:

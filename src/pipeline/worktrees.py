@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 from dvc.repo import Repo
 
-from pipeline.git import git
+from pipeline.git import SETTINGS, git
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
@@ -59,6 +59,8 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
         try:
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
+            if git("status", "--porcelain", "--", SETTINGS):
+                (folder / SETTINGS).write_bytes(Path(SETTINGS).read_bytes())
             settle(folder, cache or cache_of(folder))
             yield folder
         finally:
