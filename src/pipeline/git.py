@@ -51,7 +51,7 @@ def has_remote() -> bool:
 
 
 def changed() -> list[str]:
-    """Return the paths that differ from HEAD, untracked ones too; not ignored ones, nor the settings of DVC."""
+    """Return the paths that differ from HEAD, untracked ones too; not the settings of DVC."""
     listed = git("status", "--porcelain", "-z", "--untracked-files=all")
     return [entry[3:] for entry in listed.split("\0") if entry[2:3] == " " and entry[3:] != SETTINGS]
 
