@@ -24,7 +24,7 @@ test: $(VENV)/.development ## Set up, then run all tests
 	python -m pytest -n $(JOBS) --dist worksteal
 
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs at each step (half an hour)
-	PIPELINE_ALL_POINTS=1 python -m pytest -s tests/scenarios/test_killed_service.py
+	PIPELINE_KILL_MATRIX=1 python -m pytest -s tests/scenarios/test_killed_service.py
 
 lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
 	ruff check .

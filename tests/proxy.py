@@ -17,6 +17,7 @@ class Proxy:
 
     `fault` is `cut` (closed at once), `stall` (open, but silent from then on), `drip` (a chunk every
     `pause` seconds), `die` (nobody answers any more once the clients have sent `after` bytes) or none.
+    While `away` is set, nobody answers either.
     """
 
     server: tuple[str, int]
@@ -27,6 +28,7 @@ class Proxy:
     received: int = 0
     struck: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
+    away: threading.Event = field(default_factory=threading.Event)
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     @property
@@ -37,6 +39,9 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                if self.away.is_set():
+                    client.close()
+                    continue
                 server = socket.create_connection(self.server)
                 for pump, one, other in ((self._forward, client, server), (self._answer, server, client)):
                     threading.Thread(target=self._until_closed, args=(pump, one, other), daemon=True).start()
@@ -52,6 +57,8 @@ class Proxy:
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         while data := client.recv(CHUNK):
             self.received += len(data)
+            if self.away.is_set():
+                return
             if self.fault == "die" and self.received > self.after:
                 self.struck.set()
                 self.listener.close()
@@ -60,7 +67,7 @@ class Proxy:
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         sent = 0
-        while data := server.recv(CHUNK):
+        while (data := server.recv(CHUNK)) and not self.away.is_set():
             if self.fault in {"cut", "stall", "drip"} and sent + len(data) > self.after:
                 self.struck.set()
                 if self.fault == "cut":

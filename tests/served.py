@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import requests
 
 from project import Project, free_port, wait_for
@@ -57,6 +58,29 @@ class Service:
         answer = self.post(body)
         assert answer.status_code == 202, answer.text
         return self.until(answer.json()["id"])
+
+    def wait_for_step(self, job: str, step: str) -> None:
+        """Wait until the log of the job tells of a step, or the job is over."""
+        log = self.project.root / f"jobs/{job}/log.txt"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            found = log.read_text(errors="replace") if log.exists() else ""
+            if step in found or (step == "preparing" and log.exists()):
+                return
+            if self.job(job)["state"] not in ACTIVE:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"the job does not get to {step}")
+
+    def wait_for_recovery(self) -> None:
+        """Wait until the service has cleaned up after its predecessor."""
+        end = self.project.root / "jobs/recovery/end.json"
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            if end.exists() and end.stat().st_mtime > psutil.Process(self.process.pid).create_time():
+                return
+            time.sleep(0.1)
+        raise AssertionError("the service does not recover")
 
     def kill(self) -> None:
         """Kill the service by SIGKILL."""

@@ -41,6 +41,7 @@ def test_new_customers_make_a_version_and_bad_ones_do_not(
         nothing_new_changes_nothing(team, service)
         bad_data_fails_and_says_why(team, service, database)
         check_whole(team, project)
+        a_killed_service_is_finished_by_the_next(team, service, database, start)
         a_stopped_service_leaves_an_interrupted_job(team, service)
         check_whole(team, project)
 
@@ -125,6 +126,26 @@ def bad_data_fails_and_says_why(team: Team, service: Service, database: Database
     database.customers.delete_many({"account.tenure_months": "long"})
 
 
+def a_killed_service_is_finished_by_the_next(
+    team: Team, service: Service, database: Database[dict[str, Any]], start: str
+) -> None:
+    """SIGKILL after the commit was pushed: the next start registers and compares the version."""
+    database.customers.insert_many([customer(number) for number in range(11_200, 11_300)])
+    job = service.post().json()["id"]
+    service.wait_for_step(job, "publishing: registering")
+    service.kill()
+    check(team, service.project, start)
+
+    service.start()
+    service.wait_for_recovery()
+
+    assert service.job(job)["state"] == "interrupted"
+    check(team, service.project, start)
+    check_whole(team, service.project)
+    assert "refs/tags/model-v3" in team.refs()
+    assert service.train()["state"] == "unchanged"
+
+
 def a_stopped_service_leaves_an_interrupted_job(team: Team, service: Service) -> None:
     """SIGTERM ends the run and cleans up; the job and its history are there after the next start."""
     before = team.refs(), models(service.project)
@@ -139,6 +160,8 @@ def a_stopped_service_leaves_an_interrupted_job(team: Team, service: Service) ->
 
     assert service.job(job)["state"] == "interrupted"
     assert [entry["state"] for entry in service.get("/train").json()] == [
+        "interrupted",
+        "unchanged",
         "interrupted",
         "failed",
         "unchanged",
