@@ -136,7 +136,9 @@ def list_models(
     for row in rows:
         alias = "champion" if row["champion"] else ""
         scores = ", ".join(f"{name} {value:.4f}" for name, value in row["scores"].items())
-        print(f"{row['version']:7}  {alias:8}  {row['commit'][:10]}  {row['data'][:10]}  {scores}")
+        # A version that somebody registered by hand has neither.
+        commit, data = row["commit"] or "", row["data"] or ""
+        print(f"{row['version']:7}  {alias:8}  {commit[:10]:10}  {data[:10]:10}  {scores}")
 
 
 @app.command("lineage")

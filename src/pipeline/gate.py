@@ -8,13 +8,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
 
 from pipeline.contract import load_contract
+from pipeline.errors import PipelineError
 from pipeline.evaluation import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
 from pipeline.promotion import Decision, compare
 from pipeline.registry import Registry
+from pipeline.restoring import commit_of
 from pipeline.versions import COMPARISON, DECISION, Version
 
 
@@ -38,7 +42,7 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
     """Compare a version with the one whose data it was trained on, on the holdout of that data; keep it."""
-    found = challenge(registry, source, source.tags["git.commit"])
+    found = challenge(registry, source, commit_of(source))
     registry.record(version.number, COMPARISON, found.content())
     return found
 
@@ -57,7 +61,7 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
     try:
         holdout = side(current, TEST)
         trained_on = set[Any]().union(
-            *(side(commit, TRAIN, contract.id)[contract.id] for commit in (rival.tags["git.commit"], None))
+            *(side(commit, TRAIN, contract.id)[contract.id] for commit in (commit_of(rival), None))
         )
         return compare(
             joblib.load(MODEL),
@@ -73,11 +77,19 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
 
 
 def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
-    """Read a side of the features that a commit (None: the workspace) names, from the cache or the remote."""
-    files = DVCFileSystem(str(Path.cwd()), rev=commit)
+    """Read a side of the features that a commit (None: the workspace) names, from the cache or the remote.
+
+    Raises:
+        PipelineError: it is in neither.
+    """
     tables = []
-    for path in sorted(files.find(str(folder))):
-        with files.open(path, "rb") as part:
-            tables.append(pq.read_table(part, columns=list(columns) or None))
+    try:
+        files = DVCFileSystem(str(Path.cwd()), rev=commit)
+        for path in sorted(files.find(str(folder))):
+            with files.open(path, "rb") as part:
+                tables.append(pq.read_table(part, columns=list(columns) or None))
+    except (DvcException, SCMError, OSError) as error:
+        where = f"of commit {commit[:10]}" if commit else "of this workspace"
+        raise PipelineError(f"{folder} {where} cannot be read ({type(error).__name__}): 'dvc pull'") from None
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     return frame

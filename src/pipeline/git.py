@@ -4,32 +4,56 @@ import os
 import re
 import subprocess
 
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigurationError, PipelineError
 
 REMOTE = "origin"
 # How this checkout reaches its remote: it made nothing of what the lock names.
 SETTINGS = ".dvc/config"
+# How long Git may take, in seconds: a remote that says nothing must not hold a run for ever.
+PATIENCE = 600.0
+# What a hook tells Git about its own repository: it must not point Git at another one here.
+OF_HOOKS = (
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_WORK_TREE",
+    "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_COMMON_DIR",
+)
 
 
 class GitError(PipelineError):
     """Git refused; the message is Git's last line."""
 
 
-def git(*words: str, check: bool = True) -> str:
+def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
     """Run Git in the current folder and return what it printed, without the last newline.
 
     Raises:
-        GitError: it failed, and `check` is true.
+        GitError: it failed, and `check` is true; or it took longer than `patience`, in seconds.
     """
-    # A hook or an alias that runs the pipeline must not point Git at another repository.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_DIR")}
+    name = words[2] if words[0] == "-c" else words[0]
+    environment = {key: value for key, value in os.environ.items() if key not in OF_HOOKS}
+    # Nobody is there to answer a question.
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, env=environment)
+    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+    try:
+        done = subprocess.run(
+            ["git", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+            timeout=patience,
+        )
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git {name}: no answer within {patience:.0f} seconds") from None
     if check and done.returncode:
         lines = [line for line in done.stderr.splitlines() if line and not line.startswith("hint:")]
         # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
         said = re.sub(r"[^\s/'\"]*@", "", lines[-1]) if lines else f"exit code {done.returncode}"
-        raise GitError(f"git {words[0]}: {said}")
+        raise GitError(f"git {name}: {said}")
     return done.stdout.rstrip()
 
 
@@ -46,8 +70,15 @@ def branch() -> str:
 
 
 def has_remote() -> bool:
-    """Whether there is a remote to push to."""
-    return REMOTE in git("remote").split()
+    """Whether there is a remote to push to.
+
+    Raises:
+        ConfigurationError: there are remotes, and none is called `origin`: versions would be pushed nowhere.
+    """
+    names = git("remote").split()
+    if names and REMOTE not in names:
+        raise ConfigurationError(f"no Git remote is called {REMOTE}: 'git remote rename {names[0]} {REMOTE}'")
+    return bool(names)
 
 
 def changed() -> list[str]:

@@ -30,14 +30,20 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
         git("fetch", "--quiet", REMOTE, "+refs/tags/model-v*:refs/tags/model-v*")
     for version in Registry().versions():
         commit_of(version)
+    forget_branches()
     try:
         if has_remote():
             git("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/heads/*:{KEPT}/*")
         flags = (["--cloud"] if cloud else []) + (["--dry"] if dry else [])
         return dvc("gc", "--workspace", "--all-tags", "--all-branches", "--force", *flags)
     finally:
-        for name in git("for-each-ref", "--format=%(refname)", KEPT).splitlines():
-            git("update-ref", "-d", name)
+        forget_branches()
+
+
+def forget_branches() -> None:
+    """Delete the tags that stand for branches."""
+    for name in git("for-each-ref", "--format=%(refname)", KEPT).splitlines():
+        git("update-ref", "-d", name)
 
 
 def drill() -> Iterator[tuple[Version, str | None]]:

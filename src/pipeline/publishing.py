@@ -24,11 +24,12 @@ CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
 
 @dataclass(frozen=True)
 class Published:
-    """The version that holds this model, whether it is new, what was decided of it, and beside its source."""
+    """The version that holds this model, whether it is new and is champion, and what was decided of it."""
 
     version: int
     commit: str
     new: bool
+    champion: bool
     decision: Decision
     comparison: Decision | None = None
 
@@ -66,6 +67,8 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     push_data()
     say("pushing the commit and its tag")
     publication = commit_and_push(registry, run, tags, branch)
+    # Who deleted old data meanwhile did not know of this version.
+    push_data()
     say(f"registering version {publication.number}")
     number = register(registry, publication)
     say(f"comparing version {number} with the champion")
@@ -86,7 +89,8 @@ def decided(
     """
     decision = decide(registry, version, current if source else None)
     comparison = compare_with_source(registry, version, source) if source else None
-    return Published(version.number, version.tags["git.commit"], new, decision, comparison)
+    champion = registry.version(version.number).champion
+    return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
 
 
 def check_workspace() -> None:
@@ -111,14 +115,14 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
     """
     number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
     name, before = tag_of(number), git("rev-parse", "HEAD")
-    commit = commit_recipe(f"Model version {number}")
-    publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
-    # A tag of this name is not on the remote: an interrupted publication left it.
-    git("tag", "--force", "--annotate", name, "--message", publication.message())
     try:
+        commit = commit_recipe(f"Model version {number}")
+        publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
+        # A tag of this name is not on the remote: an interrupted publication left it.
+        git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
     except GitError:
-        git("tag", "--delete", name)
+        git("tag", "--delete", name, check=False)
         undo_commit(before)
         raise
     return publication
@@ -132,8 +136,8 @@ def keep_lock(branch: str, version: Version) -> None:
     """
     push_data()
     before = git("rev-parse", "HEAD")
-    commit_recipe(f"The model of version {version.number} again")
     try:
+        commit_recipe(f"The model of version {version.number} again")
         push(branch)
     except GitError:
         undo_commit(before)

@@ -106,4 +106,4 @@ def _mlflow() -> None:
 
 def _git() -> None:
     if has_remote():
-        git("ls-remote", "--heads", REMOTE)
+        git("ls-remote", "--heads", REMOTE, patience=PATIENCE)

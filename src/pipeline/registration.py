@@ -55,7 +55,7 @@ def publication_of(name: str) -> Publication:
     """Read the publication that a Git tag holds."""
     if has_remote():
         git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
-    return Publication.read(git("for-each-ref", "--format=%(contents)", f"refs/tags/{name}"))
+    return Publication.read(git("for-each-ref", "--format=%(contents:body)", f"refs/tags/{name}"))
 
 
 def numbers() -> list[int]:

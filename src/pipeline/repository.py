@@ -14,8 +14,8 @@ def stores_root(workspace: Path | None = None) -> Path:
     """
     workspace = (workspace or Path.cwd()).resolve()
     for parent in workspace.parents:
-        # DVC runs queued experiments in clones under its own temporary folder.
-        if parent.name == ".dvc" and workspace.is_relative_to(parent / "tmp" / "exps"):
+        # DVC's temporary folder holds the clones of queued experiments and the worktrees of retrains.
+        if parent.name == ".dvc" and workspace.is_relative_to(parent / "tmp"):
             return stores_root(parent.parent)
     try:
         found = subprocess.run(

@@ -39,6 +39,10 @@ def rollback(number: int, reason: str) -> Version | None:
         "reason": reason,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    # A promotion that was interrupted is settled by this: no later run may take it up again.
+    for each in registry.versions():
+        if each.decision and each.decision["promoted"] and "promoted" not in each.tags:
+            registry.record(each.number, "promoted", True)
     registry.record(number, ROLLBACK, record)
     registry.make_champion(number)
     return replaced

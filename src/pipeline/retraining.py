@@ -118,11 +118,13 @@ def on_data_of(number: int, request: Request) -> Outcome:
     commit = commit_of(source)
     override(request.overrides)
     stages = lock_data_of(commit)
-    dvc("pull", "--quiet", *stages)
+    patiently(lambda: dvc("pull", "--quiet", *stages), PATIENCE, False)
     # The raw data stays, whatever ingestion's code and parameters have become since.
     dvc("commit", "--quiet", "--force", SOURCE)
-    repro()
-    return told(publish(None, source))
+    patiently(repro, PATIENCE, False)
+    published: list[Published] = []
+    patiently(lambda: published.append(publish(None, source)), PATIENCE, False)
+    return told(published[-1])
 
 
 def known() -> bool:
@@ -134,15 +136,19 @@ def known() -> bool:
 def told(published: Published) -> Outcome:
     """Say what was published."""
     state = "is published" if published.new else "holds this model already"
-    verdict = "champion" if published.decision.promoted else "not promoted"
-    said = f"version {published.version} {state}; {verdict}: {published.decision.reason}"
+    if published.new:
+        verdict = "champion" if published.champion else "not promoted"
+        verdict += f": {published.decision.reason}"
+    else:
+        verdict = "it is champion" if published.champion else "it is not champion"
+    said = f"version {published.version} {state}; {verdict}"
     if published.comparison:
         said += f"; beside the version that its data is from: {published.comparison.reason}"
     found = outcome("succeeded" if published.new else "unchanged", said)
     return found.model_copy(
         update={
             "version": published.version,
-            "promoted": published.decision.promoted,
+            "promoted": published.champion,
             "commit": published.commit,
         }
     )

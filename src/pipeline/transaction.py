@@ -34,7 +34,8 @@ class StoppedError(PipelineError):
     """A signal asked the run to stop: exit code 128 and the signal's number."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}; nothing was published by this run")
+        said = "what was not pushed is gone, and what was is finished by the next run"
+        super().__init__(f"stopped by {signal.Signals(number).name}: {said}")
         self.exit_code = 128 + number
 
 
@@ -53,6 +54,8 @@ def run(request: Request, lock_patience: float = 0) -> Outcome:
     with stoppable(), exclusive(lock_patience):
         if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
             raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
+        if found := changed():
+            print(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}", flush=True)
         wait_for_servers(PATIENCE, request.reads_source)
         finish_interrupted(request.branch)
         commit = newest(request.branch)
@@ -62,14 +65,14 @@ def run(request: Request, lock_patience: float = 0) -> Outcome:
         return outcome
 
 
-def recover(branch: str) -> list[int]:
+def recover(branch: str, lock_patience: float) -> list[int]:
     """Remove what a killed run left, and finish what it had pushed; return the versions that are whole now.
 
     Raises:
         BusyError: a retrain or publication is running.
         PipelineError: a server is away; the next retrain tries again.
     """
-    with stoppable(), exclusive():
+    with stoppable(), exclusive(lock_patience):
         sweep()
         wait_for_servers(PATIENCE, source=False)
         return finish_interrupted(branch)
@@ -94,9 +97,9 @@ def newest(branch: str) -> str:
         PipelineError: the two have gone different ways, or the remote is away.
     """
     here = git("rev-parse", "HEAD")
-    if not has_remote() or not git("ls-remote", "--heads", REMOTE, branch):
+    if not has_remote() or not git("ls-remote", REMOTE, f"refs/heads/{branch}"):
         return here
-    git("fetch", "--quiet", REMOTE, branch)
+    git("fetch", "--quiet", REMOTE, f"refs/heads/{branch}")
     there = git("rev-parse", "FETCH_HEAD")
     if is_ancestor(here, there):
         return there
@@ -155,11 +158,7 @@ def keep(folder: Path) -> str:
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy2(source, target)
-    return (
-        f"everything is as it was; what the run found is kept in {place}"
-        if found
-        else "everything is as it was"
-    )
+    return f"what the run found is kept in {place}" if found else "nothing was found out"
 
 
 def bring_forward(branch: str, outcome: Outcome) -> str:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -13,6 +13,7 @@ from pipeline.git import SETTINGS, git
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 def sweep() -> None:
@@ -32,13 +33,11 @@ def end_processes_in(folders: list[Path]) -> None:
     """Kill the processes whose working directory lies in one of the folders."""
     found = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error, OSError):
             place = Path(process.cwd())
-        except (psutil.Error, OSError):
-            continue
-        if any(place.is_relative_to(folder) for folder in folders):
-            process.kill()
-            found.append(process)
+            if any(place.is_relative_to(folder) for folder in folders):
+                process.kill()
+                found.append(process)
     psutil.wait_procs(found, timeout=5)
 
 
@@ -55,8 +54,18 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
         prefix=PREFIX, dir=PLACE.resolve(), ignore_cleanup_errors=True
     ) as temporary:
         folder = Path(temporary) / "worktree"
-        git("worktree", "add", "--quiet", "--detach", str(folder), commit)
         try:
+            # DVC's own hook would check the data out before the worktree knows where the cache is.
+            git(
+                "-c",
+                "core.hooksPath=/dev/null",
+                "worktree",
+                "add",
+                "--quiet",
+                "--detach",
+                str(folder),
+                commit,
+            )
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
             if git("status", "--porcelain", "--", SETTINGS):

@@ -38,15 +38,18 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
     second.dvc("pull")
     second.set(ingestion__rows_per_part=3000)
     refused = second.run("pipeline", "retrain", "--keep-data", check=False)
+    assert refused.stderr == "pipeline: not committed: params.yaml: commit or stash it first\n"
+    second.git("commit", "-qam", "Other parts")
+    refused = second.run("pipeline", "retrain", "--keep-data", check=False)
     assert refused.returncode == 1
     assert "--read-source" in refused.stderr
-    second.git("checkout", "-q", "params.yaml")
+    second.git("reset", "-q", "--hard", "HEAD~1")
     (second.root / "src/pipeline/cli.py").open("a").write("# changed\n")
     refused = second.run("pipeline", "publish", check=False)
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith("pipeline: not committed: src/pipeline/cli.py: ")
     second.git("checkout", "-q", "src")
-    assert "version 1 holds this model already; champion" in second.run("pipeline", "publish").stdout
+    assert "version 1 holds this model already; it is champion" in second.run("pipeline", "publish").stdout
     (version,) = models(second)
     assert version["commit"] == second.git("rev-parse", "model-v1^{commit}").strip()
     assert "model-v2" not in team.refs()

@@ -39,7 +39,7 @@ def main() -> None:
     end: Outcome | Recovered | Failure
     try:
         if sys.argv[1] == "recover":
-            end = Recovered(versions=recover(branch()))
+            end = Recovered(versions=recover(branch(), PATIENCE))
         else:
             end = retrain(Order.model_validate_json(sys.argv[1]))
             print(end.message, flush=True)

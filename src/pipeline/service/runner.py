@@ -67,7 +67,7 @@ class Runner:
             changes = self._told(end)
             if end is None and not self._stopping.is_set():
                 # It was killed: what it left goes, and what it had pushed is finished.
-                self._run("recovery", "recover")
+                changes |= self._finished(self._run("recovery", "recover"))
         except Exception:
             LOG.exception("job %s", job)
         finally:
@@ -77,10 +77,10 @@ class Runner:
 
     def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
         """Say how a job ended."""
-        if self._stopping.is_set():
-            return {"state": "interrupted", "error": "the service was stopped while the job ran"}
         if isinstance(end, Outcome):
             return end.model_dump(exclude={"version"}) | {"model_version": end.version}
+        if self._stopping.is_set():
+            return {"state": "interrupted", "error": "the service was stopped while the job ran"}
         error = end.error if isinstance(end, Failure) else "the job was killed"
         return {"state": "failed", "error": error}
 
@@ -90,9 +90,15 @@ class Runner:
         except Exception:
             LOG.exception("recovery")
             return
-        if interrupted and isinstance(end, Recovered) and end.versions:
-            said = "it had pushed its commit when the service ended: the next start finished the version"
-            self.jobs.update(interrupted[0].id, model_version=end.versions[-1], message=said)
+        if interrupted and (changes := self._finished(end)):
+            self.jobs.update(interrupted[0].id, **changes)
+
+    def _finished(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+        """Say which version the recovery finished for a job, if it did."""
+        if not isinstance(end, Recovered) or not end.versions:
+            return {}
+        said = "it had pushed its commit when it was killed: its version was finished afterwards"
+        return {"model_version": end.versions[-1], "message": said}
 
     def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
         """Run the process of a job to its end, and return what it says; None if it died without a word."""

@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
+from filelock import FileLock, Timeout
 
-from pipeline.errors import ConfigurationError
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.exclusive import BusyError
 from pipeline.repository import stores_root
 from pipeline.service.app import make_app
 from pipeline.service.guard import token
@@ -39,6 +41,8 @@ def serve(host: str, port: int) -> None:
 
     Raises:
         ConfigurationError: it would listen beyond this machine, without a token.
+        BusyError: a service runs in this repository already.
+        PipelineError: the port is not free.
     """
     if not is_loopback(host) and not token():
         raise ConfigurationError(f"--host {host} is open to others: set TRAIN_API_TOKEN first")
@@ -54,8 +58,21 @@ def serve(host: str, port: int) -> None:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": formatter}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
     }
-    app = make_app(stores_root() / JOBS)
-    uvicorn.run(app, host=host, port=port, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
+    folder = stores_root() / JOBS
+    folder.mkdir(exist_ok=True)
+    lock = FileLock(folder / "service.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BusyError("a service runs in this repository already") from None
+    with lock:
+        app = make_app(folder)
+        server = uvicorn.Server(
+            uvicorn.Config(app, host, port, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
+        )
+        server.run()
+        if not server.started:
+            raise PipelineError(f"cannot listen on {host}:{port}: see above")
 
 
 def is_loopback(host: str) -> bool:
