@@ -115,9 +115,16 @@ def test_other_than_loopback_needs_a_token(service: Service) -> None:
     assert refused.stderr == "pipeline: --host 0.0.0.0 is open to others: set TRAIN_API_TOKEN first\n"
 
 
-def test_ready_names_the_servers_that_are_away(service: Service) -> None:
+def test_a_second_service_in_the_same_repository_is_refused(service: Service) -> None:
+    refused = service.project.run("pipeline", "serve", "--port", str(free_port()), check=False)
+
+    assert refused.returncode == 75
+    assert refused.stderr == "pipeline: a service runs in this repository already\n"
+
+
+def test_ready_names_the_servers_that_are_away(project: Project) -> None:
     away = f"http://127.0.0.1:{free_port()}"
-    with running_service(service.project, MLFLOW_TRACKING_URI=away) as other:
+    with running_service(project, MLFLOW_TRACKING_URI=away) as other:
         answer = other.get("/ready")
 
         assert answer.status_code == 503
