@@ -14,6 +14,7 @@ from pymongo.database import Database
 from mlflow_server import running_mlflow
 from pipeline.embedded_mongo import running_server
 from project import Project, working_tree
+from team import Team, running_team
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("project", deadline=None)
@@ -80,3 +81,10 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of an MLflow server that the tests of one worker share."""
     with running_mlflow(tmp_path_factory.mktemp("mlflow")) as uri:
         yield uri
+
+
+@pytest.fixture
+def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
+    """A Git remote, an S3 server and an MLflow server."""
+    with running_team(tmp_path, origin) as team:
+        yield team

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.database import Database
 
+from customers import customer
 from mlflow_server import running_mlflow
 from pipeline.registry import Registry
 from project import Project
@@ -79,3 +81,17 @@ def champion(project: Project) -> int | None:
     """The number of the champion."""
     found = registry(project).champion()
     return found.number if found else None
+
+
+def publish_the_first(
+    team: Team, database: Database[dict[str, Any]], uri: str, customers: int
+) -> tuple[Project, str]:
+    """A member's checkout with version 1, of so many customers; and the commit before it."""
+    database.customers.insert_many([customer(number) for number in range(customers)])
+    project = team.member("service")
+    start = project.git("rev-parse", "HEAD").strip()
+    project.read_from(uri, database.name)
+    project.set(**SMALL)
+    project.dvc("repro")
+    project.run("pipeline", "publish")
+    return project, start

@@ -33,6 +33,7 @@ def arrive(
         present = let_arrive(client, count)
     print(f"{count:,} customers arrived, {present:,} are there; this reads them and runs what changed:")
     print("dvc repro --force --single-item ingestion && dvc repro")
+    print("and 'pipeline retrain' publishes it as well")
 
 
 @app.command("publish")
@@ -131,6 +132,9 @@ def list_models(
     rows = [version.summary() for version in versions]
     if as_json:
         print(json.dumps(rows, indent=2))
+        return
+    if containing is not None and not rows:
+        print(f"no version has the hash {containing}")
         return
     print(f"{'version':>7}  {'alias':8}  {'commit':10}  {'data':10}  scores")
     for row in rows:

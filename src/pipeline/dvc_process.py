@@ -31,7 +31,8 @@ def dvc(*words: str) -> str:
             or [f"exit code {done.returncode}"]
         )
         # The first error names the object, the last only counts them.
-        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ')}")
+        hint = ": is it the remote that it was pushed to?" if words[0] == "pull" else ""
+        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ')}{hint}")
     return done.stdout
 
 
@@ -79,7 +80,7 @@ def push_data() -> None:
     Raises:
         PipelineError: the push failed, or an output is still not on the remote.
     """
-    dvc("push", "--quiet")
+    dvc("push")
     missing = json.loads(dvc("data", "status", "--not-in-remote", "--json") or "{}").get("not_in_remote", [])
     if missing:
         raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")

@@ -33,7 +33,8 @@ def override(overrides: Sequence[str]) -> None:
     try:
         apply_overrides(PATH, list(overrides))
     except (DvcException, YAMLError, ValueError) as error:
-        said = " ".join(str(error.__cause__ or error).split())
+        # Hydra's advice, to add the parameter, would be refused by the stage.
+        said = " ".join(str(error.__cause__ or error).split()).partition(" To append")[0]
         raise ConfigurationError(f"{given}: {said}") from None
     if changed():
         git("commit", "--quiet", "--message", f"Set {', '.join(overrides)}", "--", str(PATH))

@@ -27,7 +27,13 @@ def versions_with(versions: list[Version], beginning: str) -> list[Version]:
     """
     if len(beginning) < SHORTEST:
         raise ConfigurationError(f"{beginning!r} is too short: give at least {SHORTEST} characters of a hash")
-    return [version for version in versions if any(name.startswith(beginning) for name in hashes(version))]
+    # A tag, and the short hash that Git shows of one, name a commit too.
+    commit = git("rev-parse", "--verify", "--quiet", f"{beginning}^{{commit}}", check=False)
+    return [
+        version
+        for version in versions
+        if any(name == commit or name.startswith(beginning) for name in hashes(version))
+    ]
 
 
 def hashes(version: Version) -> set[str]:

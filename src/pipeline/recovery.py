@@ -31,7 +31,7 @@ def finish(name: str, branch: str) -> int:
     """
     registry = Registry()
     finish_registrations(registry)
-    dvc("pull", "--quiet")
+    dvc("pull")
     version = next(each for each in registry.versions() if each.tags.get(TAG) == name or each.tag == name)
     source = registry.version(number_of(version.tags[DATA_FROM])) if DATA_FROM in version.tags else None
     decided(registry, version, False, branch, source)

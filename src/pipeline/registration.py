@@ -2,19 +2,30 @@
 
 from dataclasses import replace
 
+from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, git, has_remote, remote_tags
 from pipeline.registry import Registry
 from pipeline.versions import TAG, Publication, tag_of
 
 
 def finish_registrations(registry: Registry) -> None:
-    """Register the versions whose commit and tag are pushed, but whose publication ended there."""
+    """Register the versions whose commit and tag are pushed, but whose publication ended there.
+
+    Raises:
+        PipelineError: this MLflow is not the one that they were published with.
+    """
     for version in registry.versions():
         if version.tags.get(TAG, version.tag) != version.tag:
             follow_number(registry, version.number, version.tags[TAG])
     registered = max((version.number for version in registry.versions()), default=0)
     for number in sorted(number for number in numbers() if number > registered):
-        register(registry, publication_of(tag_of(number)))
+        publication = publication_of(tag_of(number))
+        if not registry.has_run(publication.run_id):
+            raise PipelineError(
+                f"{tag_of(number)} was published with another MLflow than this one, which has not its run: "
+                "set MLFLOW_TRACKING_URI to that one; nothing was changed"
+            )
+        register(registry, publication)
 
 
 def register(registry: Registry, publication: Publication) -> int:

@@ -94,6 +94,13 @@ class Registry:
             )
             return str(found[0].info.run_id) if found else None
 
+    def has_run(self, run_id: str) -> bool:
+        """Whether this server has a run."""
+        with said_plainly(self._uri, "nothing was changed"):
+            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+            query = f"attributes.run_id = '{run_id}'"
+            return bool(self.client.search_runs(experiments, query, max_results=1))
+
     def register(self, publication: Publication) -> int:
         """Register a version, with all of its tags at once, and return the number that MLflow gave it.
 

@@ -89,7 +89,7 @@ def on_kept_data(request: Request) -> None:
     Raises:
         PipelineError: ingestion would run, and the request does not allow it.
     """
-    patiently(lambda: dvc("pull", "--quiet"), PATIENCE, request.reads_source)
+    patiently(lambda: dvc("pull"), PATIENCE, request.reads_source)
     if SOURCE in stale() and not request.read_source:
         raise PipelineError(
             "ingestion would read the source again, since its code, its parameters or the schema changed: "
@@ -118,7 +118,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     commit = commit_of(source)
     override(request.overrides)
     stages = lock_data_of(commit)
-    patiently(lambda: dvc("pull", "--quiet", *stages), PATIENCE, False)
+    patiently(lambda: dvc("pull", *stages), PATIENCE, False)
     # The raw data stays, whatever ingestion's code and parameters have become since.
     dvc("commit", "--quiet", "--force", SOURCE)
     patiently(repro, PATIENCE, False)

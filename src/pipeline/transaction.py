@@ -13,7 +13,7 @@ from types import FrameType
 
 from pydantic import TypeAdapter
 
-from pipeline.dvc_process import dvc
+from pipeline.dvc_process import SAID_BY_STAGE, dvc
 from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.exclusive import exclusive
 from pipeline.git import REMOTE, changed, git, has_remote
@@ -143,7 +143,8 @@ def run_in(folder: Path, request: Request) -> Outcome:
     end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(result.read_bytes())
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
-        raise kind(f"{end.error}; {keep(folder)}")
+        by_stage = end.error.startswith(SAID_BY_STAGE)
+        raise kind(f"{end.error}; {keep(folder)}" if by_stage else end.error)
     return end
 
 

@@ -1,6 +1,5 @@
 """A publication that is killed at any step: nothing is half-published, and the next one ends the same."""
 
-import json
 import sqlite3
 import subprocess
 import sys
@@ -11,15 +10,13 @@ from typing import Any
 
 import pytest
 from pymongo.database import Database
-from ruamel.yaml import YAML
 
-from customers import customer
 from killing import STEPS
-from pipeline.lineage import locked_outputs
 from pipeline.mlflow_store import PROJECT
 from project import Project
+from promises import check
 from s3 import BUCKET
-from team import SMALL, Team, champion, registry, running_team
+from team import Team, champion, publish_the_first, registry
 
 HERE = Path(__file__).resolve().parent.parent
 
@@ -27,8 +24,8 @@ HERE = Path(__file__).resolve().parent.parent
 class Candidate:
     """A second version that is ready to publish, over and over: `reset` takes it back."""
 
-    def __init__(self, team: Team, project: Project, kill: Callable[[str], int]) -> None:
-        self.team, self.project, self.kill = team, project, kill
+    def __init__(self, team: Team, project: Project, start: str, kill: Callable[[str], int]) -> None:
+        self.team, self.project, self.start, self.kill = team, project, start, kill
         self.remote = Project(team.folder / "remote.git")
         self.head = project.git("rev-parse", "HEAD").strip()
         self.lock = (project.root / "dvc.lock").read_bytes()
@@ -67,69 +64,33 @@ class Candidate:
 
     def check(self) -> None:
         """What must hold at every moment, for anyone who looks at the servers."""
-        objects = {key.removeprefix("dvc/files/md5/").replace("/", "") for key in self.team.s3.objects()}
-        for ref in self.remote.git("for-each-ref", "--format=%(refname)").split():
-            if self.remote.git("rev-parse", f"{ref}^{{commit}}").strip() == self.start:
-                continue
-            lock = YAML(typ="safe").load(self.remote.git("show", f"{ref}:dvc.lock"))
-            for name in locked_outputs(lock).values():
-                assert name in objects, ref
-                assert {entry["md5"] for entry in self.listing(name)} <= objects, ref
-        for version in registry(self.project).versions():
-            pushed = self.remote.git("rev-parse", f"{version.tag}^{{commit}}").strip()
-            assert version.tags["git.commit"] == pushed
-            if version.champion:
-                assert version.decision is not None
-                assert version.decision["promoted"]
-
-    start = ""
-
-    def listing(self, name: str) -> list[dict[str, str]]:
-        """The files of a folder, as its object lists them; none for a file."""
-        if not name.endswith(".dir"):
-            return []
-        key = f"dvc/files/md5/{name[:2]}/{name[2:]}"
-        found: list[dict[str, str]] = json.load(
-            self.team.s3.client().get_object(Bucket=BUCKET, Key=key)["Body"]
-        )
-        return found
+        check(self.team, self.project, self.start)
 
 
 @pytest.fixture
-def candidate(
-    tmp_path: Path, origin: Project, database: Database[dict[str, Any]], mongo_uri: str
-) -> Iterator[Candidate]:
-    database.customers.insert_many([customer(number) for number in range(1200)])
-    with running_team(tmp_path, origin) as team:
-        project = team.member("publisher")
-        start = project.git("rev-parse", "HEAD").strip()
-        project.read_from(mongo_uri, database.name)
-        project.set(**SMALL)
-        project.dvc("repro")
-        project.run("pipeline", "publish")
-        project.set(training__hist_gradient_boosting__learning_rate=0.06)
-        project.dvc("repro")
-        with subprocess.Popen(
-            [sys.executable, HERE / "killing.py"],
-            cwd=project.root,
-            env=project.env | {"PYTHONPATH": f"src:{HERE}"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdin
-            assert process.stdout
-            wants, tells = process.stdin, process.stdout
+def candidate(team: Team, database: Database[dict[str, Any]], mongo_uri: str) -> Iterator[Candidate]:
+    project, start = publish_the_first(team, database, mongo_uri, 1200)
+    project.set(training__hist_gradient_boosting__learning_rate=0.06)
+    project.dvc("repro")
+    with subprocess.Popen(
+        [sys.executable, HERE / "killing.py"],
+        cwd=project.root,
+        env=project.env | {"PYTHONPATH": f"src:{HERE}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        wants, tells = process.stdin, process.stdout
 
-            def kill(point: str) -> int:
-                wants.write(f"{point}\n")
-                wants.flush()
-                return int(tells.readline())
+        def kill(point: str) -> int:
+            wants.write(f"{point}\n")
+            wants.flush()
+            return int(tells.readline())
 
-            made = Candidate(team, project, kill)
-            made.start = start
-            yield made
-            wants.close()
+        yield Candidate(team, project, start, kill)
+        wants.close()
 
 
 def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Candidate) -> None:

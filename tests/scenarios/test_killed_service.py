@@ -6,8 +6,6 @@ It takes half an hour: `make kill-matrix` runs it. `make test` kills the service
 import os
 import random
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -15,11 +13,10 @@ import pytest
 from pymongo.database import Database
 
 from customers import customer
-from project import Project
 from promises import check, check_whole
 from proxy import proxy
 from served import Service, running_service
-from team import SMALL, Team, running_team
+from team import Team, publish_the_first
 
 STEPS = (
     "preparing",
@@ -42,19 +39,13 @@ POINTS = [
 ]
 
 
-@pytest.fixture
-def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
-    with running_team(tmp_path, origin) as team:
-        yield team
-
-
 @pytest.mark.skipif(
     not os.environ.get("PIPELINE_KILL_MATRIX"), reason="half an hour: make kill-matrix runs it"
 )
 def test_whoever_is_killed_and_when_nothing_is_half_done(
     team: Team, database: Database[dict[str, Any]], mongo_uri: str
 ) -> None:
-    project, start = published(team, database, mongo_uri)
+    project, start = publish_the_first(team, database, mongo_uri, 1000)
     delays = random.Random(0)
     with running_service(project) as service:
         for number, (who, step) in enumerate(POINTS):
@@ -82,22 +73,10 @@ def test_whoever_is_killed_and_when_nothing_is_half_done(
             assert done["commit"] == project.git("rev-parse", "HEAD").strip()
 
 
-def published(team: Team, database: Database[dict[str, Any]], mongo_uri: str) -> tuple[Project, str]:
-    """A checkout with version 1, and the commit before it."""
-    database.customers.insert_many([customer(number) for number in range(1000)])
-    project = team.member("service")
-    start = project.git("rev-parse", "HEAD").strip()
-    project.read_from(mongo_uri, database.name)
-    project.set(**SMALL)
-    project.dvc("repro")
-    project.run("pipeline", "publish")
-    return project, start
-
-
 def test_a_server_that_goes_away_for_a_while_is_waited_for(
     team: Team, database: Database[dict[str, Any]], mongo_uri: str
 ) -> None:
-    project, start = published(team, database, mongo_uri)
+    project, start = publish_the_first(team, database, mongo_uri, 1000)
     with (
         proxy(mongo_uri) as (mongo, to_mongo),
         proxy(team.s3.endpoint) as (s3, to_s3),
@@ -128,7 +107,7 @@ def test_a_server_that_goes_away_for_a_while_is_waited_for(
 def test_where_nothing_more_can_be_written_everything_stays(
     team: Team, database: Database[dict[str, Any]], mongo_uri: str
 ) -> None:
-    project, start = published(team, database, mongo_uri)
+    project, start = publish_the_first(team, database, mongo_uri, 1000)
     before = team.refs(), team.s3.objects(), project.digests()
     database.customers.insert_many([customer(number) for number in range(1000, 12_000)])
 

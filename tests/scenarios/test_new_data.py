@@ -1,38 +1,22 @@
 """Situation B whole, over HTTP, with real MongoDB, S3, MLflow and Git servers; and bad data."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from pymongo.database import Database
 from ruamel.yaml import YAML
 
 from customers import customer
 from pipeline.lineage import locked_outputs
-from project import Project
 from promises import check, check_whole
 from served import Service, running_service
-from team import SMALL, Team, champion, models, running_team
-
-
-@pytest.fixture
-def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
-    with running_team(tmp_path, origin) as team:
-        yield team
+from team import Team, champion, models, publish_the_first
 
 
 def test_new_customers_make_a_version_and_bad_ones_do_not(
     team: Team, database: Database[dict[str, Any]], mongo_uri: str
 ) -> None:
-    database.customers.insert_many([customer(number) for number in range(1200)])
-    project = team.member("service")
-    start = project.git("rev-parse", "HEAD").strip()
-    project.read_from(mongo_uri, database.name)
-    project.set(**SMALL)
-    project.dvc("repro")
-    project.run("pipeline", "publish")
+    project, start = publish_the_first(team, database, mongo_uri, 1200)
 
     with running_service(project) as service:
         ten_thousand_new_customers_make_version_2(team, service, database)

@@ -1,19 +1,9 @@
 """Publishing beside others, without a Git remote, and what is refused."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from filelock import FileLock
 
 from project import Project
-from team import SMALL, Team, champion, models, running_team
-
-
-@pytest.fixture
-def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
-    with running_team(tmp_path, origin) as team:
-        yield team
+from team import SMALL, Team, champion, models
 
 
 def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) -> None:

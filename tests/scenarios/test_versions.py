@@ -8,26 +8,17 @@ import hashlib
 import json
 import random
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from pymongo.database import Database
 
 from customers import customer
 from pipeline.publishing import CONTENT
 from project import Project, ran
 from s3 import BUCKET, SECRET
-from team import SMALL, Team, champion, lineage, models, running_team
+from team import SMALL, Team, champion, lineage, models
 
 SHUFFLED = "target.sample(frac=1, random_state=1)"
-
-
-@pytest.fixture
-def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
-    with running_team(tmp_path, origin) as team:
-        yield team
 
 
 def test_a_history_of_versions_can_be_told_apart_and_brought_back(

@@ -4,6 +4,7 @@ import ipaddress
 import json
 import logging
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -65,14 +66,23 @@ def serve(host: str, port: int) -> None:
         lock.acquire(timeout=0)
     except Timeout:
         raise BusyError("a service runs in this repository already") from None
-    with lock:
+    with lock, listening(host, port) as listener:
         app = make_app(folder)
-        server = uvicorn.Server(
-            uvicorn.Config(app, host, port, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
-        )
-        server.run()
-        if not server.started:
-            raise PipelineError(f"cannot listen on {host}:{port}: see above")
+        config = uvicorn.Config(app, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Listen on an address.
+
+    Raises:
+        PipelineError: somebody else does, or there is no such address here.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PipelineError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
 
 
 def is_loopback(host: str) -> bool:
