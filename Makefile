@@ -45,6 +45,7 @@ drill: $(VENV)/.runtime ## Restore every published version from an empty cache, 
 bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quotes (about five minutes)
 	python benchmarks/model_quality.py
 	python benchmarks/pipeline_speed.py
+	python benchmarks/service_load.py
 
 lock: ## Make the three locks anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
