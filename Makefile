@@ -23,7 +23,7 @@ repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 test: $(VENV)/.development ## Set up, then run all tests
 	python -m pytest -n $(JOBS) --dist worksteal
 
-kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs at each step (half an hour)
+kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs, and its servers, at each step (an hour)
 	PIPELINE_KILL_MATRIX=1 python -m pytest -s tests/scenarios/test_killed_service.py
 
 lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
