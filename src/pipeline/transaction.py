@@ -159,7 +159,7 @@ def keep(folder: Path) -> str:
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy2(source, target)
-    return f"what the run found is kept in {place}" if found else "nothing was found out"
+    return f"what the run found is kept in {place}" if found else "it left nothing to look at"
 
 
 def bring_forward(branch: str, outcome: Outcome) -> str:
