@@ -15,7 +15,7 @@ from rivals import TUNED, customers, folds, rival, score
 from threadpoolctl import threadpool_limits
 
 from pipeline.contract import load_contract
-from pipeline.models import build, calendar
+from pipeline.modelling.models import build, calendar
 from pipeline.parameters import load
 from pipeline.training import TrainingParameters
 

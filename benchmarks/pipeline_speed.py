@@ -18,8 +18,8 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from pipeline.embedded_mongo import running_server
-from pipeline.sample import documents
+from pipeline.source.embedded_mongo import running_server
+from pipeline.source.sample import documents
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = "  stage{n}:\n    cmd: echo {n} > out{n}\n    deps: [out{before}]\n    outs: [out{n}]\n"

@@ -15,7 +15,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from xgboost import XGBClassifier
 
 from pipeline.contract import Contract
-from pipeline.sample import documents
+from pipeline.source.sample import documents
 
 TUNED: dict[str, dict[str, Any]] = {
     "LightGBM": {

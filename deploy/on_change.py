@@ -21,8 +21,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from pipeline.errors import PipelineError
 from pipeline.ingestion import IngestionParameters
-from pipeline.mongo import connect
 from pipeline.parameters import load
+from pipeline.source.mongo import connect
 
 # How soon a service or a server that is busy or away is asked again, in seconds.
 RETRY = 60.0

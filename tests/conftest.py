@@ -11,10 +11,11 @@ from hypothesis import settings
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from mlflow_server import running_mlflow
-from pipeline.embedded_mongo import running_server
-from project import Project, working_tree
-from team import Team, running_team
+from pipeline.source.embedded_mongo import running_server
+from project import SMALL, Project, working_tree
+from s3 import S3
+from servers import Servers, running_servers
+from team import Founding, Team, found
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("project", deadline=None)
@@ -65,26 +66,46 @@ def _reproduced(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Pr
     folder = tmp_path_factory.mktemp("reproduced") / "project"
     origin.run("git", "clone", "-q", str(origin.root), str(folder))
     made = Project(folder)
+    made.set(**SMALL)
     made.dvc("repro")
+    made.git("commit", "-qam", "A small model")
     return made
 
 
 @pytest.fixture
 def ready(_reproduced: Project, tmp_path: Path) -> Project:
-    """A clone in which `dvc repro` has run, with its cache and its embedded stores."""
+    """A clone in which a small model was made and committed, with its cache and its embedded stores."""
     shutil.copytree(_reproduced.root, tmp_path / "ready", symlinks=True)
     return Project(tmp_path / "ready")
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of an MLflow server that the tests of one worker share."""
-    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as uri:
-        yield uri
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The S3, MLflow and Git servers that the tests of one worker share."""
+    with running_servers(tmp_path_factory.mktemp("servers")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(servers: Servers) -> str:
+    """The URI of the MLflow server."""
+    return servers.mlflow
 
 
 @pytest.fixture
-def team(tmp_path: Path, origin: Project) -> Iterator[Team]:
-    """A Git remote, an S3 server and an MLflow server."""
-    with running_team(tmp_path, origin) as team:
+def s3(servers: Servers) -> S3:
+    """The S3 server, its bucket empty."""
+    servers.s3.fill({})
+    return servers.s3
+
+
+@pytest.fixture(scope="session")
+def _founding(servers: Servers, origin: Project, mongo_uri: str) -> Founding:
+    return found(servers, origin, mongo_uri)
+
+
+@pytest.fixture
+def team(_founding: Founding, tmp_path: Path) -> Iterator[Team]:
+    """A team whose version 1 is published, on real servers."""
+    with _founding.again(tmp_path.name) as team:
         yield team

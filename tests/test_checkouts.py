@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from project import ROOT, Project
+from project import ROOT, STAGES, Project, ran
 
 # DESIGN.md's table: all of this is Git's.
 IN_GIT = (
@@ -90,9 +90,13 @@ def test_worktree_runs_its_own_code_on_the_stores_of_its_repository(ready: Proje
     worktree.dvc("cache", "dir", "--local", str(ready.root / ".dvc/cache"))
     marked(worktree, "the code of the worktree")
 
+    # When every stage runs anew
     printed = worktree.dvc("repro", "--force")
 
+    # Then it is the worktree's code, and it makes the same bytes
+    assert ran(printed) == list(STAGES)
     assert "the code of the worktree: " in printed
+    assert worktree.digests() == ready.digests()
     # The sample server and the MLflow store are the repository's, not the worktree's.
     assert not (folder / ".sample-mongodb").exists()
     assert not (folder / "mlflow.db").exists()

@@ -44,7 +44,7 @@ def test_an_experiment_is_compared_by_parameters_and_metrics(ready: Project) -> 
     assert list(changed) == ["training.hist_gradient_boosting.max_iter"]
     assert changed["training.hist_gradient_boosting.max_iter"]["new"] == 30
     metrics = json.loads(ready.dvc("metrics", "diff", "--json"))
-    assert metrics["artifacts/evaluation/metrics.json"]["roc_auc"]["diff"] < 0
+    assert metrics["artifacts/evaluation/metrics.json"]["roc_auc"]["diff"] > 0
     shown = ready.dvc("exp", "show", "--csv")
     assert "max_iter" in shown
 
@@ -80,6 +80,12 @@ def test_plots_render_all_five(ready: Project) -> None:
         assert f'"{title}"' in page or f">{title}<" in page or title in page
     for points in ("false_positive_rate", "recall", "observed_share", "predicted", "roc_auc_lost"):
         assert points in page
+    # The confusion matrix shows how many customers there are, not how many rows the file has.
+    (plot,) = json.loads(ready.dvc("plots", "show", "--json", "Confusion"))["data"]["Confusion"]
+    cells = plot["content"]["data"]["values"]
+    assert sum(cell["customers"] for cell in cells) == ready.json("artifacts/evaluation/metrics.json")["rows"]
+    colour, *texts = [layer["encoding"] for layer in plot["content"]["spec"]["layer"]]
+    assert {colour["color"]["field"], *(text["text"]["field"] for text in texts)} == {"customers"}
 
 
 def test_the_graph_is_the_five_stages(ready: Project) -> None:

@@ -155,7 +155,7 @@ def test_a_cluster_gives_the_same_bytes(folder: Folder, cluster: str) -> None:
 
 def test_a_cluster_that_runs_other_code_is_refused(folder: Folder, cluster: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / "src/pipeline/rules.py").open("a") as file:
+    with (tmp_path / "src/pipeline/checks/rules.py").open("a") as file:
         file.write("# Another rule.\n")
 
     done = stage("validation", cluster, tmp_path / "src")

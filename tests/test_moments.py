@@ -14,10 +14,10 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from customers import customer
 from pipeline import ingestion
-from pipeline.decoding import Batch, Decoder
-from pipeline.embedded_mongo import running_server
 from pipeline.errors import PipelineError
-from pipeline.mongo import connect
+from pipeline.source.decoding import Batch, Decoder
+from pipeline.source.embedded_mongo import running_server
+from pipeline.source.mongo import connect
 from reading import Document, customer_contract, read
 
 READS = {"find", "getMore", "aggregate"}

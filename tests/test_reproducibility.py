@@ -26,20 +26,12 @@ def test_fresh_clone_reproduces_the_committed_lock(
     assert ran == list(STAGES)
     assert (project.root / "dvc.lock").read_bytes() == committed
     assert project.git("status", "--porcelain") == ""
+    assert project.repro() == []
 
 
 def test_nothing_changed_runs_nothing(ready: Project) -> None:
     assert ready.repro() == []
     assert "up to date" in ready.dvc("status")
-
-
-def test_forced_run_gives_the_same_bytes(ready: Project) -> None:
-    before = ready.digests()
-
-    assert ready.repro("--force") == list(STAGES)
-
-    assert ready.digests() == before
-    assert ready.git("status", "--porcelain") == ""
 
 
 def test_a_full_disk_is_said_in_one_line(ready: Project) -> None:

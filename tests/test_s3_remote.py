@@ -4,31 +4,28 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from ruamel.yaml import YAML
 
-from pipeline.lineage import locked_outputs
+from pipeline.tracking.lineage import locked_outputs
 from project import Project
 from proxy import proxy
-from s3 import BUCKET, S3, SECRET, running_s3
+from s3 import BUCKET, KEYS, S3, SECRET, running_s3
 
 # s3fs sends files from twice its chunk of 50 MiB in parts.
 MULTIPART = 100 * 2**20
 
 
-@pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3]:
-    with running_s3(tmp_path) as server:
-        yield server
-
-
 def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(
     ready: Project, clone: Callable[..., Project], s3: S3
 ) -> None:
-    s3.use(ready)
+    # Given the settings that README names, here in a file that Git does not track
+    ready.env.update(KEYS)
+    ready.dvc("remote", "modify", "--local", "s3", "url", f"s3://{BUCKET}/dvc")
+    ready.dvc("remote", "modify", "--local", "s3", "endpointurl", s3.endpoint)
+    ready.dvc("remote", "default", "--local", "s3")
     assert "Cache and remote 's3' are in sync" not in ready.dvc("status", "--cloud")
 
     ready.dvc("push")
@@ -102,7 +99,7 @@ def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Pr
     # Then what it has is whole
     some = s3.objects()
     for key in some:
-        content = s3.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        content = s3.read(key)
         name = key.removeprefix("dvc/files/md5/").replace("/", "").removesuffix(".dir")
         assert hashlib.md5(content).hexdigest() == name
 

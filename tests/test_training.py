@@ -11,8 +11,8 @@ import pytest
 
 from pipeline import training, transformation
 from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.features import read_features
-from pipeline.models import ALGORITHMS
+from pipeline.modelling.features import read_features
+from pipeline.modelling.models import ALGORITHMS
 from pipeline.outputs import MODEL, TEST, TRAIN
 from project import ROOT, environment
 from stages import Folder, failure, row

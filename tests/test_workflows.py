@@ -8,6 +8,7 @@ import pytest
 from project import ROOT
 from workflows import FOLDER, PATHS, commands, steps, workflow
 
+REPORT = "tests/versions/test_report.py"
 # Each command of a workflow, and what shows that it is exercised: the file, and the words in it.
 EXERCISED = {
     "make lint": (".ci/run", "make lint"),
@@ -20,13 +21,19 @@ EXERCISED = {
     ),
     # The commands of the report job run as they stand, one after the other.
     "git checkout --quiet --detach HEAD^1": (
-        "tests/test_report.py",
+        REPORT,
         'workflow("test.yml")["jobs"]["report"]',
     ),
-    'git checkout --quiet --force "$GITHUB_SHA"': ("tests/test_report.py", 'env["GITHUB_SHA"]'),
-    ".venv/bin/pipeline report --base HEAD^1": ("tests/test_report.py", '".venv/bin/pipeline"'),
-    'cat report.md >> "$GITHUB_STEP_SUMMARY"': ("tests/test_report.py", 'env["GITHUB_STEP_SUMMARY"]'),
-    ".venv/bin/dvc remote default --local s3": ("tests/s3.py", '"remote", "default", "--local", "s3"'),
+    'git checkout --quiet --force "$GITHUB_SHA"': (REPORT, 'env["GITHUB_SHA"]'),
+    ".venv/bin/pipeline report --base HEAD^1": (REPORT, '".venv/bin/pipeline"'),
+    'cat report.md >> "$GITHUB_STEP_SUMMARY"': (
+        REPORT,
+        'env["GITHUB_STEP_SUMMARY"]',
+    ),
+    ".venv/bin/dvc remote default --local s3": (
+        "tests/test_s3_remote.py",
+        '"remote", "default", "--local", "s3"',
+    ),
     ".venv/bin/pipeline retrain --keep-data": (
         "tests/scenarios/test_versions.py",
         '"pipeline", "retrain", "--keep-data"',

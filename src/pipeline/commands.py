@@ -8,7 +8,7 @@ import typer
 from pymongo import MongoClient
 
 from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.sample import let_arrive, sample_server
+from pipeline.source.sample import let_arrive, sample_server
 
 app = typer.Typer(
     help="The commands around the pipeline; the stages themselves run with 'dvc repro'.",
@@ -39,10 +39,10 @@ def arrive(
 @app.command("publish")
 def publish_here() -> None:
     """Publish what 'dvc repro' made here: data, commit, tag, version; champion if it is good enough."""
-    from pipeline.exclusive import exclusive
     from pipeline.git import branch
-    from pipeline.publishing import publish
-    from pipeline.retraining import told
+    from pipeline.retraining.exclusive import exclusive
+    from pipeline.retraining.steps import told
+    from pipeline.versions.publishing import publish
 
     with exclusive():
         print(told(publish(branch())).message)
@@ -68,8 +68,8 @@ def retrain(
 ) -> None:
     """Read what is new, run what changed and publish it: all of it, or everything stays as it was."""
     from pipeline.git import branch
-    from pipeline.retraining import Request
-    from pipeline.transaction import run
+    from pipeline.retraining.request import Request
+    from pipeline.retraining.transaction import run
 
     if data_from is not None and (keep_data or read_source or everything):
         raise ConfigurationError("--data-from goes without --keep-data, --read-source and --all")
@@ -107,7 +107,7 @@ def report_changes(
     output: Annotated[Path, typer.Option(help="the Markdown file; images go beside it")] = Path("report.md"),
 ) -> None:
     """Write metrics, parameters and plots of this workspace against a commit, ready for a comment."""
-    from pipeline.report import write_report
+    from pipeline.versions.report import write_report
 
     write_report(base, output)
     print(f"{output} is written, its plots beside it")
@@ -122,11 +122,11 @@ def list_models(
     ] = None,
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
-    from pipeline.registry import Registry
+    from pipeline.versions.registry import Registry
 
     versions = Registry().versions()
     if containing is not None:
-        from pipeline.provenance import versions_with
+        from pipeline.versions.provenance import versions_with
 
         versions = versions_with(versions, containing.lower())
     rows = [version.summary() for version in versions]
@@ -151,7 +151,7 @@ def show_lineage(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show what made a version: commit, data, parameters, run; and how to bring it back."""
-    from pipeline.registry import Registry
+    from pipeline.versions.registry import Registry
 
     found = Registry().lineage(version)
     if as_json:
@@ -172,9 +172,9 @@ def roll_back(
     reason: Annotated[str, typer.Option(help="why, for those who read the history")],
 ) -> None:
     """Make a version champion again, once its data and its model are proven to be there."""
-    from pipeline.exclusive import exclusive
-    from pipeline.restoring import rollback
-    from pipeline.versions import tag_of
+    from pipeline.retraining.exclusive import exclusive
+    from pipeline.versions.restoring import rollback
+    from pipeline.versions.version import tag_of
 
     with exclusive():
         replaced = rollback(version, reason)
@@ -185,8 +185,8 @@ def roll_back(
 @app.command("drill")
 def rehearse() -> None:
     """Restore every version from an empty cache, and hold all of its bytes to their hashes."""
-    from pipeline.exclusive import exclusive
-    from pipeline.housekeeping import drill
+    from pipeline.retraining.exclusive import exclusive
+    from pipeline.versions.housekeeping import drill
 
     failed = 0
     with exclusive():
@@ -203,8 +203,8 @@ def delete_old_data(
     dry: Annotated[bool, typer.Option("--dry", help="only say what would go")] = False,
 ) -> None:
     """Delete data that no published version, no branch and not this workspace needs."""
-    from pipeline.exclusive import exclusive
-    from pipeline.housekeeping import collect_garbage
+    from pipeline.retraining.exclusive import exclusive
+    from pipeline.versions.housekeeping import collect_garbage
 
     with exclusive():
         print(collect_garbage(cloud, dry), end="")

@@ -81,6 +81,11 @@ def push_data() -> None:
         PipelineError: the push failed, or an output is still not on the remote.
     """
     dvc("push")
-    missing = json.loads(dvc("data", "status", "--not-in-remote", "--json") or "{}").get("not_in_remote", [])
-    if missing:
+    if missing := not_on_remote():
         raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")
+
+
+def not_on_remote() -> list[str]:
+    """Ask the remote which outputs that the lock names it does not hold."""
+    status: dict[str, list[str]] = json.loads(dvc("data", "status", "--not-in-remote", "--json") or "{}")
+    return status.get("not_in_remote", [])

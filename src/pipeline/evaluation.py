@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import ConfigurationError, PipelineError, run_stage
-from pipeline.features import read_side
+from pipeline.modelling.features import read_side
+from pipeline.modelling.scores import BETTER_WHEN_HIGHER, curves, scores, slice_scores
 from pipeline.outputs import METRICS, MODEL, PLOTS, TEST, whole_folder, write_json
 from pipeline.parameters import Section, load
-from pipeline.scores import BETTER_WHEN_HIGHER, curves, scores, slice_scores
-from pipeline.tracking import log_run
+from pipeline.tracking.runs import log_run
 
 # Importance is the loss of ROC AUC when a column is shuffled, on at most this many customers.
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2

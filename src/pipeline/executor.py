@@ -93,5 +93,5 @@ def _codes(client: "Client") -> set[str]:
 @cache
 def code() -> str:
     """Return the hash of the project's code, as it was when this process first asked for it."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(Path(__file__).parent.rglob("*.py"))
     return hashlib.blake2b(b"".join(path.read_bytes() for path in files)).hexdigest()

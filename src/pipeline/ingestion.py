@@ -19,16 +19,16 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from pipeline.bson_types import MISSING
 from pipeline.contract import Contract, load_contract
-from pipeline.decoding import Batch, Decoder
 from pipeline.errors import PipelineError, run_stage
 from pipeline.ids import id_text, part_hash, sort_key
-from pipeline.mongo import CODEC, connect
 from pipeline.outputs import RAW, REJECTED_BY_INGESTION, rejection_line, whole, whole_folder
 from pipeline.parameters import Section, load
 from pipeline.parts import PartWriter
-from pipeline.progress import progress, say
+from pipeline.source.bson_types import MISSING
+from pipeline.source.decoding import Batch, Decoder
+from pipeline.source.mongo import CODEC, connect
+from pipeline.source.progress import progress, say
 
 BATCH_ROWS = 10_000
 REFETCHED = 50

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import PipelineError, run_stage
-from pipeline.features import read_features
-from pipeline.models import ALGORITHMS, build, check_derived, check_parameters
+from pipeline.modelling.features import read_features
+from pipeline.modelling.models import ALGORITHMS, build, check_derived, check_parameters
 from pipeline.outputs import MODEL, TRAIN, whole
 from pipeline.parameters import Section, load
 

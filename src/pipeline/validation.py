@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from bson import DatetimeMS
 from pydantic import Field
 
+from pipeline.checks.facts import Facts, merge, part_facts
+from pipeline.checks.leakage import target_copies
+from pipeline.checks.rules import repeated_ids, row_problems
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import PipelineError, run_stage
 from pipeline.executor import part_executor
-from pipeline.facts import Facts, merge, part_facts
-from pipeline.leakage import target_copies
 from pipeline.outputs import (
     RAW,
     REJECTED_BY_INGESTION,
@@ -38,7 +39,6 @@ from pipeline.outputs import (
 )
 from pipeline.parameters import Section, load
 from pipeline.parts import write_part
-from pipeline.rules import repeated_ids, row_problems
 
 EXAMPLES = 3
 

@@ -9,24 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 
 from killing import STEPS
-from pipeline.mlflow_store import PROJECT
-from project import Project
+from pipeline.tracking.mlflow_store import PROJECT
 from promises import check
 from s3 import BUCKET
-from team import Team, champion, publish_the_first, registry
+from team import Team, champion, registry
 
-HERE = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parents[1] / "helpers"
 
 
 class Candidate:
     """A second version that is ready to publish, over and over: `reset` takes it back."""
 
-    def __init__(self, team: Team, project: Project, start: str, kill: Callable[[str], int]) -> None:
-        self.team, self.project, self.start, self.kill = team, project, start, kill
-        self.remote = Project(team.folder / "remote.git")
+    def __init__(self, team: Team, kill: Callable[[str], int]) -> None:
+        self.team, self.project, self.remote, self.kill = team, team.project, team.remote, kill
+        project = team.project
         self.head = project.git("rev-parse", "HEAD").strip()
         self.lock = (project.root / "dvc.lock").read_bytes()
         self.params = (project.root / "params.yaml").read_bytes()
@@ -44,7 +42,7 @@ class Candidate:
             self.team.s3.client().delete_object(Bucket=BUCKET, Key=key)
         registry(self.project).make_champion(1)
         # MLflow itself would not give the number again.
-        with closing(sqlite3.connect(self.team.folder / "mlflow/mlflow.db")) as store, store:
+        with closing(sqlite3.connect(self.team.servers.store)) as store, store:
             store.execute("DELETE FROM model_version_tags WHERE version > 1")
             store.execute("DELETE FROM model_versions WHERE version > 1")
 
@@ -64,12 +62,12 @@ class Candidate:
 
     def check(self) -> None:
         """What must hold at every moment, for anyone who looks at the servers."""
-        check(self.team, self.project, self.start)
+        check(self.team)
 
 
 @pytest.fixture
-def candidate(team: Team, database: Database[dict[str, Any]], mongo_uri: str) -> Iterator[Candidate]:
-    project, start = publish_the_first(team, database, mongo_uri, 1200)
+def candidate(team: Team) -> Iterator[Candidate]:
+    project = team.project
     project.set(training__hist_gradient_boosting__learning_rate=0.06)
     project.dvc("repro")
     with subprocess.Popen(
@@ -89,7 +87,7 @@ def candidate(team: Team, database: Database[dict[str, Any]], mongo_uri: str) ->
             wants.flush()
             return int(tells.readline())
 
-        yield Candidate(team, project, start, kill)
+        yield Candidate(team, kill)
         wants.close()
 
 

@@ -1,135 +1,194 @@
-"""The service, its job, and the stages killed by SIGKILL all over the flow: each time promise 5 holds.
+"""The service, its job, the job's process and the stages killed all over the flow; its servers away; no room.
 
-It takes an hour: `make kill-matrix` runs it. `make test` kills the service once, in test_new_data.py.
+Each time promise 5 holds. It takes long: `make kill-matrix` runs it. `make test` kills the service once, in
+test_new_data.py.
 """
 
 import os
 import random
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import psutil
 import pytest
-from pymongo.database import Database
 
-from customers import customer
+from project import Project
 from promises import check, check_whole
-from proxy import proxy
+from proxy import Proxy, proxy
 from served import Service, running_service
-from team import Team, publish_the_first
+from team import CUSTOMERS, Team
 
-STEPS = (
-    "preparing",
-    "Running stage 'ingestion'",
-    "Running stage 'validation'",
-    "Running stage 'transformation'",
-    "Running stage 'training'",
+STAGES = [f"Running stage '{name}'" for name in ("ingestion", "validation", "transformation", "training")]
+PUBLISHING = [
     "Running stage 'evaluation'",
     "publishing: pushing the data",
     "publishing: pushing the commit",
     "publishing: registering",
     "publishing: comparing",
-)
-# Who is killed: the service, the process of its job, that job's process in the worktree, or a stage.
-POINTS = [
-    *(("service", step) for step in STEPS),
-    *(("pipeline.service.job", step) for step in STEPS),
-    *(("pipeline.retraining", step) for step in STEPS[4:]),
-    *((f"pipeline.{step.split(chr(39))[1]}", step) for step in STEPS[1:6]),
 ]
-
+STEPS = ["preparing", *STAGES, *PUBLISHING]
+# Who is killed, by a word of its command line, and when.
+POINTS = {
+    "the service": ("pipeline serve", STEPS),
+    "its job": ("pipeline.service.job", STEPS),
+    "the process in the worktree": ("pipeline.retraining", [STAGES[-1], *PUBLISHING]),
+    "the stage": ("", [*STAGES, PUBLISHING[0]]),
+}
+NEW = 20
+# What a message calls each server.
+NAMED = {"MongoDB": "mongodb", "S3": "remote", "MLflow": "mlflow", "Git": "git"}
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("PIPELINE_KILL_MATRIX"), reason="an hour: make kill-matrix runs it"
 )
 
 
-def test_whoever_is_killed_and_when_nothing_is_half_done(
-    team: Team, database: Database[dict[str, Any]], mongo_uri: str
-) -> None:
-    project, start = publish_the_first(team, database, mongo_uri, 1000)
-    delays = random.Random(0)
-    with running_service(project) as service:
-        for number, (who, step) in enumerate(POINTS):
-            arrivals = range(1000 + 20 * number, 1020 + 20 * number)
-            database.customers.insert_many([customer(each) for each in arrivals])
+@pytest.mark.parametrize("who", POINTS)
+def test_whoever_is_killed_and_when_nothing_is_half_done(team: Team, who: str) -> None:
+    word, steps = POINTS[who]
+    moments = random.Random(who)
+    with running_service(team.project) as service:
+        for number, step in enumerate(steps):
+            team.arrive(CUSTOMERS + NEW * number, CUSTOMERS + NEW * (number + 1))
             job = service.post().json()["id"]
             service.wait_for_step(job, step)
-            time.sleep(delays.uniform(0, 0.7))
-            kill(service, who)
-            if who == "service":
-                check(team, project, start)
+            time.sleep(moments.uniform(0, 0.7))
+            if who == "the service":
+                service.kill()
+                check(team)
                 service.start()
                 service.wait_for_recovery()
+            else:
+                kill(service, word or f"pipeline.{step.split(chr(39))[1]}")
             ended = service.until(job)
             print(f"{who} killed at {step}: {ended['state']}, {ended['error'] or ended['message']}")
-            assert ended["state"] in {"failed", "interrupted", "succeeded"}, (who, step)
-            check(team, project, start)
-            check_whole(team, project)
+            assert ended["state"] in {"failed", "interrupted", "succeeded"}, step
+            all_is_well_after_the_next(team, service, CUSTOMERS + NEW * (number + 1))
+
+
+def all_is_well_after_the_next(team: Team, service: Service, customers: int) -> None:
+    """What holds after whatever happened, and that the next order publishes all that there is."""
+    check(team)
+    check_whole(team)
+    done = service.train()
+    # What was pushed before it happened was finished; then there is nothing new.
+    assert done["state"] in {"succeeded", "unchanged"}, done
+    assert done["rows_read"] == customers
+    check(team)
+    check_whole(team)
+    assert done["commit"] in (None, team.project.git("rev-parse", "HEAD").strip())
+
+
+@dataclass
+class Reached:
+    """The team's project, which reaches each of the servers through a proxy of its own."""
+
+    project: Project
+    proxies: dict[str, Proxy]
+
+
+@pytest.fixture
+def reached(team: Team) -> Iterator[Reached]:
+    with ExitStack() as stack:
+
+        def through(uri: str) -> tuple[str, Proxy]:
+            return stack.enter_context(proxy(uri))
+
+        project = team.project
+        project.env["MONGODB_URI"], mongodb = through(team.uri)
+        project.env["MLFLOW_TRACKING_URI"], mlflow = through(team.mlflow)
+        endpoint, s3 = through(team.s3.endpoint)
+        project.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
+        url, git = through(team.url)
+        project.git("remote", "set-url", "origin", url)
+        yield Reached(project, {"MongoDB": mongodb, "S3": s3, "MLflow": mlflow, "Git": git})
+
+
+@pytest.mark.parametrize("server", NAMED)
+def test_a_server_that_goes_away_for_a_while_is_waited_for(team: Team, reached: Reached, server: str) -> None:
+    away = reached.proxies[server].away
+    with running_service(reached.project) as service:
+        for number, step in enumerate(STEPS):
+            team.arrive(CUSTOMERS + NEW * number, CUSTOMERS + NEW * (number + 1))
+            job = service.post().json()["id"]
+            service.wait_for_step(job, step)
+            away.set()
+            time.sleep(8)
+            away.clear()
+            ended = service.until(job)
+            print(f"{server} away at {step}: {ended['state']}, {ended['error'] or ended['message']}")
+            assert "\n" not in (ended["error"] or "")
+            check(team)
             done = service.train()
-            # What was pushed when it was killed is finished; then there is nothing new.
-            assert done["state"] in {"succeeded", "unchanged"}, (who, step, done)
-            assert done["rows_read"] == arrivals.stop
-            check(team, project, start)
-            check_whole(team, project)
-            assert done["commit"] == project.git("rev-parse", "HEAD").strip()
+            assert done["state"] in {"succeeded", "unchanged"}, (step, done)
+            assert done["rows_read"] == CUSTOMERS + NEW * (number + 1)
+            check_whole(team)
 
 
-def test_a_server_that_goes_away_for_a_while_is_waited_for(
-    team: Team, database: Database[dict[str, Any]], mongo_uri: str
+@pytest.mark.parametrize("server", NAMED)
+def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
+    team: Team, reached: Reached, server: str
 ) -> None:
-    project, start = publish_the_first(team, database, mongo_uri, 1000)
-    with (
-        proxy(mongo_uri) as (mongo, to_mongo),
-        proxy(team.s3.endpoint) as (s3, to_s3),
-        proxy(team.mlflow) as (mlflow, to_mlflow),
-    ):
-        project.env |= {"MONGODB_URI": mongo, "MLFLOW_TRACKING_URI": mlflow}
-        project.dvc("remote", "modify", "--local", "s3", "endpointurl", s3)
-        with running_service(project) as service:
-            number = 1000
-            for server in (to_mongo, to_s3, to_mlflow):
-                for step in ("preparing", *STEPS[1:9:2]):
-                    database.customers.insert_many([customer(each) for each in range(number, number + 20)])
-                    number += 20
-                    job = service.post().json()["id"]
-                    service.wait_for_step(job, step)
-                    server.away.set()
-                    time.sleep(8)
-                    server.away.clear()
-                    ended = service.until(job)
-                    print(f"{server.server} away at {step}: {ended['state']}, {ended['error']}")
-                    assert "\n" not in (ended["error"] or "")
-                    check(team, project, start)
-                    done = service.train()
-                    assert done["state"] in {"succeeded", "unchanged"}, done
-                    check_whole(team, project)
+    before = team.refs(), team.s3.objects(), reached.project.digests()
+    team.arrive(CUSTOMERS, CUSTOMERS + NEW)
+    with running_service(reached.project) as service:
+        for step in ("preparing", STAGES[1]):
+            job = service.post().json()["id"]
+            service.wait_for_step(job, step)
+            reached.proxies[server].away.set()
+            ended = service.until(job)
+            reached.proxies[server].away.clear()
+            print(f"{server} gone at {step}: {ended['state']}, {ended['error'] or ended['message']}")
+            if server == "MongoDB" and step != "preparing":
+                # All that it holds was read by then.
+                assert ended["state"] == "succeeded"
+                continue
+            assert ended["state"] == "failed"
+            assert "\n" not in ended["error"]
+            assert NAMED[server] in ended["error"]
+            assert (team.refs(), team.s3.objects(), reached.project.digests()) == before
+            check_whole(team)
 
 
-def test_where_nothing_more_can_be_written_everything_stays(
-    team: Team, database: Database[dict[str, Any]], mongo_uri: str
-) -> None:
-    project, start = publish_the_first(team, database, mongo_uri, 1000)
+@contextmanager
+def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words before a command that let `place` of a checkout be a disk of this size."""
+    disk = project.root.with_name("disk")
+    disk.mkdir(exist_ok=True)
+    script = (
+        f"mount -t tmpfs -o size={size} tmpfs {disk} && cp -a {project.root}/{place}/. {disk}/ && "
+        f'mount --bind {disk} {project.root}/{place} && exec "$@"'
+    )
+    words = ("unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh")
+    if project.run(*words, "true", check=False).returncode:
+        pytest.skip("this machine lets nobody mount a disk of his own (unshare, tmpfs)")
+    yield words
+
+
+@pytest.mark.parametrize(("place", "size"), [(".dvc/tmp", "1m"), (".dvc/tmp", "4m"), (".dvc/cache", "1m")])
+def test_where_nothing_more_can_be_written_everything_stays(team: Team, place: str, size: str) -> None:
+    project = team.project
+    (project.root / place).mkdir(exist_ok=True)
     before = team.refs(), team.s3.objects(), project.digests()
-    database.customers.insert_many([customer(number) for number in range(1000, 12_000)])
+    team.arrive(CUSTOMERS, 40_000)
 
-    # A limit to the size of a file fails as a full disk does: a write is refused half-way.
-    for blocks in (100, 400):
-        failed = project.run("sh", "-c", f"ulimit -f {blocks}; exec pipeline retrain", check=False)
+    with small_disk(project, place, size) as words:
+        failed = project.run(*words, "pipeline", "retrain", check=False)
 
-        assert failed.returncode == 1, failed.stderr
-        assert "Traceback" not in failed.stderr
-        check(team, project, start)
-        check_whole(team, project)
-        assert (team.refs(), team.s3.objects(), project.digests()) == before
+    print(f"{place} of {size}: {failed.stderr.splitlines()[-1:]}")
+    assert failed.returncode == 1, failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert "No space left" in failed.stderr
+    check(team)
+    check_whole(team)
+    assert (team.refs(), team.s3.objects(), project.digests()) == before
     assert "version 2 is published" in project.run("pipeline", "retrain").stdout
 
 
 def kill(service: Service, who: str) -> None:
     """Kill by SIGKILL; whoever is gone already is left in peace."""
-    if who == "service":
-        service.kill()
-        return
     for process in psutil.Process(service.process.pid).children(recursive=True):
         try:
             if who in process.cmdline():

@@ -1,39 +1,31 @@
 """Situation B whole, over HTTP, with real MongoDB, S3, MLflow and Git servers; and bad data."""
 
 import json
-from typing import Any
 
-from pymongo.database import Database
 from ruamel.yaml import YAML
 
 from customers import customer
-from pipeline.lineage import locked_outputs
+from pipeline.tracking.lineage import locked_outputs
 from promises import check, check_whole
 from served import Service, running_service
-from team import Team, champion, models, publish_the_first
+from team import Team, champion, models
 
 
-def test_new_customers_make_a_version_and_bad_ones_do_not(
-    team: Team, database: Database[dict[str, Any]], mongo_uri: str
-) -> None:
-    project, start = publish_the_first(team, database, mongo_uri, 1200)
-
-    with running_service(project) as service:
-        ten_thousand_new_customers_make_version_2(team, service, database)
-        check(team, project, start)
-        check_whole(team, project)
-        bad_data_fails_and_says_why(team, service, database)
-        check_whole(team, project)
-        a_killed_service_is_finished_by_the_next(team, service, database, start)
+def test_new_customers_make_a_version_and_bad_ones_do_not(team: Team) -> None:
+    with running_service(team.project) as service:
+        ten_thousand_new_customers_make_version_2(team, service)
+        check(team)
+        check_whole(team)
+        bad_data_fails_and_says_why(team, service)
+        check_whole(team)
+        a_killed_service_is_finished_by_the_next(team, service)
         a_stopped_service_leaves_an_interrupted_job(team, service)
-        check_whole(team, project)
+        check_whole(team)
 
 
-def ten_thousand_new_customers_make_version_2(
-    team: Team, service: Service, database: Database[dict[str, Any]]
-) -> None:
+def ten_thousand_new_customers_make_version_2(team: Team, service: Service) -> None:
     """The job goes through the stages; version 2 is registered and tagged, and its data is on S3."""
-    database.customers.insert_many([customer(number) for number in range(1200, 11_200)])
+    team.arrive(1200, 11_200)
     first = service.post(Idempotency_Key="tonight")
     assert first.status_code == 202
     job = first.json()["id"]
@@ -81,10 +73,10 @@ def ten_thousand_new_customers_make_version_2(
     assert json.loads(events.split("data: ")[-1].splitlines()[0])["state"] == "succeeded"
 
 
-def bad_data_fails_and_says_why(team: Team, service: Service, database: Database[dict[str, Any]]) -> None:
+def bad_data_fails_and_says_why(team: Team, service: Service) -> None:
     """5 % malformed documents: the columns and how many; champion and lock untouched, documents kept."""
     spoilt = [customer(number, account__tenure_months="long") for number in range(20_000, 20_560)]
-    database.customers.insert_many(spoilt)
+    team.database.customers.insert_many(spoilt)
     lock = (service.project.root / "dvc.lock").read_bytes()
     before = team.refs(), champion(service.project), team.s3.objects()
 
@@ -98,25 +90,23 @@ def bad_data_fails_and_says_why(team: Team, service: Service, database: Database
     assert (service.project.root / "dvc.lock").read_bytes() == lock
     (kept,) = (service.project.root / "failed").iterdir()
     assert (kept / "rejected/ingestion.jsonl").read_text().count("\n") == 560
-    database.customers.delete_many({"account.tenure_months": "long"})
+    team.database.customers.delete_many({"account.tenure_months": "long"})
 
 
-def a_killed_service_is_finished_by_the_next(
-    team: Team, service: Service, database: Database[dict[str, Any]], start: str
-) -> None:
+def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> None:
     """SIGKILL after the commit was pushed: the next start registers and compares the version."""
-    database.customers.insert_many([customer(number) for number in range(11_200, 11_300)])
+    team.arrive(11_200, 11_300)
     job = service.post().json()["id"]
     service.wait_for_step(job, "publishing: registering")
     service.kill()
-    check(team, service.project, start)
+    check(team)
 
     service.start()
     service.wait_for_recovery()
 
     assert service.job(job)["state"] == "interrupted"
-    check(team, service.project, start)
-    check_whole(team, service.project)
+    check(team)
+    check_whole(team)
     assert "refs/tags/model-v3" in team.refs()
     # And with nothing new there is no new version, no commit and no object.
     before = team.refs(), models(service.project), team.s3.objects()

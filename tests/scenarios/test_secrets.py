@@ -9,8 +9,8 @@ import pytest
 from pymongo import MongoClient
 
 from customers import customer
-from pipeline.embedded_mongo import running_server
-from project import Project
+from pipeline.source.embedded_mongo import running_server
+from project import SMALL, Project
 
 # Made anew for each run, so that it is in no file of the repository to begin with.
 PASSWORD = f"Gr8-{uuid.uuid4().hex}"
@@ -39,7 +39,7 @@ def holding(folder: Path, secret: str) -> list[str]:
 
 def test_no_password_is_left_in_any_file_log_or_mlflow(project: Project, guarded: str) -> None:
     project.read_from(guarded, "crm")
-    project.set(evaluation__minimum={"roc_auc": 0.5})
+    project.set(**SMALL)
 
     done = project.run("dvc", "repro", check=False)
 

@@ -1,7 +1,5 @@
 """The page in Chromium: a retrain is started with the keyboard and watched until version 2 is there."""
 
-from pathlib import Path
-
 import pytest
 from selenium.webdriver.common.keys import Keys
 
@@ -10,6 +8,7 @@ from pipeline.service.jobs import Jobs, Order
 from pipeline.service.page import STEPS
 from project import Project
 from served import Service, running_service
+from team import CUSTOMERS, Team
 
 TOKEN = "s3cret-token"
 NASTY = "<img src=x onerror='console.error(1)'> & so on"
@@ -18,16 +17,13 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture
-def published(ready: Project, tmp_path: Path) -> Project:
-    """A checkout with version 1, and with a failed retrain whose error has markup in it."""
-    ready.run("git", "clone", "-q", "--bare", str(ready.root), str(tmp_path / "remote.git"))
-    ready.git("remote", "set-url", "origin", str(tmp_path / "remote.git"))
-    ready.run("pipeline", "publish")
-    ready.run("pipeline", "arrivals", "200")
-    jobs = Jobs(ready.root / "jobs" / "jobs.sqlite")
+def published(team: Team) -> Project:
+    """A checkout with version 1, new customers, and a failed retrain whose error has markup in it."""
+    team.arrive(CUSTOMERS, CUSTOMERS + 200)
+    jobs = Jobs(team.project.root / "jobs" / "jobs.sqlite")
     job, _ = jobs.create(Order(), None)
     jobs.update(job.id, state="failed", error=NASTY)
-    return ready
+    return team.project
 
 
 def test_a_retrain_is_started_and_watched_until_version_2_is_there(published: Project) -> None:
@@ -106,7 +102,7 @@ def version_2_is_shown(browser: Browser, service: Service) -> None:
     assert f"Version {champion}, on data that is" in browser.text("#champion")
     assert "champion" in browser.text(f"#v{champion} th")
     assert browser.find("#jobs tbody tr a[href='#v2']").text == "2"
-    assert "6,200 rows read, 0 rejected" in browser.text("#jobs .wide")
+    assert f"{CUSTOMERS + 200:,} rows read, 0 rejected" in browser.text("#jobs .wide")
     assert browser.run("return document.activeElement.matches('#retrain button:not([aria-disabled])')")
     for width in (360, 800, 1280):
         browser.resize(width, 740)

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.service import catalogue as module
 from pipeline.service.catalogue import Catalogue
-from pipeline.versions import Version
+from pipeline.versions.version import Version
 
 
 class Answers:

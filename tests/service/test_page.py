@@ -10,7 +10,7 @@ from pipeline.service import page
 from pipeline.service.catalogue import Known
 from pipeline.service.jobs import Job, Jobs, Order
 from pipeline.service.page import age, html
-from pipeline.versions import Version
+from pipeline.versions.version import Version
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

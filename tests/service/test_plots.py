@@ -6,10 +6,10 @@ import mlflow
 import pytest
 from fastapi import HTTPException
 
-from pipeline.mlflow_store import PROJECT
 from pipeline.service.app import make_app
 from pipeline.service.catalogue import catalogue
 from pipeline.service.plots import picture, plots
+from pipeline.tracking.mlflow_store import PROJECT
 
 
 @pytest.fixture

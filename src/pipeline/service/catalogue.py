@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipeline.errors import PipelineError
-from pipeline.registry import Registry
-from pipeline.versions import Version
+from pipeline.versions.registry import Registry
+from pipeline.versions.version import Version
 
 LOGGER = logging.getLogger(__name__)
 # MLflow is asked at most this often: a page that many look at must not load it; in seconds.

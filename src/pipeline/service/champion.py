@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipeline.service.catalogue import catalogue
-from pipeline.versions import Version
+from pipeline.versions.version import Version
 
 
 @dataclass(frozen=True)

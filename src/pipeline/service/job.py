@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pipeline.errors import PipelineError
 from pipeline.git import branch
 from pipeline.processes import die_with_parent
-from pipeline.retraining import Failure, Outcome, Request
+from pipeline.retraining.request import Failure, Outcome, Request
+from pipeline.retraining.transaction import recover, run
 from pipeline.service.jobs import Order
-from pipeline.transaction import recover, run
 
 # How long a job waits for a recovery, or for a retrain from a terminal, to end; in seconds.
 PATIENCE = 120.0

@@ -4,9 +4,9 @@ import re
 from urllib.parse import quote
 
 from pipeline.git import REMOTE, git
-from pipeline.lineage import without_credentials
-from pipeline.mlflow_store import tracking_store
-from pipeline.versions import Version
+from pipeline.tracking.lineage import without_credentials
+from pipeline.tracking.mlflow_store import tracking_store
+from pipeline.versions.version import Version
 
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Response
 
 from pipeline.errors import PipelineError
-from pipeline.mlflow_store import said_plainly, tracking_store
-from pipeline.registry import Registry
 from pipeline.service.catalogue import catalogue
 from pipeline.service.problems import responses
+from pipeline.tracking.mlflow_store import said_plainly, tracking_store
+from pipeline.versions.registry import Registry
 
 router = APIRouter(prefix="/versions", tags=["versions"])
 FOLDER, PLOTS = "plots", "plots/plots.png"

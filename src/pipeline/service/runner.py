@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pipeline.processes import end_group
-from pipeline.retraining import Failure, Outcome
+from pipeline.retraining.request import Failure, Outcome
 from pipeline.service.catalogue import catalogue
 from pipeline.service.job import Recovered
 from pipeline.service.jobs import Job, Jobs, Order, now

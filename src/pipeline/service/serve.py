@@ -13,8 +13,8 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.exclusive import BusyError
 from pipeline.repository import stores_root
+from pipeline.retraining.exclusive import BusyError
 from pipeline.service.app import make_app
 from pipeline.service.guard import token
 

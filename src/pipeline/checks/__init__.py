@@ -1,0 +1,1 @@
+"""What validation holds the rows against, and what it finds out about them."""

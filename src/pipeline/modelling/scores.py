@@ -1,0 +1,94 @@
+"""Scores of predicted probabilities, and the curves behind them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_curve,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+    roc_curve,
+)
+
+# More would only say how the processor rounds.
+DECIMALS = 6
+# A curve of this many points is as good to the eye as one of every customer.
+CURVE_POINTS = 500
+BETTER_WHEN_HIGHER = ("roc_auc", "average_precision", "accuracy", "precision", "recall", "f1")
+
+Scores = dict[str, float | None]
+Rows = list[dict[str, Any]]
+
+
+def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Scores:
+    """Score probabilities (float, shape (rows,)) against the target (0 or 1, shape (rows,)).
+
+    The last four hold at `threshold`. What one class alone does not define is None.
+    """
+    predicted = (probability >= threshold).astype(int)
+    both = 0 < target.sum() < len(target)
+    found = {
+        "roc_auc": roc_auc_score(target, probability) if both else None,
+        "average_precision": average_precision_score(target, probability) if target.any() else None,
+        "log_loss": log_loss(target, probability, labels=[0, 1]),
+        "brier_score": brier_score_loss(target, probability, pos_label=1),
+        "accuracy": accuracy_score(target, predicted),
+        "precision": precision_score(target, predicted, zero_division=0.0),
+        "recall": recall_score(target, predicted, zero_division=0.0),
+        "f1": f1_score(target, predicted, zero_division=0.0),
+    }
+    return {name: None if value is None else _round(value) for name, value in found.items()}
+
+
+def slice_scores(
+    values: pd.Series, target: np.ndarray, probability: np.ndarray, threshold: float
+) -> dict[str, Any]:
+    """Score each value of a column on its own; a value that is null is called 'null'."""
+    named = values.astype(object).map(
+        lambda value: str(value).lower() if isinstance(value, bool) else str(value)
+    )
+    named = named.where(values.notna(), "null")
+    report = {}
+    for value in sorted(named.unique()):
+        rows = (named == value).to_numpy()
+        report[value] = {"rows": int(rows.sum())} | scores(target[rows], probability[rows], threshold)
+    return report
+
+
+def curves(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Rows]:
+    """Return the points of the ROC, precision-recall and calibration curves, and the confusion matrix."""
+    false_positive, true_positive, _ = roc_curve(target, probability)
+    precision, recall, _ = precision_recall_curve(target, probability)
+    observed, predicted = calibration_curve(target, probability, n_bins=10, strategy="quantile")
+    (tn, fp), (fn, tp) = confusion_matrix(target, probability >= threshold, labels=[0, 1])
+    return {
+        "roc": _points(false_positive_rate=false_positive, true_positive_rate=true_positive),
+        "precision_recall": _points(recall=recall, precision=precision),
+        "calibration": _points(predicted_probability=predicted, observed_share=observed),
+        # DVC's own template counts rows; .dvc/plots/confusion_of_counts.json shows these counts.
+        "confusion": [
+            {"actual": "negative", "predicted": "negative", "customers": int(tn)},
+            {"actual": "negative", "predicted": "positive", "customers": int(fp)},
+            {"actual": "positive", "predicted": "negative", "customers": int(fn)},
+            {"actual": "positive", "predicted": "positive", "customers": int(tp)},
+        ],
+    }
+
+
+def _points(**columns: np.ndarray) -> Rows:
+    length = len(next(iter(columns.values())))
+    chosen = np.unique(np.linspace(0, length - 1, min(length, CURVE_POINTS)).round().astype(int))
+    return [{name: _round(values[i]) for name, values in columns.items()} for i in chosen]
+
+
+def _round(value: float) -> float:
+    return round(float(value), DECIMALS)

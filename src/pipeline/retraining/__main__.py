@@ -1,0 +1,28 @@
+"""The process of a retrain in its throw-away worktree: it runs the code of the worktree's commit."""
+
+import signal
+import sys
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.processes import die_with_parent
+from pipeline.retraining.request import Failure, Outcome, Request
+from pipeline.retraining.steps import retrain
+
+
+def main() -> None:
+    """Take the request and a file from the arguments, and write to the file how it ended.
+
+    The third argument is the parent's process id: killed, it takes this process with it.
+    """
+    die_with_parent(signal.SIGKILL, int(sys.argv[3]))
+    end: Outcome | Failure
+    try:
+        end = retrain(Request.model_validate_json(sys.argv[1]))
+    except PipelineError as error:
+        end = Failure(error=str(error), exit_code=error.exit_code)
+    Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Old data under today's recipe: the lock names an older version's data, the parameters change."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.git import changed, git
+from pipeline.parameters import PATH
+from pipeline.tracking.lineage import LOCK
+
+# The stages whose outputs are data; today's code of the second and third runs anew where it changed.
+DATA = ("ingestion", "validation", "transformation")
+
+
+def override(overrides: Sequence[str]) -> None:
+    """Change params.yaml, as `dvc exp run --set-param` does, and commit it: the run knows what made it.
+
+    Raises:
+        ConfigurationError: DVC cannot apply one, or there is no such parameter.
+    """
+    given = f"--set-param {' '.join(overrides)}"
+    if any("${" in each or each.lstrip("+~").startswith(("ingestion", "schema")) for each in overrides):
+        # The first would write a variable of the environment into Git, the others made nothing here.
+        raise ConfigurationError(
+            f"{given}: no ${{...}}, and nothing of ingestion and schema: the data is kept"
+        )
+    try:
+        apply_overrides(PATH, list(overrides))
+    except (DvcException, YAMLError, ValueError) as error:
+        # Hydra's advice, to add the parameter, would be refused by the stage.
+        said = " ".join(str(error.__cause__ or error).split()).partition(" To append")[0]
+        raise ConfigurationError(f"{given}: {said}") from None
+    if changed():
+        git("commit", "--quiet", "--message", f"Set {', '.join(overrides)}", "--", str(PATH))
+
+
+def lock_data_of(commit: str) -> tuple[str, ...]:
+    """Let the lock here name the data of a commit in place of its own, and return the stages of the data.
+
+    Raises:
+        PipelineError: the commit's pipeline had other stages.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    there = yaml.load(git("show", f"{commit}:{LOCK}"))
+    here: dict[str, Any] = yaml.load(LOCK)
+    if missing := [stage for stage in DATA if stage not in there["stages"]]:
+        raise PipelineError(f"the lock of commit {commit[:10]} has no stage {', '.join(missing)}")
+    here["stages"] |= {stage: there["stages"][stage] for stage in DATA}
+    with Path(LOCK).open("w", encoding="utf-8") as file:
+        yaml.dump(here, file)
+    return DATA

@@ -1,0 +1,109 @@
+"""Which of the servers that a retrain needs answer, each named, within seconds."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.git import REMOTE, git, has_remote
+from pipeline.ingestion import IngestionParameters
+from pipeline.parameters import load
+from pipeline.source.mongo import connect
+from pipeline.versions.registry import Registry
+
+# How long a server may take to answer, and how often one that is away is asked again, in seconds.
+PATIENCE, PAUSE = 8.0, 2.0
+
+
+def unreachable(source: bool = True) -> dict[str, str]:
+    """Return the servers that do not answer, and why: of `mongodb`, `remote` (DVC's), `mlflow` and `git`.
+
+    All are asked at once; what has not answered after 8 seconds counts as away. Without `source`, MongoDB is
+    not asked.
+    """
+    checks = {"mongodb": _mongodb} if source else {}
+    checks |= {"remote": _remote, "mlflow": _mlflow, "git": _git}
+    pool = ThreadPoolExecutor(len(checks))
+    try:
+        asked = {name: pool.submit(check) for name, check in checks.items()}
+        wait(asked.values(), timeout=PATIENCE)
+        return {name: said for name, future in asked.items() if (said := _said(future))}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def wait_for_servers(seconds: float, source: bool = True) -> None:
+    """Wait until every server answers, and say which one is waited for.
+
+    Raises:
+        PipelineError: one is still away after that many seconds, or MONGODB_URI is needed and not set.
+    """
+    if (
+        source
+        and load("ingestion", IngestionParameters).source == "mongodb"
+        and not os.environ.get("MONGODB_URI")
+    ):
+        _mongodb()  # says so; waiting would not help
+    deadline, before = time.monotonic() + seconds, ""
+    while away := unreachable(source):
+        said = "; ".join(f"{name}: {why}" for name, why in away.items())
+        if time.monotonic() > deadline:
+            raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
+        if said != before:
+            print(f"waiting for {said}", flush=True)
+        before = said
+        time.sleep(PAUSE)
+
+
+def patiently(step: Callable[[], object], seconds: float, source: bool) -> None:
+    """Do a step; if it fails while a server is away, wait for the server and do it once more.
+
+    Raises:
+        PipelineError: it failed for another reason, or again, or the server stayed away.
+    """
+    try:
+        step()
+    except PipelineError as error:
+        if not unreachable(source):
+            raise
+        print(f"{error}; it will be tried again", flush=True)
+        wait_for_servers(seconds, source)
+        step()
+
+
+def _said(future: "Future[None]") -> str | None:
+    if not future.done():
+        return f"no answer within {PATIENCE:.0f} seconds"
+    error = future.exception()
+    if error is None or isinstance(error, PipelineError):
+        return str(error) if error else None
+    # What a library says may quote what it was given.
+    return type(error).__name__
+
+
+def _mongodb() -> None:
+    source = load("ingestion", IngestionParameters).source
+    if source == "mongodb":
+        with connect(source) as client:
+            client.admin.command("ping")
+
+
+def _remote() -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(Path.cwd())) as repo:
+        objects = repo.cloud.get_remote_odb()
+        if objects.fs.protocol == "local":
+            return
+        objects.fs.fs.ls(objects.path.split("/")[0], refresh=True)
+
+
+def _mlflow() -> None:
+    Registry().champion()
+
+
+def _git() -> None:
+    if has_remote():
+        git("ls-remote", "--heads", REMOTE, patience=PATIENCE)

@@ -1,0 +1,44 @@
+"""What a retrain is asked for, and how it ended: what passes between its processes."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Request(BaseModel):
+    """What to retrain on, and what to run; or with `finish` the tag whose publication to finish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    branch: str
+    keep_data: bool = False
+    read_source: bool = False
+    everything: bool = False
+    data_from: int | None = None
+    overrides: tuple[str, ...] = ()
+    finish: str | None = None
+
+    @property
+    def reads_source(self) -> bool:
+        """Whether ingestion may run."""
+        return self.read_source or not (self.keep_data or self.data_from is not None)
+
+
+class Outcome(BaseModel):
+    """How a retrain ended, if it did not fail."""
+
+    state: Literal["succeeded", "unchanged"]
+    message: str
+    version: int | None = None
+    promoted: bool | None = None
+    commit: str | None = None
+    metrics: dict[str, float] = {}
+    rows_read: int | None = None
+    rows_rejected: int | None = None
+
+
+class Failure(BaseModel):
+    """Why a retrain failed."""
+
+    error: str
+    exit_code: int

@@ -1,0 +1,120 @@
+"""The connection to the source: which server, and its failures in one line without a secret."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bson import CodecOptions, DatetimeConversion
+from pymongo import MongoClient
+from pymongo.errors import (
+    ConfigurationError as UriError,
+)
+from pymongo.errors import (
+    ConnectionFailure,
+    InvalidURI,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.source.sample import sample_server
+
+# Dates beyond the year 9999 are real in MongoDB; Python cannot hold them, so they stay milliseconds. So are
+# strings that are not UTF-8, which are escaped.
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="backslashreplace"
+)
+
+_LIMITS = {
+    "appname": "churn-pipeline",
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    # How long one answer may take: a server that accepts and then says nothing must not hold a run forever.
+    "socketTimeoutMS": 30_000,
+}
+_AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
+
+
+@contextmanager
+def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """Yield a client of the source: `sample`, the embedded server, or `mongodb`, the server of MONGODB_URI.
+
+    What the URI says of timeouts wins over the defaults here: 5 s to find and reach the server, 30 s an
+    answer.
+
+    Raises:
+        ConfigurationError: MONGODB_URI is not a URI, or a file that it names cannot be read.
+        PipelineError: it is unset; the server is away, refuses, or fails while it is used.
+    """
+    if source == "sample":
+        with sample_server() as uri, _client(uri) as client, _said_plainly("the sample server"):
+            yield client
+        return
+    uri = os.environ.get("MONGODB_URI", "")
+    if not uri:
+        raise PipelineError("MONGODB_URI is not set: name the server, or set ingestion.source to sample")
+    try:
+        if not uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise InvalidURI  # the library would take any word for a host name
+        client = _client(uri)
+    except (InvalidURI, UriError, ValueError):
+        # The library's own message may quote the password.
+        or_dns = ", or its host has no SRV record in the DNS" if uri.startswith("mongodb+srv://") else ""
+        raise ConfigurationError(
+            f"MONGODB_URI is not a valid MongoDB URI{or_dns} (mongodb://user:password@host:port/; "
+            "special characters in user and password must be percent-encoded)"
+        ) from None
+    except OSError:
+        raise ConfigurationError("MONGODB_URI names a certificate file that cannot be read") from None
+    except PyMongoError as error:
+        raise PipelineError(
+            f"MONGODB_URI: {type(error).__name__}: the host name cannot be resolved"
+        ) from None
+    with client, _said_plainly(_hosts(client)):
+        yield client
+
+
+def _client(uri: str) -> MongoClient[dict[str, Any]]:
+    given = uri.partition("?")[2].lower()
+    defaults = {name: value for name, value in _LIMITS.items() if f"{name.lower()}=" not in given}
+    return MongoClient(uri, **defaults)  # type: ignore[arg-type]
+
+
+def _hosts(client: MongoClient[dict[str, Any]]) -> str:
+    seeds = client.topology_description.server_descriptions()
+    return "MongoDB at " + ",".join(f"{host}:{port}" for host, port in sorted(seeds))
+
+
+@contextmanager
+def _said_plainly(server: str) -> Iterator[None]:
+    try:
+        yield
+    except ServerSelectionTimeoutError:
+        raise PipelineError(
+            f"{server} does not answer: start it, or correct MONGODB_URI; nothing was changed"
+        ) from None
+    except NetworkTimeout:
+        raise PipelineError(
+            f"{server} stopped answering while it was read: nothing was changed "
+            "(where an answer may take longer, add socketTimeoutMS to MONGODB_URI)"
+        ) from None
+    except ConnectionFailure:
+        raise PipelineError(
+            f"{server} closed the connection while it was read: nothing was changed"
+        ) from None
+    except OperationFailure as error:
+        if error.code == _AUTHENTICATION_FAILED:
+            problem = "refused the user or the password of MONGODB_URI"
+        elif error.code == _UNAUTHORIZED:
+            problem = "does not let this user read the collection: grant it the role read"
+        else:
+            # The server's words quote the query, which params.yaml holds, but no password.
+            details = error.details or {}
+            said = " ".join(str(details.get("errmsg", "")).split())[:200]
+            problem = f"failed: {details.get('codeName') or 'error'} (code {error.code}): {said}"
+        raise PipelineError(f"{server} {problem}; nothing was changed") from None
+    except PyMongoError as error:
+        raise PipelineError(f"{server} failed: {type(error).__name__}; nothing was changed") from None

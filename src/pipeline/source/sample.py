@@ -1,0 +1,122 @@
+"""The sample: the customers of data/, and the embedded MongoDB server that they arrive in."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pymongo import MongoClient
+
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.repository import stores_root
+from pipeline.source.embedded_mongo import running_server
+
+CUSTOMERS = Path("data/telco_customers.csv")
+DATABASE, COLLECTION = "crm", "customers"
+FIRST_ARRIVALS = 6000
+# The sample has tenures but no dates: a customer is taken to have come this many months before this day.
+_SAMPLE_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def document(row: dict[str, str]) -> dict[str, Any]:
+    """Turn a row of the CSV file into the nested document that a CRM would keep.
+
+    The services that need the internet are booleans here: 'No internet service' is told by
+    `services.internet` alone, and 'No phone service' by `services.phone`.
+    """
+    tenure = int(row["tenure"])
+    months = _SAMPLE_DAY.year * 12 + _SAMPLE_DAY.month - 1 - tenure
+    return {
+        "_id": f"C-{int(row['customer']):05d}",
+        "profile": {
+            "gender": "female" if row["female"] == "1" else "male",
+            "senior_citizen": row["senior_citizen"] == "1",
+            "partner": row["partner"] == "1",
+            "dependents": row["dependents"] == "1",
+        },
+        "account": {
+            "opened": datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC),
+            "tenure_months": tenure,
+            "contract": row["contract"].lower(),
+            "paperless_billing": row["paperless_billing"] == "1",
+            "payment_method": row["payment_method"].removesuffix(" (automatic)").lower(),
+        },
+        "services": {
+            "phone": row["phone_service"] == "1",
+            "multiple_lines": row["multiple_lines"] == "Yes",
+            "internet": {"No": "none"}.get(row["internet_service"], row["internet_service"].lower()),
+            "online_security": row["online_security"] == "Yes",
+            "online_backup": row["online_backup"] == "Yes",
+            "device_protection": row["device_protection"] == "Yes",
+            "tech_support": row["tech_support"] == "Yes",
+            "streaming": {"tv": row["streaming_tv"] == "Yes", "movies": row["streaming_movies"] == "Yes"},
+        },
+        "billing": {
+            "currency": "USD",
+            "monthly_charges": float(row["monthly_charges"]),
+            # Eleven customers of the first month have not been charged yet.
+            "total_charges": float(row["total_charges"]) if row["total_charges"] else None,
+        },
+        "churned": row["churn"] == "Yes",
+    }
+
+
+def documents(path: Path = CUSTOMERS) -> list[dict[str, Any]]:
+    """Read all sample customers, in the order in which they arrive."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [document(row) for row in csv.DictReader(file)]
+
+
+def let_arrive(client: MongoClient[dict[str, Any]], count: int) -> int:
+    """Insert the next `count` sample customers and return how many are there then.
+
+    Interrupted anywhere and run again, it leaves each customer there once.
+
+    Raises:
+        ConfigurationError: fewer than `count` have yet to arrive.
+    """
+    database = client[DATABASE]
+    arrived = arrivals(client)
+    everyone = documents()
+    if arrived + count > len(everyone):
+        raise ConfigurationError(
+            f"only {len(everyone) - arrived:,} of the {len(everyone):,} sample customers have yet to "
+            f"arrive, not {count:,}"
+        )
+    new = everyone[arrived : arrived + count]
+    if new:
+        database[COLLECTION].delete_many({"_id": {"$in": [customer["_id"] for customer in new]}})
+        database[COLLECTION].insert_many(new)
+    database.sample.replace_one({"_id": COLLECTION}, {"arrived": arrived + count}, upsert=True)
+    return arrived + count
+
+
+def arrivals(client: MongoClient[dict[str, Any]]) -> int:
+    """Count the sample customers that have arrived so far; 0 in a new store."""
+    state = client[DATABASE].sample.find_one({"_id": COLLECTION})
+    return int(state["arrived"]) if state else 0
+
+
+@contextmanager
+def sample_server() -> Iterator[str]:
+    """Run the embedded server on a free loopback port, filled once, and yield its URI.
+
+    Its storage belongs to the repository, so one process at a time can run it; another waits for it up to
+    60 seconds.
+
+    Raises:
+        PipelineError: it is in use for longer, or does not start.
+    """
+    root = stores_root()
+    storage = root / ".sample-mongodb"
+    try:
+        with FileLock(f"{storage}.lock", timeout=60), running_server(storage) as uri:
+            with MongoClient[dict[str, Any]](uri) as client:
+                if not arrivals(client):
+                    let_arrive(client, FIRST_ARRIVALS)
+            yield uri
+    except Timeout:
+        raise PipelineError(f"another process is using the sample server in {storage}: try again") from None

@@ -1,0 +1,53 @@
+"""Where MLflow keeps runs and models, and its failures in one line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.errors import PipelineError
+from pipeline.repository import stores_root
+from pipeline.tracking.lineage import without_credentials
+
+# The experiment of all runs, and the name of the registered model.
+PROJECT = "churn-pipeline"
+
+# Fail in seconds, not in minutes, when the server is away; send nothing to anybody else.
+for _name, _value in {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "GIT_PYTHON_REFRESH": "quiet",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+
+def tracking_store() -> tuple[str, str | None]:
+    """Return the tracking URI and where the artifacts of a new experiment go (None: the server decides).
+
+    It is MLFLOW_TRACKING_URI, or a sqlite database at the root of the repository with its files beside it.
+    """
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return uri, None
+    root = stores_root()
+    return f"sqlite:///{root / 'mlflow.db'}", (root / "mlartifacts").as_uri()
+
+
+@contextmanager
+def said_plainly(uri: str, state: str) -> Iterator[None]:
+    """Turn whatever MLflow raises into one line that names the server, without its credentials.
+
+    `state` says what was kept, and what to do next.
+
+    Raises:
+        PipelineError: in place of any other error.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise PipelineError(
+            f"MLflow at {without_credentials(uri)} cannot be used ({type(error).__name__}): "
+            f"start it, or correct MLFLOW_TRACKING_URI; {state}"
+        ) from error

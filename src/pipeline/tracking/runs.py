@@ -1,0 +1,115 @@
+"""Logs an evaluated model to MLflow: parameters, scores, lineage, plots, and the model ready to serve."""
+
+import logging
+import os
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from ruamel.yaml import YAML
+from sklearn.pipeline import Pipeline
+
+from pipeline.contract import Contract
+from pipeline.modelling.figure import draw
+from pipeline.parameters import PATH
+from pipeline.tracking.lineage import lineage_tags
+from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
+
+# All that the model needs where it serves; MLflow would find the same by importing it, in five seconds.
+REQUIREMENTS = ("mlflow", "scikit-learn", "numpy", "pandas", "scipy", "joblib", "pyarrow")
+SIGNATURE_TYPES = {
+    "integer": "long",
+    "number": "double",
+    "boolean": "boolean",
+    "category": "string",
+    "datetime": "datetime",
+}
+
+
+def log_run(
+    model: Pipeline,
+    contract: Contract,
+    example: pd.DataFrame,
+    metrics: dict[str, Any],
+    plots: Path,
+    failed: bool,
+) -> str:
+    """Log one run and return its id; a `failed` one is marked so.
+
+    `example` holds a few rows of the feature columns, `plots` is the folder of the plots' points.
+
+    Raises:
+        PipelineError: MLflow cannot be reached or refuses.
+    """
+    uri, artifacts = tracking_store()
+    with said_plainly(uri, "the trained model is kept, and the next 'dvc repro' evaluates it"):
+        import mlflow
+        import mlflow.sklearn
+
+        logging.getLogger("alembic").setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_experiment(experiment_id=_experiment(uri, artifacts))
+        run = mlflow.start_run(tags=lineage_tags())
+        status = "FAILED"
+        try:
+            mlflow.log_params(_flat(YAML(typ="safe", pure=True).load(PATH)))
+            mlflow.log_metrics(
+                {_metric_name(name): value for name, value in _flat(metrics).items() if value is not None}
+            )
+            mlflow.log_artifacts(str(plots), "plots")
+            mlflow.log_figure(draw(plots), "plots/plots.png")
+            mlflow.sklearn.log_model(
+                model,
+                name="model",
+                # The same format as artifacts/model: skops does not know gradient boosting's types.
+                serialization_format="pickle",
+                signature=_signature(contract),
+                input_example=example,
+                pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                pyfunc_predict_fn="predict_proba",
+            )
+            status = "FAILED" if failed else "FINISHED"
+        finally:
+            mlflow.end_run(status)
+    return str(run.info.run_id)
+
+
+def _experiment(uri: str, artifacts: str | None) -> str:
+    """Return the id of the experiment, which is made if it is new."""
+    import mlflow
+
+    client = mlflow.MlflowClient(uri)
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or PROJECT
+    if found := client.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    return str(client.create_experiment(name, artifact_location=artifacts))
+
+
+def _signature(contract: Contract) -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    columns = []
+    for name, column in contract.features.items():
+        # pandas has no null integer: one that may be null is a double.
+        kind = "double" if column.type == "integer" and column.nullable else SIGNATURE_TYPES[column.type]
+        columns.append(ColSpec(kind, name, required=not column.nullable))
+    return ModelSignature(
+        inputs=Schema(columns), outputs=Schema([ColSpec("double", "0"), ColSpec("double", "1")])
+    )
+
+
+def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _metric_name(name: str) -> str:
+    return re.sub(r"[^\w\-. /]", "_", name)

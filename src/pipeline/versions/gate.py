@@ -1,0 +1,95 @@
+"""The gate: a published version meets the champion, and takes its place if it is good enough."""
+
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from dvc.scm import SCMError
+
+from pipeline.contract import load_contract
+from pipeline.errors import PipelineError
+from pipeline.evaluation import EvaluationParameters
+from pipeline.outputs import MODEL, TEST, TRAIN
+from pipeline.parameters import load
+from pipeline.versions.promotion import Decision, compare
+from pipeline.versions.registry import Registry
+from pipeline.versions.restoring import commit_of
+from pipeline.versions.version import COMPARISON, DECISION, Version
+
+
+def decide(registry: Registry, version: Version, current: str | None) -> Decision:
+    """Compare a version with the champion and promote it if it is good enough; once, and it is kept.
+
+    The workspace is that of the version. Both are compared on the holdout that the commit
+    `current` names (None: the workspace's own).
+    """
+    if version.decision is not None:
+        decision = Decision(**version.decision)
+    else:
+        champion = registry.champion()
+        decision = first() if champion is None else challenge(registry, champion, current)
+        registry.record(version.number, DECISION, decision.content())
+    if decision.promoted and not version.tags.get("promoted"):
+        registry.make_champion(version.number)
+        registry.record(version.number, "promoted", True)
+    return decision
+
+
+def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
+    """Compare a version with the one whose data it was trained on, on the holdout of that data; keep it."""
+    found = challenge(registry, source, commit_of(source))
+    registry.record(version.number, COMPARISON, found.content())
+    return found
+
+
+def first() -> Decision:
+    """The decision of a version that meets no champion: its evaluation passed the minimum."""
+    return Decision(True, "the first version, and it passes evaluation.minimum")
+
+
+def challenge(registry: Registry, rival: Version, current: str | None) -> Decision:
+    """Compare the model of this workspace with a registered one, on the holdout that `current` names.
+
+    Rows that either was trained on are left out: there are none while the split is the same.
+    """
+    contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
+    try:
+        holdout = side(current, TEST)
+        trained_on = set[Any]().union(
+            *(side(commit, TRAIN, contract.id)[contract.id] for commit in (commit_of(rival), None))
+        )
+        return compare(
+            joblib.load(MODEL),
+            registry.load_model(rival),
+            rival.number,
+            holdout[~holdout[contract.id].isin(trained_on)],
+            contract,
+            evaluation.slices,
+        )
+    except (KeyError, ValueError) as error:
+        said = f"version {rival.number} cannot score this holdout ({type(error).__name__})"
+        return Decision(False, f"{said}: the schema has changed", rival.number)
+
+
+def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
+    """Read a side of the features that a commit (None: the workspace) names, from the cache or the remote.
+
+    Raises:
+        PipelineError: it is in neither.
+    """
+    tables = []
+    try:
+        files = DVCFileSystem(str(Path.cwd()), rev=commit)
+        for path in sorted(files.find(str(folder))):
+            with files.open(path, "rb") as part:
+                tables.append(pq.read_table(part, columns=list(columns) or None))
+    except (DvcException, SCMError, OSError) as error:
+        where = f"of commit {commit[:10]}" if commit else "of this workspace"
+        raise PipelineError(f"{folder} {where} cannot be read ({type(error).__name__}): 'dvc pull'") from None
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame

@@ -1,0 +1,61 @@
+"""Deleting old data safely, and the drill that proves every version to be restorable."""
+
+from collections.abc import Iterator
+
+from pipeline.dvc_process import dvc
+from pipeline.errors import PipelineError
+from pipeline.git import REMOTE, git, has_remote
+from pipeline.versions.registry import Registry
+from pipeline.versions.restoring import commit_of, prove
+from pipeline.versions.version import Version
+
+# Git's own names of remote branches mean nothing to `dvc gc`: while it runs, these tags stand for them.
+KEPT = "refs/tags/keep-branch"
+
+
+def collect_garbage(cloud: bool, dry: bool) -> str:
+    """Delete from the cache, and from the remote too if `cloud`, what nothing that counts needs.
+
+    What counts: every published version, every branch here and on the Git remote, and the workspace. The
+    tags are fetched first, since a clone that lacks one would delete that version's data.
+
+    Returns:
+        What DVC said.
+
+    Raises:
+        PipelineError: the Git remote or MLflow is away, or a version's tag is missing or names another
+            commit; nothing was deleted.
+    """
+    if has_remote():
+        git("fetch", "--quiet", REMOTE, "+refs/tags/model-v*:refs/tags/model-v*")
+    for version in Registry().versions():
+        commit_of(version)
+    forget_branches()
+    try:
+        if has_remote():
+            git("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/heads/*:{KEPT}/*")
+        flags = (["--cloud"] if cloud else []) + (["--dry"] if dry else [])
+        return dvc("gc", "--workspace", "--all-tags", "--all-branches", "--force", *flags)
+    finally:
+        forget_branches()
+
+
+def forget_branches() -> None:
+    """Delete the tags that stand for branches."""
+    for name in git("for-each-ref", "--format=%(refname)", KEPT).splitlines():
+        git("update-ref", "-d", name)
+
+
+def drill() -> Iterator[tuple[Version, str | None]]:
+    """Restore every version from an empty cache, one after the other, and hold all bytes to their hashes.
+
+    Yields:
+        The version, and what is wrong with it, if anything is.
+    """
+    registry = Registry()
+    for version in registry.versions():
+        try:
+            prove(registry, version)
+            yield version, None
+        except PipelineError as error:
+            yield version, str(error)

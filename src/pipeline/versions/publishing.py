@@ -1,0 +1,177 @@
+"""Publishing: what `dvc repro` made here becomes a version, in steps that can be interrupted anywhere.
+
+The order is what makes a version trustworthy: the data is on the remote before a commit names it, the
+commit is pushed before a version names it, and the version exists before it can be champion. Run again,
+each step finds what is done already.
+"""
+
+from dataclasses import dataclass
+
+from pipeline.dvc_process import not_on_remote, push_data, repro, stale
+from pipeline.errors import PipelineError
+from pipeline.git import REMOTE, GitError, changed, git, has_remote
+from pipeline.parameters import PATH
+from pipeline.tracking.lineage import LOCK, locked_tags
+from pipeline.versions.gate import compare_with_source, decide
+from pipeline.versions.promotion import Decision
+from pipeline.versions.registration import finish_registrations, numbers, register
+from pipeline.versions.registry import Registry
+from pipeline.versions.version import DATA_FROM, TAG, Publication, Version, tag_of
+
+RECIPE = {str(LOCK), str(PATH)}
+CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that holds this model, whether it is new and is champion, and what was decided of it."""
+
+    version: int
+    commit: str
+    new: bool
+    champion: bool
+    decision: Decision
+    comparison: Decision | None = None
+
+
+def publish(branch: str | None, source: Version | None = None) -> Published:
+    """Publish the workspace on a branch, or finish a publication that was interrupted.
+
+    Where the data is that of an older version, `source`, the branch has gone another way: then it is None,
+    and the version is a commit that its tag alone holds.
+
+    Raises:
+        PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
+            was published by then is whole, and the rest as it was.
+    """
+    check_workspace()
+    registry = Registry()
+    finish_registrations(registry)
+    tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
+    current = git("rev-parse", "HEAD")
+    known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
+    if known:
+        if branch and changed():
+            keep_lock(branch, known[-1])
+        return decided(registry, known[-1], False, current, source)
+    run = registry.run_of({name: tags[name] for name in CONTENT})
+    if run is None:
+        # The model came from a cache, or from another MLflow server: evaluating it again logs it.
+        repro("--force", "--single-item", "evaluation")
+        run = registry.run_of({name: tags[name] for name in CONTENT})
+    if run is None:
+        raise PipelineError(
+            "MLflow has no run of this model, also after its evaluation: is it the same server?"
+        )
+    say("pushing the data")
+    push_data()
+    say("pushing the commit and its tag")
+    publication = commit_and_push(registry, run, tags, branch)
+    # Who deleted old data meanwhile did not know of this version.
+    if not_on_remote():
+        push_data()
+    say(f"registering version {publication.number}")
+    number = register(registry, publication)
+    say(f"comparing version {number} with the champion")
+    return decided(registry, registry.version(number), True, current, source)
+
+
+def say(step: str) -> None:
+    """Tell which step begins, at once also where the output is a file."""
+    print(f"publishing: {step}", flush=True)
+
+
+def decided(
+    registry: Registry, version: Version, new: bool, current: str, source: Version | None
+) -> Published:
+    """Let a version meet the champion, and the version that its data came from.
+
+    The current holdout is that of the branch for a model of older data, and else the workspace's own.
+    """
+    decision = decide(registry, version, current if source else None)
+    comparison = compare_with_source(registry, version, source) if source else None
+    champion = registry.version(version.number).champion
+    return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
+
+
+def check_workspace() -> None:
+    """Refuse to publish what the lock does not describe.
+
+    Raises:
+        PipelineError: a stage has yet to run, or code is not committed.
+    """
+    if found := stale():
+        raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
+    if other := sorted(set(changed()) - RECIPE):
+        raise PipelineError(
+            f"not committed: {', '.join(other[:3])}: commit or remove it, then run 'dvc repro'"
+        )
+
+
+def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: str | None) -> Publication:
+    """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
+
+    Raises:
+        PipelineError: somebody was faster; commit and tag are undone.
+    """
+    number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
+    name, before = tag_of(number), git("rev-parse", "HEAD")
+    try:
+        commit = commit_recipe(f"Model version {number}")
+        publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
+        # A tag of this name is not on the remote: an interrupted publication left it.
+        git("tag", "--force", "--annotate", name, "--message", publication.message())
+        push(branch, f"refs/tags/{name}")
+    except GitError:
+        git("tag", "--delete", name, check=False)
+        undo_commit(before)
+        raise
+    return publication
+
+
+def keep_lock(branch: str, version: Version) -> None:
+    """Push the lock of a run that made the model of a version again, so that no later run repeats it.
+
+    Raises:
+        PipelineError: somebody was faster; the commit is undone.
+    """
+    push_data()
+    before = git("rev-parse", "HEAD")
+    try:
+        commit_recipe(f"The model of version {version.number} again")
+        push(branch)
+    except GitError:
+        undo_commit(before)
+        raise
+
+
+def commit_recipe(message: str) -> str:
+    """Commit the lock and the parameters if they changed, and return the commit."""
+    if changed():
+        git("add", "--", *sorted(RECIPE))
+        git("commit", "--quiet", "--message", message)
+    return git("rev-parse", "HEAD")
+
+
+def push(branch: str | None, *refs: str) -> None:
+    """Push HEAD as a branch, and other refs with it, all or none; without a remote there is nothing to do.
+
+    Raises:
+        GitError: the remote refuses; says what to do if somebody was faster.
+    """
+    if not has_remote():
+        return
+    heads = [f"HEAD:refs/heads/{branch}"] if branch else []
+    try:
+        git("push", "--quiet", "--atomic", REMOTE, *heads, *refs)
+    except GitError as error:
+        raise GitError(
+            f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "
+            "'git stash pop', 'dvc repro', then publish again"
+        ) from None
+
+
+def undo_commit(before: str) -> None:
+    """Take the last commit back, and leave its changes in the workspace."""
+    git("reset", "--quiet", "--soft", before)
+    git("reset", "--quiet")

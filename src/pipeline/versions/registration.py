@@ -1,0 +1,92 @@
+"""From a pushed tag to a version in MLflow: the tag holds all that it takes, so anyone can finish it."""
+
+from dataclasses import replace
+
+from pipeline.errors import PipelineError
+from pipeline.git import REMOTE, git, has_remote, remote_tags
+from pipeline.versions.registry import Registry
+from pipeline.versions.version import TAG, Publication, Version, tag_of
+
+
+def finish_registrations(registry: Registry) -> None:
+    """Register the versions whose commit and tag are pushed, but whose publication ended there.
+
+    Raises:
+        PipelineError: this MLflow is not the one that they were published with.
+    """
+    for version in registry.versions():
+        if version.tags.get(TAG, version.tag) != version.tag:
+            follow_number(registry, version.number, version.tags[TAG])
+    registered = max((version.number for version in registry.versions()), default=0)
+    for number in sorted(number for number in numbers() if number > registered):
+        publication = publication_of(tag_of(number))
+        if not registry.has_run(publication.run_id):
+            raise PipelineError(
+                f"{tag_of(number)} was published with another MLflow than this one, which has not its run: "
+                "set MLFLOW_TRACKING_URI to that one; nothing was changed"
+            )
+        register(registry, publication)
+
+
+def unfinished() -> list[str]:
+    """Return the Git tags of the versions that are pushed, and not yet registered, compared or promoted."""
+    versions = Registry().versions()
+    known = {version.tags.get(TAG) for version in versions}
+    newest = max((version.number for version in versions), default=0)
+    pushed = [tag_of(number) for number in numbers() if number > newest and tag_of(number) not in known]
+    return [version.tags[TAG] for version in versions if TAG in version.tags and not whole(version)] + pushed
+
+
+def whole(version: Version) -> bool:
+    """Whether all steps of a version's publication were taken."""
+    decision = version.decision
+    if version.tags[TAG] != version.tag or decision is None:
+        return False
+    return not decision["promoted"] or "promoted" in version.tags
+
+
+def register(registry: Registry, publication: Publication) -> int:
+    """Register a publication, unless somebody has done so by now, and return the number of its version."""
+    name = tag_of(publication.number)
+    if name in {version.tags.get(TAG) for version in registry.versions()}:
+        return publication.number
+    number = registry.register(publication)
+    if number == publication.number:
+        return number
+    if publication.number in {version.number for version in registry.versions()}:
+        # Somebody else finished it at the same moment.
+        registry.delete(number)
+        return publication.number
+    follow_number(registry, number, name)
+    return number
+
+
+def follow_number(registry: Registry, number: int, name: str) -> None:
+    """Let the Git tag `name` follow the number that MLflow gave its version.
+
+    MLflow never gives a number twice: after its newest version was deleted there, the next one has not the
+    number that follows from the tags.
+    """
+    right = tag_of(number)
+    if right not in remote_tags(right):
+        publication = publication_of(name)
+        moved = replace(publication, number=number, tags=publication.tags | {TAG: right})
+        commit = publication.tags["git.commit"]
+        git("tag", "--force", "--annotate", right, commit, "--message", moved.message())
+        if has_remote():
+            git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
+    git("tag", "--delete", name, check=False)
+    registry.record(number, TAG, right)
+
+
+def publication_of(name: str) -> Publication:
+    """Read the publication that a Git tag holds."""
+    if has_remote():
+        git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
+    return Publication.read(git("for-each-ref", "--format=%(contents:body)", f"refs/tags/{name}"))
+
+
+def numbers() -> list[int]:
+    """Return the numbers of all published versions, from the tags."""
+    found = (name.removeprefix("model-v") for name in remote_tags("model-v*"))
+    return sorted(int(number) for number in found if number.isdecimal())

@@ -1,0 +1,118 @@
+"""Bringing a version back: proof that all of it can be fetched and is what was published, then the alias."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from ruamel.yaml import YAML
+
+from pipeline.dvc_process import dvc
+from pipeline.errors import PipelineError
+from pipeline.git import GitError, git, has_remote
+from pipeline.modelling.features import read_side
+from pipeline.outputs import MODEL, TEST
+from pipeline.retraining.worktrees import cache_of, throw_away_worktree
+from pipeline.tracking.lineage import LOCK, locked_outputs
+from pipeline.versions.registry import Registry
+from pipeline.versions.version import ROLLBACK, Version
+
+PROOF_ROWS = 200
+
+
+def rollback(number: int, reason: str) -> Version | None:
+    """Make a version champion again, once it is proven to be there, and return the one it replaces.
+
+    Raises:
+        PipelineError: there is no such version, or something of it is missing or damaged.
+    """
+    registry = Registry()
+    version, replaced = registry.version(number), registry.champion()
+    if replaced is not None and replaced.number == number:
+        raise PipelineError(f"version {number} is the champion already; nothing was changed")
+    prove(registry, version)
+    record = {
+        "replaced": replaced.number if replaced else None,
+        "reason": reason,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    # A promotion that was interrupted is settled by this: no later run may take it up again.
+    for each in registry.versions():
+        if each.decision and each.decision["promoted"] and "promoted" not in each.tags:
+            registry.record(each.number, "promoted", True)
+    registry.record(number, ROLLBACK, record)
+    registry.make_champion(number)
+    return replaced
+
+
+def prove(registry: Registry, version: Version) -> None:
+    """Fetch everything of a version into an empty cache, and hold every byte against its hash.
+
+    The model that MLflow serves must predict what the model that DVC keeps predicts.
+
+    Raises:
+        PipelineError: names what is missing or damaged.
+    """
+    model = registry.load_model(version)
+    commit = commit_of(version)
+    with throw_away_worktree(commit) as folder:
+        dvc("--cd", str(folder), "fetch")
+        if wrong := unproven(cache_of(folder), YAML(typ="safe", pure=True).load(folder / LOCK)):
+            raise PipelineError(
+                f"version {version.number} cannot be restored: missing or damaged on the remote: "
+                f"{', '.join(wrong[:3])}; nothing was changed"
+            )
+        dvc("--cd", str(folder), "checkout")
+        rows = read_side(folder / TEST).head(PROOF_ROWS)
+        kept = joblib.load(folder / MODEL)
+        columns = list(kept.feature_names_in_)
+        if not np.array_equal(kept.predict_proba(rows[columns]), model.predict_proba(rows[columns])):
+            raise PipelineError(f"version {version.number} in MLflow is not the model that its commit names")
+
+
+def commit_of(version: Version) -> str:
+    """Return the commit that holds a version's lock, fetched if it is not here.
+
+    Raises:
+        PipelineError: neither this clone nor the remote has its tag, or the tag names another commit.
+    """
+    if has_remote():
+        git("fetch", "--quiet", "origin", f"+refs/tags/{version.tag}:refs/tags/{version.tag}", check=False)
+    try:
+        commit = git("rev-parse", "--verify", "--quiet", f"{version.tag}^{{commit}}")
+    except GitError:
+        raise PipelineError(f"the tag {version.tag} is neither here nor on the remote") from None
+    if commit != version.tags.get("git.commit"):
+        raise PipelineError(
+            f"the tag {version.tag} names another commit than MLflow's version {version.number}"
+        )
+    return commit
+
+
+def unproven(cache: Path, lock: dict[str, Any]) -> list[str]:
+    """Return the objects of a lock, files of folders included, that a DVC cache lacks or holds damaged.
+
+    An object is intact when the md5 of its bytes is its name.
+    """
+    wanted = set(locked_outputs(lock).values())
+    for name in [name for name in wanted if name.endswith(".dir")]:
+        if intact(cache, name):
+            wanted.update(entry["md5"] for entry in json.loads(place(cache, name).read_text()))
+    return sorted(name for name in wanted if not intact(cache, name))
+
+
+def place(cache: Path, name: str) -> Path:
+    """Return where a DVC cache keeps an object."""
+    return cache / "files" / "md5" / name[:2] / name[2:]
+
+
+def intact(cache: Path, name: str) -> bool:
+    """Whether an object is in the cache, and its bytes are what its name says."""
+    if not (path := place(cache, name)).is_file():
+        return False
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return found == name.removesuffix(".dir")

@@ -1,0 +1,75 @@
+"""Publishes the checkout in the current folder and dies by SIGKILL before or after one of the steps.
+
+Reads `before STEP` or `after STEP` from standard input, one to a line, and writes how each attempt ended;
+`never` publishes whole. Each attempt is a fork, which spares it the seconds that the imports take.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.versions import publishing, registry
+
+STEPS = (
+    "push_data",
+    "git commit",
+    "git tag",
+    "git push",
+    "register",
+    "record promotion",
+    "make_champion",
+    "record promoted",
+)
+
+
+def dying(original: Callable[..., Any], step: str, when: str) -> Callable[..., Any]:
+    """Wrap a function so that the process dies before or after it, if the step is this call."""
+    *_, detail = step.split() if " " in step else (None,)
+
+    def wrapped(*words: Any, **options: Any) -> Any:
+        ours = detail is None or detail in words[:3]
+        if ours and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        found = original(*words, **options)
+        if ours and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    return wrapped
+
+
+def attempt(when: str, step: str) -> None:
+    """Publish, and die at the step."""
+    if when != "never":
+        owner: Any = publishing
+        name = step.split(maxsplit=1)[0]
+        if name in {"register", "record", "make_champion"}:
+            owner = registry.Registry
+        setattr(owner, name, dying(getattr(owner, name), step, when))
+    # What it says of its steps is not an answer.
+    os.dup2(2, 1)
+    try:
+        publishing.publish("main")
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    """Serve the attempts."""
+    import mlflow.sklearn  # noqa: F401 - so that no attempt has to
+
+    for line in sys.stdin:
+        when, _, step = line.strip().partition(" ")
+        if (child := os.fork()) == 0:
+            attempt(when, step)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""A checkout of the project for a test to run, and the working tree as a Git repository to clone."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[2]
+# A model that is made in a moment, for what does not depend on how good it is.
+SMALL = {"training__hist_gradient_boosting__max_iter": 20, "evaluation__minimum": {"roc_auc": 0.6}}
+STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
+# The tests must not depend on whose machine they run on, and no setting of it may reach a stage.
+DROPPED = ("GIT_", "DVC_", "MLFLOW_", "MONGODB_", "AWS_", "DASK_", "PYTHON", "PYTEST_", "OMP_", "PIPELINE_")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return a clean environment in which `python` and `dvc` are those that run the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    identity = {
+        "GIT_AUTHOR_NAME": "Test",
+        "GIT_AUTHOR_EMAIL": "test@example.org",
+        "GIT_COMMITTER_NAME": "Test",
+        "GIT_COMMITTER_EMAIL": "test@example.org",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+    }
+    return kept | identity | {"PATH": path} | changes
+
+
+@dataclass
+class Project:
+    """A checkout: runs commands in it, edits its parameters, reads what it made."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=environment)
+
+    def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command there and return it; a non-zero exit fails the test with what it printed."""
+        done = subprocess.run(
+            words,
+            cwd=self.root,
+            env=self.env | env,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"{' '.join(words)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
+        return done
+
+    def git(self, *words: str) -> str:
+        """Run Git and return what it printed."""
+        return self.run("git", *words).stdout
+
+    def dvc(self, *words: str, **env: str) -> str:
+        """Run DVC and return what it printed."""
+        return self.run("dvc", *words, **env).stdout
+
+    def repro(self, *words: str, **env: str) -> list[str]:
+        """Run `dvc repro` and return the names of the stages that ran."""
+        return ran(self.dvc("repro", *words, **env))
+
+    def stage(self, name: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run one stage as dvc.yaml does, without DVC."""
+        return self.run("python", "-m", f"pipeline.{name}", check=check, PYTHONPATH="src", **env)
+
+    def set(self, **values: Any) -> None:
+        """Change parameters; a keyword's double underscores stand for dots."""
+        yaml = YAML()
+        path = self.root / "params.yaml"
+        content = yaml.load(path)
+        for name, value in values.items():
+            *parents, leaf = name.split("__")
+            inner = content
+            for parent in parents:
+                inner = inner[parent]
+            inner[leaf] = value
+        yaml.dump(content, path)
+
+    def read_from(self, uri: str, database: str, **ingestion: Any) -> None:
+        """Make ingestion read `database`.customers of the server at `uri`."""
+        self.env["MONGODB_URI"] = uri
+        keys = {"source": "mongodb", "database": database} | ingestion
+        self.set(**{f"ingestion__{key}": value for key, value in keys.items()})
+
+    def json(self, path: str) -> Any:
+        """Read a JSON file of the checkout."""
+        return json.loads((self.root / path).read_text())
+
+    def digests(self) -> dict[str, str]:
+        """Return the sha256 of every file under artifacts/, by its path."""
+        folder = self.root / "artifacts"
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    def rejected(self, stage: str) -> list[dict[str, Any]]:
+        """Read the documents that a stage rejected."""
+        lines = (self.root / f"artifacts/rejected/{stage}.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until an HTTP server answers; a minute of silence or its death fails the test with its log."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer\n{log.read_text()}")
+
+
+def ran(output: str) -> list[str]:
+    """Return the stages that DVC says it ran."""
+    return [name for name in STAGES if f"Running stage '{name}'" in output]
+
+
+def working_tree(destination: Path) -> Project:
+    """Make a Git repository with one commit of the working tree, uncommitted changes included."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (source := ROOT / name).is_file():
+            (destination / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, destination / name)
+    project = Project(destination)
+    project.git("init", "-q", "-b", "main")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "The working tree")
+    return project

@@ -1,0 +1,112 @@
+"""The gate: who may be champion, decided on the same rows for both, and the same each time."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from pipeline.contract import Contract
+from pipeline.versions.promotion import Decision, bootstrap, compare, weighted_auc
+
+CONTRACT = Contract.model_validate(
+    {
+        "id": "_id",
+        "target": {"column": "churned", "positive": True},
+        "columns": {
+            "signal": {"path": "signal", "type": "number"},
+            "region": {"path": "region", "type": "category"},
+            "churned": {"path": "churned", "type": "boolean"},
+        },
+    }
+)
+
+
+class Model:
+    """Predicts a column plus noise; in the region `lost` it predicts the noise alone."""
+
+    def __init__(self, noise: float, lost: str = "") -> None:
+        self.noise, self.lost = noise, lost
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        random = np.random.default_rng(1).normal(size=len(rows))
+        signal = np.where(rows["region"] == self.lost, 0, rows["signal"])
+        score = 1 / (1 + np.exp(-(signal + self.noise * random)))
+        return np.column_stack([1 - score, score])
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 2000)
+    return pd.DataFrame(
+        {
+            "_id": [f"C-{number}" for number in range(2000)],
+            "signal": target + random.normal(size=2000),
+            "region": np.where(np.arange(2000) % 8 == 0, "north", "south"),
+            "churned": target,
+        }
+    )
+
+
+def decide(challenger: Model, champion: Model, rows: pd.DataFrame, slices: Any = ("region",)) -> Decision:
+    return compare(challenger, champion, 7, rows, CONTRACT, slices)
+
+
+def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
+    decision = decide(Model(0.1), Model(0.1), rows)
+
+    assert decision.promoted
+    assert (decision.champion, decision.rows, decision.difference) == (7, 2000, 0)
+    assert decide(Model(0.1), Model(0.1), rows) == decision
+
+
+def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> None:
+    decision = decide(Model(1.0), Model(0.1), rows)
+
+    assert not decision.promoted
+    assert decision.reason.startswith("ROC AUC may be 0.")
+    assert "below that of version 7, more than the 0.01 allowed" in decision.reason
+    assert decision.difference_5_percent is not None
+    assert decision.difference is not None
+    assert decision.difference_5_percent < decision.difference < 0
+
+
+def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd.DataFrame) -> None:
+    decision = decide(Model(0.0, lost="north"), Model(1.0), rows)
+
+    assert decision.difference is not None
+    assert decision.difference > 0
+    assert not decision.promoted
+    assert decision.reason.startswith("a slice collapses: region north loses 0.")
+    assert decide(Model(0.0, lost="north"), Model(1.0), rows, slices=()).promoted
+
+
+def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:
+    for few in (rows.head(99), rows[rows["churned"] == 1], rows.head(0)):
+        decision = decide(Model(0.0), Model(1.0), few)
+        assert not decision.promoted
+        assert decision.reason.startswith("too few to compare")
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=40).filter(
+        lambda rows: {positive for positive, _, weight in rows if weight} == {True, False}
+    )
+)
+def test_the_weighted_auc_is_that_of_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
+    positive, score, weight = (np.array(column) for column in zip(*rows, strict=True))
+
+    expected = roc_auc_score(positive, score, sample_weight=weight)
+    assert weighted_auc(positive, score, weight) == pytest.approx(expected)
+
+
+def test_resamples_are_drawn_alike_for_both() -> None:
+    target = np.arange(300) % 2
+    score = np.random.default_rng(0).random(300)
+
+    assert not bootstrap(target, score, score).any()
+    assert len(bootstrap(target, score, 1 - score)) == 1000
