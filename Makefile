@@ -21,10 +21,10 @@ repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro
 
 test: $(VENV)/.development ## Set up, then run all tests
-	python -m pytest -n $(JOBS) --dist worksteal
+	python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs, and its servers, at each step (an hour)
-	PIPELINE_KILL_MATRIX=1 python -m pytest -s tests/scenarios/test_killed_service.py
+	PIPELINE_KILL_MATRIX=1 python -m pytest -n $(JOBS) tests/scenarios/test_killed_service.py
 
 lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
 	ruff check .

@@ -17,6 +17,16 @@ from s3 import S3
 from servers import Servers, running_servers
 from team import Founding, Team, found
 
+# A file of tests is run by one worker, which then takes the next: those that take minutes come first.
+LONGEST = ("test_versions", "test_dependencies", "test_new_data", "test_publishing", "test_interrupted")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests so that no worker is left alone with a long file at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")

@@ -1,17 +1,14 @@
 """DVC as its users know it: each command of the cheat sheet works in this repository."""
 
 import json
-from collections.abc import Callable
 
 from project import STAGES, Project
 
 
-def test_push_and_pull_bring_every_artifact_to_another_clone(
-    ready: Project, clone: Callable[..., Project]
-) -> None:
+def test_push_and_pull_bring_every_artifact_to_another_clone(ready: Project) -> None:
     assert "pushed" in ready.dvc("push")
     # Given a second clone that shares nothing but the remote
-    second = clone("second")
+    second = ready.cloned("second")
     second.dvc("remote", "modify", "--local", "local", "url", str(ready.root / "dvc-remote"))
 
     second.dvc("pull")
@@ -38,11 +35,11 @@ def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -
 
 
 def test_an_experiment_is_compared_by_parameters_and_metrics(ready: Project) -> None:
-    ready.dvc("exp", "run", "-S", "training.hist_gradient_boosting.max_iter=30")
+    ready.dvc("exp", "run", "-S", "training.hist_gradient_boosting.max_iter=200")
 
     changed = json.loads(ready.dvc("params", "diff", "--json"))["params.yaml"]
     assert list(changed) == ["training.hist_gradient_boosting.max_iter"]
-    assert changed["training.hist_gradient_boosting.max_iter"]["new"] == 30
+    assert changed["training.hist_gradient_boosting.max_iter"]["new"] == 200
     metrics = json.loads(ready.dvc("metrics", "diff", "--json"))
     assert metrics["artifacts/evaluation/metrics.json"]["roc_auc"]["diff"] > 0
     shown = ready.dvc("exp", "show", "--csv")
@@ -54,7 +51,7 @@ def test_an_experiment_in_a_temporary_folder_leaves_the_workspace_and_uses_the_s
 ) -> None:
     before = (ready.root / "dvc.lock").read_bytes()
 
-    ready.dvc("exp", "run", "--temp", "-S", "training.hist_gradient_boosting.max_iter=30")
+    ready.dvc("exp", "run", "--temp", "-S", "training.hist_gradient_boosting.max_iter=200")
 
     assert (ready.root / "dvc.lock").read_bytes() == before
     assert ready.git("status", "--porcelain") == ""

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -18,9 +17,7 @@ from s3 import BUCKET, KEYS, S3, SECRET, running_s3
 MULTIPART = 100 * 2**20
 
 
-def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(
-    ready: Project, clone: Callable[..., Project], s3: S3
-) -> None:
+def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(ready: Project, s3: S3) -> None:
     # Given the settings that README names, here in a file that Git does not track
     ready.env.update(KEYS)
     ready.dvc("remote", "modify", "--local", "s3", "url", f"s3://{BUCKET}/dvc")
@@ -34,7 +31,7 @@ def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(
     outputs = locked_outputs(YAML(typ="safe").load(ready.root / "dvc.lock"))
     keys = {key.removeprefix("dvc/files/md5/").replace("/", "") for key in s3.objects()}
     assert set(outputs.values()) <= keys
-    second = clone("second")
+    second = ready.cloned("second")
     s3.use(second)
     second.dvc("pull")
     for path in (ready.root / "artifacts").rglob("*"):
@@ -91,7 +88,7 @@ def test_a_missing_bucket_is_named(ready: Project, s3: S3) -> None:
 def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:
     # Given a server that dies when it has half of the bytes
     s3.use(ready)
-    with proxy(s3.endpoint, "die", after=300_000) as (endpoint, dying):
+    with proxy(s3.endpoint, "die", after=150_000) as (endpoint, dying):
         ready.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
         done = ready.run("dvc", "push", check=False)
         assert dying.struck.is_set()

@@ -62,6 +62,11 @@ class Project:
             )
         return done
 
+    def cloned(self, name: str) -> "Project":
+        """Clone this checkout's commits into a folder beside it, without its data, cache or stores."""
+        self.run("git", "clone", "-q", str(self.root), str(self.root.with_name(name)))
+        return Project(self.root.with_name(name))
+
     def git(self, *words: str) -> str:
         """Run Git and return what it printed."""
         return self.run("git", *words).stdout

@@ -59,11 +59,17 @@ def prove(registry: Registry, version: Version) -> None:
     model = registry.load_model(version)
     commit = commit_of(version)
     with throw_away_worktree(commit) as folder:
-        dvc("--cd", str(folder), "fetch")
+        reason = "the remote holds it no more, or damaged"
+        try:
+            dvc("--cd", str(folder), "fetch")
+        except PipelineError as error:
+            # It names one object; all that are not to be had are of interest.
+            reason = str(error)
         if wrong := unproven(cache_of(folder), YAML(typ="safe", pure=True).load(folder / LOCK)):
+            more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             raise PipelineError(
-                f"version {version.number} cannot be restored: missing or damaged on the remote: "
-                f"{', '.join(wrong[:3])}; nothing was changed"
+                f"version {version.number} cannot be restored: {', '.join(wrong[:3])}{more} could not be "
+                f"fetched whole ({reason}); nothing was changed"
             )
         dvc("--cd", str(folder), "checkout")
         rows = read_side(folder / TEST).head(PROOF_ROWS)
