@@ -3,10 +3,12 @@
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -15,7 +17,7 @@ from pipeline.source.embedded_mongo import running_server
 from project import SMALL, Project, working_tree
 from s3 import S3
 from servers import Servers, running_servers
-from team import Founding, Team, found
+from team import Team, as_founded, found
 
 # A file of tests is run by one worker, which then takes the next: those that take minutes come first.
 LONGEST = ("test_versions", "test_dependencies", "test_new_data", "test_publishing", "test_interrupted")
@@ -49,9 +51,29 @@ def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[..., Path]:
+    """A function that fills a folder once for the whole run, whichever worker asks first."""
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, filled = root / name, root / f"{name}.filled"
+        with FileLock(root / f"{name}.lock"):
+            if not filled.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                filled.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def origin(once: Callable[..., Path]) -> Project:
     """The working tree as a Git repository, to clone from."""
-    return working_tree(tmp_path_factory.mktemp("origin"))
+    return Project(once("origin", working_tree))
 
 
 @pytest.fixture
@@ -72,14 +94,15 @@ def project(clone: Callable[..., Project]) -> Project:
 
 
 @pytest.fixture(scope="session")
-def _reproduced(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("reproduced") / "project"
-    origin.run("git", "clone", "-q", str(origin.root), str(folder))
-    made = Project(folder)
-    made.set(**SMALL)
-    made.dvc("repro")
-    made.git("commit", "-qam", "A small model")
-    return made
+def _reproduced(origin: Project, once: Callable[..., Path]) -> Project:
+    def fill(folder: Path) -> None:
+        origin.run("git", "clone", "-q", str(origin.root), str(folder))
+        made = Project(folder)
+        made.set(**SMALL)
+        made.dvc("repro")
+        made.git("commit", "-qam", "A small model")
+
+    return Project(once("reproduced", fill))
 
 
 @pytest.fixture
@@ -109,13 +132,13 @@ def s3(servers: Servers) -> S3:
     return servers.s3
 
 
-@pytest.fixture(scope="session")
-def _founding(servers: Servers, origin: Project, mongo_uri: str) -> Founding:
-    return found(servers, origin, mongo_uri)
-
-
 @pytest.fixture
-def team(_founding: Founding, tmp_path: Path) -> Iterator[Team]:
+def team(
+    servers: Servers, origin: Project, mongo_uri: str, once: Callable[..., Path], tmp_path: Path
+) -> Iterator[Team]:
     """A team whose version 1 is published, on real servers."""
-    with _founding.again(tmp_path.name) as team:
-        yield team
+    with MongoClient[dict[str, Any]](mongo_uri) as client:
+        founder = Team(servers.folder / "founded", servers, client.team, mongo_uri)
+        kept = once("founded", lambda folder: found(founder, origin, folder))
+        with as_founded(replace(founder, folder=servers.folder / tmp_path.name), kept) as team:
+            yield team

@@ -14,14 +14,6 @@ from s3 import BUCKET, KEYS, S3, running_s3
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """What S3 and MLflow hold at one moment."""
-
-    objects: dict[str, bytes]
-    store: Path
-
-
-@dataclass(frozen=True)
 class Servers:
     """The servers; `folder` holds what they serve, and the bare repositories below it are at `git`."""
 
@@ -35,18 +27,26 @@ class Servers:
         """MLflow's database."""
         return self.folder / "mlflow/mlflow.db"
 
-    def snapshot(self, name: str) -> Snapshot:
-        """Keep what S3 and MLflow hold."""
-        kept = self.folder / f"{name}.db"
-        with closing(sqlite3.connect(self.store)) as store, closing(sqlite3.connect(kept)) as copy:
-            store.backup(copy)
-        return Snapshot({key: self.s3.read(key) for key in self.s3.objects()}, kept)
+    def save(self, folder: Path) -> None:
+        """Write what S3 and MLflow hold to a folder."""
+        for key in self.s3.objects():
+            path = folder / "objects" / key
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self.s3.read(key))
+        copy(self.store, folder / "mlflow.db")
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Let S3 and MLflow hold what they held then: a test of its own needs no servers of its own."""
-        self.s3.fill(snapshot.objects)
-        with closing(sqlite3.connect(snapshot.store)) as kept, closing(sqlite3.connect(self.store)) as store:
-            kept.backup(store)
+    def load(self, folder: Path) -> None:
+        """Let S3 and MLflow hold what was saved, and nothing else: no test needs servers of its own."""
+        objects = folder / "objects"
+        files = [path for path in objects.rglob("*") if path.is_file()]
+        self.s3.fill({str(path.relative_to(objects)): path.read_bytes() for path in files})
+        copy(folder / "mlflow.db", self.store)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Let a SQLite database be as another is, also while a server uses it."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 @contextmanager

@@ -3,19 +3,18 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from customers import customer
 from pipeline.versions.registry import Registry
 from project import SMALL, Project
 from s3 import BUCKET, S3
-from servers import Servers, Snapshot
+from servers import Servers
 
 # How many customers version 1 is made of.
 CUSTOMERS = 1200
@@ -25,13 +24,15 @@ CUSTOMERS = 1200
 class Team:
     """A team whose version 1 is published, in the checkout `project`; `start` is the commit before it.
 
-    `folder` holds the bare repository and the members' clones, `database` the customers.
+    `folder` holds the bare repository and the members' clones, `database` the customers; it is on the server
+    at `uri`.
     """
 
     folder: Path
     servers: Servers
     database: Database[dict[str, Any]]
-    start: str = ""
+    uri: str
+    start: str = field(init=False)
     project: Project = field(init=False)
 
     @property
@@ -66,12 +67,6 @@ class Team:
         self.s3.use(project)
         return project
 
-    @property
-    def uri(self) -> str:
-        """The URI of the MongoDB server."""
-        host, port = self.database.client.address or ("", 0)
-        return f"mongodb://{host}:{port}/?directConnection=true"
-
     def arrive(self, first: int, beyond: int) -> None:
         """Let the customers of these numbers arrive in MongoDB."""
         self.database.customers.insert_many([customer(number) for number in range(first, beyond)])
@@ -89,45 +84,32 @@ class Team:
             self.s3.client().put_object(Bucket=BUCKET, Key=key, Body=content)
 
 
-@dataclass(frozen=True)
-class Founding:
-    """A team as it was when its version 1 was published: what a test starts from, over and over."""
-
-    team: Team
-    servers: Snapshot
-
-    @contextmanager
-    def again(self, name: str) -> Iterator[Team]:
-        """Let everything be as it was then, in a folder of its own below that of the servers."""
-        folder = self.team.folder.with_name(name)
-        shutil.copytree(self.team.folder, folder, symlinks=True)
-        self.team.servers.restore(self.servers)
-        team = replace(self.team, folder=folder)
-        team.project = team.equip(Project(folder / "service"))
-        team.project.git("remote", "set-url", "origin", team.url)
-        self.team.database.client.drop_database(self.team.database.name)
-        team.arrive(0, CUSTOMERS)
-        try:
-            yield team
-        finally:
-            shutil.rmtree(folder)
-
-
-def found(servers: Servers, origin: Project, mongo_uri: str) -> Founding:
-    """Found a team, and let a member publish version 1."""
-    folder = servers.folder / "founded"
-    folder.mkdir()
-    origin.run("git", "clone", "-q", "--bare", str(origin.root), str(folder / "remote.git"))
-    client = MongoClient[dict[str, Any]](mongo_uri)
-    client.admin.command("ping")
-    team = Team(folder, servers, client.team, origin.git("rev-parse", "HEAD").strip())
+def found(team: Team, origin: Project, kept: Path) -> None:
+    """Let a member publish version 1, and keep everything as it is then in the folder `kept`."""
+    team.folder.mkdir()
+    origin.run("git", "clone", "-q", "--bare", str(origin.root), str(team.remote.root))
     team.arrive(0, CUSTOMERS)
-    project = team.project = team.member("service")
+    project = team.member("service")
     project.read_from(team.uri, team.database.name)
     project.set(**SMALL)
     project.dvc("repro")
     assert "version 1 is published; champion" in project.run("pipeline", "publish").stdout
-    return Founding(team, servers.snapshot("founded"))
+    shutil.move(team.folder, kept / "folder")
+    team.servers.save(kept)
+
+
+@contextmanager
+def as_founded(team: Team, kept: Path) -> Iterator[Team]:
+    """Let everything be as it was when version 1 was published; what comes of it is gone afterwards."""
+    shutil.copytree(kept / "folder", team.folder, symlinks=True)
+    team.servers.load(kept)
+    team.project = team.equip(Project(team.folder / "service"))
+    team.project.git("remote", "set-url", "origin", team.url)
+    team.start = team.project.git("rev-parse", "model-v1~1").strip()
+    team.database.client.drop_database(team.database.name)
+    team.arrive(0, CUSTOMERS)
+    yield team
+    shutil.rmtree(team.folder)
 
 
 def registry(project: Project) -> Registry:
