@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 
 from pipeline.errors import ConfigurationError, PipelineError
@@ -23,7 +24,7 @@ OF_HOOKS = (
 
 
 class GitError(PipelineError):
-    """Git refused; the message is Git's last line."""
+    """Git refused; the message is what Git said, in one line."""
 
 
 def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
@@ -50,11 +51,19 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
     except subprocess.TimeoutExpired:
         raise GitError(f"git {name}: no answer within {patience:.0f} seconds") from None
     if check and done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line and not line.startswith("hint:")]
-        # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
-        said = re.sub(r"[^\s/'\"]*@", "", lines[-1]) if lines else f"exit code {done.returncode}"
-        raise GitError(f"git {name}: {said}")
+        raise GitError(f"git {name}: {_reason(done.stderr, done.returncode)}")
     return done.stdout.rstrip()
+
+
+def _reason(stderr: str, code: int) -> str:
+    lines = [line for line in stderr.splitlines() if line and not line.startswith("hint:")]
+    if not lines:
+        # It writes to a connection that the other side has closed: SIGPIPE, and not a word.
+        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    # Git's last line says what it could not do; of a full disk it speaks before.
+    said = next((line for line in lines if "No space left" in line), lines[-1])
+    # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
+    return re.sub(r"[^\s/'\"]*@", "", said)
 
 
 def branch() -> str:

@@ -131,7 +131,7 @@ def test_a_server_that_goes_away_for_a_while_is_waited_for(team: Team, reached: 
 def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
     team: Team, reached: Reached, server: str
 ) -> None:
-    before = team.refs(), team.s3.objects(), reached.project.digests()
+    before, objects = (team.refs(), reached.project.digests()), team.s3.objects()
     team.arrive(CUSTOMERS, CUSTOMERS + NEW)
     with running_service(reached.project) as service:
         for step in ("preparing", STAGES[1]):
@@ -148,7 +148,9 @@ def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
             assert ended["state"] == "failed"
             assert "\n" not in ended["error"]
             assert NAMED[server] in ended["error"]
-            assert (team.refs(), team.s3.objects(), reached.project.digests()) == before
+            assert (team.refs(), reached.project.digests()) == before
+            # What was pushed for a commit that never came is named by nothing: `pipeline gc` takes it.
+            assert objects.items() <= team.s3.objects().items()
             check_whole(team)
 
 
