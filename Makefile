@@ -6,8 +6,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
-# Workers of the tests; each runs its own stages and servers.
-JOBS ?= 2
+# Workers of the tests, for two processors: each waits for its stages and servers much of the time.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro test kill-matrix lint format drill bench lock clean

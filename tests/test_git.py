@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from deployment import executable
 from pipeline.git import GitError, changed, git
 from project import Project, free_port
 
@@ -30,6 +31,30 @@ def test_a_refusal_does_not_show_the_token_in_the_url(repository: Project) -> No
     assert "127.0.0.1" in str(refused.value)
     assert "t0ken" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("kill -s PIPE $$", "git ls-remote: ended by SIGPIPE"),
+        (
+            "echo 'error: unable to write file a: No space left on device' >&2; "
+            "echo 'fatal: Could not reset index file' >&2; exit 128",
+            "git ls-remote: error: unable to write file a: No space left on device",
+        ),
+        ("echo 'fatal: no' >&2; echo 'hint: try this' >&2; exit 1", "git ls-remote: fatal: no"),
+        ("exit 3", "git ls-remote: exit code 3"),
+    ],
+)
+def test_what_git_dies_of_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    monkeypatch.setenv("PATH", str(executable(tmp_path / "git", script).parent), prepend=":")
+
+    with pytest.raises(GitError) as refused:
+        git("ls-remote", "origin")
+
+    assert str(refused.value) == said
 
 
 def test_a_single_modified_file_is_seen(repository: Project) -> None:
