@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pipeline.commands import app
-from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.errors import ConfigurationError, PipelineError, of_system
 
 
 def workspace() -> Path:
@@ -38,6 +38,9 @@ def main() -> None:
     except PipelineError as error:
         print(f"pipeline: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"pipeline: {of_system(error)}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

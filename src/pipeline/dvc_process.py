@@ -21,7 +21,12 @@ def dvc(*words: str) -> str:
         PipelineError: it failed; the message is DVC's first error.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False, env=_environment()
+        [sys.executable, "-m", "dvc", *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env=_environment(),
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]

@@ -19,6 +19,12 @@ class ConfigurationError(PipelineError):
     exit_code = 2
 
 
+def of_system(error: OSError) -> str:
+    """Say in one line what the operating system refused: a full disk, a file that may not be read."""
+    where = f": {error.filename}" if error.filename else ""
+    return f"{error.strerror or type(error).__name__}{where}"
+
+
 def run_stage(name: str, main: Callable[[], None]) -> None:
     """Run a stage's `main` and turn a `PipelineError`, or a full disk and the like, into one line on stderr.
 
@@ -31,8 +37,7 @@ def run_stage(name: str, main: Callable[[], None]) -> None:
         print(f"{name}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        print(f"{name}: {error.strerror or type(error).__name__}{where}", file=sys.stderr)
+        print(f"{name}: {of_system(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -44,6 +44,8 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            # A file's name may be no UTF-8.
+            errors="surrogateescape",
             check=False,
             env=environment,
             timeout=patience,

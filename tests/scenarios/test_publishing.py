@@ -2,7 +2,7 @@
 
 from filelock import FileLock
 
-from project import Project
+from project import SMALL, Project
 from team import Team, champion, models
 
 
@@ -64,13 +64,23 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
             assert refused.stderr.splitlines()[-1].startswith("pipeline: another retrain or publication")
 
 
-def test_without_a_git_remote_versions_are_local(ready: Project) -> None:
-    ready.git("remote", "remove", "origin")
+def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(project: Project) -> None:
+    # Given a clone in which nothing has run: neither the workspace nor MLflow has anything yet
+    project.git("remote", "remove", "origin")
+    project.set(**SMALL)
+    project.git("commit", "-qam", "A small model")
 
-    done = ready.run("pipeline", "publish")
+    done = project.run("pipeline", "retrain")
 
     assert "version 1 is published; champion" in done.stdout
-    assert "model-v1" in ready.git("tag", "--list")
-    # The version is whole: it is restored from the folder that is the DVC remote.
-    assert "version 1: restored" in ready.run("pipeline", "drill").stdout
-    assert champion(ready) == 1
+    assert "model-v1" in project.git("tag", "--list")
+    # The version is whole: its data is in the folder that is the DVC remote, its model outlives the worktree.
+    assert "version 1: restored" in project.run("pipeline", "drill").stdout
+    assert champion(project) == 1
+
+    # And where old data is trained on, the branch stays where it is.
+    head = project.git("rev-parse", "HEAD")
+    done = project.run("pipeline", "retrain", "--data-from", "1", "-S", "training.random_state=1")
+    assert "version 2 is published" in done.stdout
+    assert project.git("rev-parse", "HEAD") == head
+    assert project.git("status", "--porcelain") == ""

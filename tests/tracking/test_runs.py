@@ -179,6 +179,8 @@ def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:
     [
         ("http://user:pa%40ss@host:5000/path?token=x", "http://host:5000/path"),
         ("https://token@github.com/team/repo", "https://github.com/team/repo"),
+        ("postgresql://mlflow:pa/ss@db/mlflow", "postgresql://db/mlflow"),
+        ("postgresql://mlflow:pa?ss@db/mlflow?x=y", "postgresql://db/mlflow"),
         ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
         ("git@github.com:team/repo", "git@github.com:team/repo"),
     ],

@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, of_system
 from pipeline.processes import die_with_parent
 from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.steps import retrain
@@ -21,6 +21,8 @@ def main() -> None:
         end = retrain(Request.model_validate_json(sys.argv[1]))
     except PipelineError as error:
         end = Failure(error=str(error), exit_code=error.exit_code)
+    except OSError as error:
+        end = Failure(error=of_system(error), exit_code=1)
     Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
 
 

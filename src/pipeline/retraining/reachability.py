@@ -1,9 +1,10 @@
 """Which of the servers that a retrain needs answer, each named, within seconds."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -25,13 +26,29 @@ def unreachable(source: bool = True) -> dict[str, str]:
     """
     checks = {"mongodb": _mongodb} if source else {}
     checks |= {"remote": _remote, "mlflow": _mlflow, "git": _git}
-    pool = ThreadPoolExecutor(len(checks))
-    try:
-        asked = {name: pool.submit(check) for name, check in checks.items()}
-        wait(asked.values(), timeout=PATIENCE)
-        return {name: said for name, future in asked.items() if (said := _said(future))}
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    asked = {name: _in_background(name, check) for name, check in checks.items()}
+    wait(asked.values(), timeout=PATIENCE)
+    return {name: said for name, future in asked.items() if (said := _said(future))}
+
+
+_pending: dict[str, "Future[None]"] = {}
+
+
+def _in_background(name: str, check: Callable[[], None]) -> "Future[None]":
+    """Run a check in a thread that holds nobody up at the end; one that still waits is not started twice."""
+    if (before := _pending.get(name)) is not None and not before.done():
+        return before
+    future = _pending[name] = Future[None]()
+
+    def run() -> None:
+        try:
+            check()
+            future.set_result(None)
+        except Exception as error:  # noqa: BLE001 - whoever asked is told
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=f"reach {name}", daemon=True).start()
+    return future
 
 
 def wait_for_servers(seconds: float, source: bool = True) -> None:

@@ -29,8 +29,7 @@ def retrain(request: Request) -> Outcome:
             see `pipeline.versions.publishing.publish`.
     """
     if request.finish is not None:
-        number = finish(request.finish, request.branch)
-        return Outcome(state="unchanged", message=f"version {number} is finished", version=number)
+        return told(finish(request.finish, request.branch))
     if request.data_from is not None:
         return on_data_of(request.data_from, request)
     if request.keep_data:

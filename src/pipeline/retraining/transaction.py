@@ -14,8 +14,9 @@ from types import FrameType
 from pydantic import TypeAdapter
 
 from pipeline.dvc_process import SAID_BY_STAGE, dvc
-from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.errors import ConfigurationError, PipelineError, of_system
 from pipeline.git import REMOTE, changed, git, has_remote
+from pipeline.git import branch as current_branch
 from pipeline.processes import end_group
 from pipeline.repository import stores_root
 from pipeline.retraining.exclusive import exclusive
@@ -59,13 +60,37 @@ def run(request: Request, lock_patience: float = 0) -> Outcome:
         wait_for_servers(PATIENCE, request.reads_source)
         finish_interrupted(request.branch)
         commit = newest(request.branch)
-        with throw_away_worktree(commit, shared_cache()) as folder:
-            outcome = run_in(folder, request)
-        print(bring_forward(request.branch, outcome), flush=True)
+        try:
+            with throw_away_worktree(commit, shared_cache()) as folder:
+                outcome = run_in(folder, request)
+        except StoppedError:
+            raise
+        except PipelineError as error:
+            outcome = what_it_had_pushed(request.branch, error)
+        if request.data_from is None:
+            print(bring_forward(request.branch, outcome), flush=True)
         return outcome
 
 
-def recover(branch: str, lock_patience: float) -> list[int]:
+def what_it_had_pushed(branch: str, error: PipelineError) -> Outcome:
+    """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
+
+    Raises:
+        PipelineError: `error`, since nothing was pushed, or a server is away and the next run finishes it.
+    """
+    try:
+        finished = finish_interrupted(branch)
+    except StoppedError:
+        raise
+    except PipelineError:
+        raise error from None
+    if not finished:
+        raise error
+    print(f"{error}; it had pushed its commit, and its version was finished", flush=True)
+    return finished[-1]
+
+
+def recover(branch: str, lock_patience: float) -> list[Outcome]:
     """Remove what a killed run left, and finish what it had pushed; return the versions that are whole now.
 
     Raises:
@@ -78,15 +103,14 @@ def recover(branch: str, lock_patience: float) -> list[int]:
         return finish_interrupted(branch)
 
 
-def finish_interrupted(branch: str) -> list[int]:
-    """Finish the publications that were interrupted after their push; return the numbers of the versions."""
+def finish_interrupted(branch: str) -> list[Outcome]:
+    """Finish the publications that were interrupted after their push, and return what came of each."""
     finished = []
     for name in unfinished():
         if has_remote():
             git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
         with throw_away_worktree(f"{name}^{{commit}}", shared_cache()) as folder:
-            outcome = run_in(folder, Request(branch=branch, finish=name))
-        finished += [outcome.version] if outcome.version else []
+            finished.append(run_in(folder, Request(branch=branch, finish=name)))
     return finished
 
 
@@ -152,19 +176,24 @@ def keep(folder: Path) -> str:
     """Copy what a failed run has to say from its worktree to the repository, and say where it is."""
     found = [folder / path for path in KEPT if (folder / path).exists()]
     place = stores_root() / "failed" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    for source in found:
-        target = place / source.relative_to(folder / "artifacts")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        else:
-            shutil.copy2(source, target)
+    try:
+        for source in found:
+            target = place / source.relative_to(folder / "artifacts")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, target)
+    except OSError as error:
+        return f"what the run found could not be kept ({of_system(error)})"
     return f"what the run found is kept in {place}" if found else "it left nothing to look at"
 
 
 def bring_forward(branch: str, outcome: Outcome) -> str:
     """Bring the checkout to the newest commit of its branch, if it has nothing to lose; say what was done."""
     try:
+        if current_branch() != branch:
+            return f"this checkout is on another branch than {branch} now, and was left alone"
         # Without a remote the commit is the branch's only if it is made so here.
         target = newest(branch) if has_remote() else outcome.commit
         if target is None or is_ancestor(target, git("rev-parse", "HEAD")):
@@ -173,6 +202,8 @@ def bring_forward(branch: str, outcome: Outcome) -> str:
             return "this checkout has changes of its own and was left alone: 'git pull' and 'dvc checkout'"
         git("merge", "--quiet", "--ff-only", target)
         dvc("checkout", "--quiet")
+    except StoppedError:
+        raise
     except PipelineError as error:
         return f"this checkout was not brought forward: {error}"
     return "this checkout was brought forward"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, of_system
 from pipeline.git import branch
 from pipeline.processes import die_with_parent
 from pipeline.retraining.request import Failure, Outcome, Request
@@ -39,13 +39,16 @@ def main() -> None:
     end: Outcome | Recovered | Failure
     try:
         if sys.argv[1] == "recover":
-            end = Recovered(versions=recover(branch(), PATIENCE))
+            end = Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version])
         else:
             end = retrain(Order.model_validate_json(sys.argv[1]))
             print(end.message, flush=True)
     except PipelineError as error:
         print(f"pipeline: {error}", file=sys.stderr)
         end = Failure(error=str(error), exit_code=error.exit_code)
+    except OSError as error:
+        print(f"pipeline: {of_system(error)}", file=sys.stderr)
+        end = Failure(error=of_system(error), exit_code=1)
     Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
     sys.exit(end.exit_code if isinstance(end, Failure) else 0)
 

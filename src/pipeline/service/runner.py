@@ -3,11 +3,13 @@
 import logging
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ LOG = logging.getLogger("pipeline.service")
 STEP = re.compile(r"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
 # How often the log of the running job is looked at, in seconds.
 LOOK = 0.2
+# How long to wait before the end of a job is noted once more, in seconds.
+AGAIN = 5.0
 # A job that is asked to stop removes its worktree; seconds.
 GRACE = 20.0
 
@@ -73,7 +77,18 @@ class Runner:
         finally:
             # Whoever sees that the job is over sees its version too.
             catalogue.forget()
-            self.jobs.update(job, finished_at=now(), **changes)
+            self._end(job, changes)
+
+    def _end(self, job: str, changes: dict[str, Any]) -> None:
+        """Note how a job ended; a disk that is full for a while must not leave it running for ever."""
+        while True:
+            try:
+                self.jobs.update(job, finished_at=now(), **changes)
+                return
+            except sqlite3.Error:
+                LOG.exception("the end of job %s could not be noted", job)
+                if self._stopping.wait(AGAIN):
+                    return
 
     def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
         """Say how a job ended."""
@@ -110,12 +125,18 @@ class Runner:
             process = self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
             )
-        while process.poll() is None:
-            self._look(name)
-            time.sleep(LOOK)
-        self._process = None
-        if known := self.jobs.get(name):
-            self._finish_step(known)
+        try:
+            while process.poll() is None:
+                # What cannot be noted now is noted at a later look.
+                with suppress(OSError, sqlite3.Error):
+                    self._look(name)
+                time.sleep(LOOK)
+        finally:
+            end_group(process)
+            self._process = None
+        with suppress(sqlite3.Error):
+            if known := self.jobs.get(name):
+                self._finish_step(known)
         if not result.exists():
             return None
         kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)

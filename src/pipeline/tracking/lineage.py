@@ -49,7 +49,8 @@ def locked_outputs(lock: dict[str, Any]) -> dict[str, str]:
 
 def without_credentials(uri: str) -> str:
     """Return a URI without its user, password and query: what may stand in a message or a tag."""
-    return re.sub(r"//[^/]*@", "//", uri.partition("?")[0])
+    # A password may hold a slash or a question mark: all up to the last @ goes first.
+    return re.sub(r"//.*@", "//", uri).partition("?")[0]
 
 
 def _git(*words: str) -> str:

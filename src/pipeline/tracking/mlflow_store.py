@@ -27,10 +27,12 @@ def tracking_store() -> tuple[str, str | None]:
 
     It is MLFLOW_TRACKING_URI, or a sqlite database at the root of the repository with its files beside it.
     """
-    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        return uri, None
     root = stores_root()
-    return f"sqlite:///{root / 'mlflow.db'}", (root / "mlartifacts").as_uri()
+    default = f"sqlite:///{root / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or default
+    # MLflow writes the URI that it is given into the environment, where the next process finds it: what
+    # counts is what it is, not whether it is set. Else artifacts would go to a worktree, and away with it.
+    return uri, (root / "mlartifacts").as_uri() if uri == default else None
 
 
 @contextmanager

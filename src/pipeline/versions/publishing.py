@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.dvc_process import not_on_remote, push_data, repro, stale
 from pipeline.errors import PipelineError
-from pipeline.git import REMOTE, GitError, changed, git, has_remote
+from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import LOCK, locked_tags
 from pipeline.versions.gate import compare_with_source, decide
@@ -53,7 +53,8 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     if known:
         if branch and changed():
             keep_lock(branch, known[-1])
-        return decided(registry, known[-1], False, current, source)
+        # One without a decision was registered by an attempt that went no further: it is new.
+        return decided(registry, known[-1], known[-1].decision is None, current, source)
     run = registry.run_of({name: tags[name] for name in CONTENT})
     if run is None:
         # The model came from a cache, or from another MLflow server: evaluating it again logs it.
@@ -123,6 +124,9 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
     except GitError:
+        if has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD"):
+            # The remote took it, and only its answer was lost.
+            return publication
         git("tag", "--delete", name, check=False)
         undo_commit(before)
         raise

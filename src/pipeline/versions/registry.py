@@ -37,7 +37,7 @@ class Registry:
             )
 
     def _version(self, item: Any, champion: Any) -> Version:
-        run = self.client.get_run(item.run_id) if item.run_id else None
+        run = self._run(item.run_id)
         metrics = run.data.metrics if run else {}
         return Version(
             number=int(item.version),
@@ -48,6 +48,19 @@ class Registry:
             created=int(item.creation_timestamp),
             experiment=str(run.info.experiment_id) if run else "",
         )
+
+    def _run(self, run_id: str | None) -> Any:
+        """Return a run; None where there is none (any more): `mlflow gc` deletes runs of versions too."""
+        from mlflow.exceptions import MlflowException
+
+        if not run_id:
+            return None
+        try:
+            return self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
 
     def version(self, number: int) -> Version:
         """Return one version.
@@ -72,7 +85,9 @@ class Registry:
         """
         version = self.version(number)
         with said_plainly(self._uri, "nothing was changed"):
-            run = self.client.get_run(version.run_id)
+            run = self._run(version.run_id)
+        if run is None:
+            raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
         return version.summary() | {
             "tags": version.tags,
             "dirty": run.data.tags.get("git.dirty") == "true",
