@@ -104,5 +104,6 @@ def remote_tags(pattern: str) -> dict[str, str]:
         listed = git("for-each-ref", "--format=%(*objectname) %(refname)", f"refs/tags/{pattern}")
     else:
         listed = git("ls-remote", REMOTE, f"refs/tags/{pattern}^{{}}")
-    pairs = (line.split() for line in listed.splitlines())
+    # A tag that is not annotated has no commit of its own here: it is none of ours.
+    pairs = [line.split() for line in listed.splitlines() if len(line.split()) == 2]
     return {name.removeprefix("refs/tags/").removesuffix("^{}"): commit for commit, name in pairs}

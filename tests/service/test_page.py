@@ -145,7 +145,12 @@ def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "url", ["https://user:s3cret@forge.example/team/churn.git", "https://forge.example/team/churn"]
+    "url",
+    [
+        "https://user:s3cret@forge.example/team/churn.git",
+        "https://user:/s3cret@forge.example/team/churn.git",
+        "https://forge.example/team/churn",
+    ],
 )
 def test_a_commit_leads_to_the_forge_without_credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     remote(monkeypatch, url)
@@ -155,15 +160,12 @@ def test_a_commit_leads_to_the_forge_without_credentials(monkeypatch: pytest.Mon
     assert "s3cret" not in said
 
 
-@pytest.mark.parametrize(
-    "url", ["", "/srv/churn.git", "git@forge.example:churn.git", "https://u:s3/cret@forge.example/churn"]
-)
+@pytest.mark.parametrize("url", ["", "/srv/churn.git", "git@forge.example:churn.git"])
 def test_a_commit_of_another_remote_is_text(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     remote(monkeypatch, url)
     said = html([], known(version(1)), NOW)
 
     assert f'<code title="{COMMIT}">{COMMIT[:10]}</code>' in said
-    assert "s3" not in said
 
 
 def test_a_run_leads_to_the_mlflow_server_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,4 @@ def _public(uri: str, *schemes: str) -> str | None:
     scheme, separator, _ = uri.partition("://")
     if not separator or scheme.lower() not in schemes:
         return None
-    found = without_credentials(uri).partition("#")[0].rstrip("/")
-    # A password with a slash in it escapes what removes it.
-    return None if "@" in found else found
+    return without_credentials(uri).partition("#")[0].rstrip("/")

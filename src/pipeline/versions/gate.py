@@ -32,12 +32,39 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
         decision = Decision(**version.decision)
     else:
         champion = registry.champion()
-        decision = first() if champion is None else challenge(registry, champion, current)
+        if champion is None:
+            decision = first()
+        elif champion.number > version.number:
+            # It was interrupted, and another has come since.
+            decision = Decision(False, f"version {champion.number} came after it", champion.number)
+        else:
+            decision = challenge(registry, champion, current)
         registry.record(version.number, DECISION, decision.content())
     if decision.promoted and not version.tags.get("promoted"):
-        registry.make_champion(version.number)
+        champion = registry.champion()
+        if champion is None or champion.number < version.number:
+            registry.make_champion(version.number)
         registry.record(version.number, "promoted", True)
     return decision
+
+
+def check_champion(registry: Registry) -> None:
+    """Look whether the champion can be met at all, before anything is published.
+
+    Raises:
+        PipelineError: its model cannot be loaded, or its commit is gone.
+    """
+    champion = registry.champion()
+    if champion is None:
+        return
+    try:
+        registry.load_model(champion)
+        commit_of(champion)
+    except PipelineError as error:
+        raise PipelineError(
+            f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
+            "or make another champion: 'pipeline rollback'"
+        ) from None
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:

@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import LOCK, locked_tags
-from pipeline.versions.gate import compare_with_source, decide
+from pipeline.versions.gate import check_champion, compare_with_source, decide
 from pipeline.versions.promotion import Decision
 from pipeline.versions.registration import finish_registrations, numbers, register
 from pipeline.versions.registry import Registry
@@ -64,6 +64,7 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
         raise PipelineError(
             "MLflow has no run of this model, also after its evaluation: is it the same server?"
         )
+    check_champion(registry)
     say("pushing the data")
     push_data()
     say("pushing the commit and its tag")

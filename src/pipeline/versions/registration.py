@@ -80,10 +80,19 @@ def follow_number(registry: Registry, number: int, name: str) -> None:
 
 
 def publication_of(name: str) -> Publication:
-    """Read the publication that a Git tag holds."""
+    """Read the publication that a Git tag holds.
+
+    Raises:
+        PipelineError: somebody made the tag by hand.
+    """
     if has_remote():
         git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
-    return Publication.read(git("for-each-ref", "--format=%(contents:body)", f"refs/tags/{name}"))
+    try:
+        return Publication.read(git("for-each-ref", "--format=%(contents:body)", f"refs/tags/{name}"))
+    except (ValueError, TypeError):
+        raise PipelineError(
+            f"the tag {name} was not made by publishing: delete it, here and on the remote, or rename it"
+        ) from None
 
 
 def numbers() -> list[int]:
