@@ -34,8 +34,21 @@ def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -
     assert ready.repro() == []
 
 
-def test_an_experiment_is_compared_by_parameters_and_metrics(ready: Project) -> None:
-    ready.dvc("exp", "run", "-S", "training.hist_gradient_boosting.max_iter=200")
+def test_an_experiment_runs_elsewhere_or_here_and_is_compared(
+    ready: Project,
+) -> None:
+    change = ("-S", "training.hist_gradient_boosting.max_iter=200")
+    before = (ready.root / "dvc.lock").read_bytes()
+
+    # In a temporary folder it leaves the workspace, and uses the same stores
+    ready.dvc("exp", "run", "--temp", *change)
+
+    assert (ready.root / "dvc.lock").read_bytes() == before
+    assert ready.git("status", "--porcelain") == ""
+    assert not list((ready.root / ".dvc/tmp/exps").rglob("mlflow.db"))
+
+    # and here what was run there need not run again.
+    ready.dvc("exp", "run", *change)
 
     changed = json.loads(ready.dvc("params", "diff", "--json"))["params.yaml"]
     assert list(changed) == ["training.hist_gradient_boosting.max_iter"]
@@ -44,18 +57,6 @@ def test_an_experiment_is_compared_by_parameters_and_metrics(ready: Project) -> 
     assert metrics["artifacts/evaluation/metrics.json"]["roc_auc"]["diff"] > 0
     shown = ready.dvc("exp", "show", "--csv")
     assert "max_iter" in shown
-
-
-def test_an_experiment_in_a_temporary_folder_leaves_the_workspace_and_uses_the_same_stores(
-    ready: Project,
-) -> None:
-    before = (ready.root / "dvc.lock").read_bytes()
-
-    ready.dvc("exp", "run", "--temp", "-S", "training.hist_gradient_boosting.max_iter=200")
-
-    assert (ready.root / "dvc.lock").read_bytes() == before
-    assert ready.git("status", "--porcelain") == ""
-    assert not list((ready.root / ".dvc/tmp/exps").rglob("mlflow.db"))
 
 
 def test_new_data_shows_in_the_metrics_of_validation(ready: Project) -> None:
