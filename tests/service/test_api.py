@@ -88,7 +88,7 @@ def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
         "--phases",
         "examples,coverage,fuzzing",
         "--max-examples",
-        "15",
+        "10",
         "--seed",
         "1",
         "--no-color",
