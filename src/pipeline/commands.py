@@ -39,12 +39,13 @@ def arrive(
 @app.command("publish")
 def publish_here() -> None:
     """Publish what 'dvc repro' made here: data, commit, tag, version; champion if it is good enough."""
-    from pipeline.git import branch
     from pipeline.retraining.exclusive import exclusive
-    from pipeline.retraining.steps import told
-    from pipeline.versions.publishing import publish
 
     with exclusive():
+        from pipeline.git import branch
+        from pipeline.retraining.steps import told
+        from pipeline.versions.publishing import publish
+
         print(told(publish(branch())).message)
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.retraining import transaction
+from pipeline.retraining.checkout import UNFINISHED
 from pipeline.retraining.request import Outcome, Request
+from pipeline.retraining.transaction import finish_interrupted
 from project import Project
 
 OLD_DATA = Request(branch="main", data_from=1)
@@ -36,7 +38,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setattr(transaction, "finish_interrupted", lambda _: [])
     monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
     monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
-    monkeypatch.setattr(transaction, "dvc", lambda *_: "")
+    monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *_: "")
+    (tmp_path / UNFINISHED).parent.mkdir(parents=True)
+    (tmp_path / ".git/info/exclude").write_text(".dvc/tmp\n")
     outcome = Outcome(state="succeeded", message="version 2 is published", version=2, commit=made)
     monkeypatch.setattr(transaction, "run_in", lambda *_: outcome)
     return project
@@ -46,6 +50,35 @@ def test_new_data_brings_the_checkout_forward(checkout: Project) -> None:
     transaction.run(NEW_DATA)
 
     assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
+
+
+def test_the_outcome_stands_before_the_checkout_follows(checkout: Project) -> None:
+    told = []
+
+    transaction.run(NEW_DATA, tell=lambda outcome: told.append((outcome, checkout.git("rev-parse", "main"))))
+
+    ((outcome, head),) = told
+    assert outcome.version == 2
+    assert head != checkout.git("rev-parse", "main")
+
+
+def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: str) -> str:
+        raise PipelineError("dvc checkout: killed")
+
+    monkeypatch.setattr("pipeline.retraining.checkout.dvc", fail)
+    transaction.run(NEW_DATA)
+    assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
+    assert "this checkout was not brought forward: dvc checkout: killed" in capsys.readouterr().out
+
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *words: done.append(words) or "")
+    transaction.run(NEW_DATA)
+    transaction.run(NEW_DATA)
+
+    assert done == [("checkout", "--quiet")]
 
 
 def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: Project) -> None:
@@ -93,3 +126,18 @@ def test_a_run_that_failed_before_its_push_has_failed(
 
     with pytest.raises(PipelineError, match="the process died"):
         transaction.run(NEW_DATA)
+
+
+def test_a_version_that_cannot_be_finished_holds_up_no_other(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_in(_: Path, request: Request) -> Outcome:
+        if request.finish == "model-v2":
+            raise PipelineError("dvc pull: the data is lost")
+        return Outcome(state="succeeded", message="version 3 is published", version=3)
+
+    monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2", "model-v3"])
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    assert [outcome.version for outcome in finish_interrupted("main")] == [3]
+    assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"

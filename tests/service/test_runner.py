@@ -14,7 +14,10 @@ if [ "$3" = recover ]; then
     sleep 0.5
     echo '{"versions": []}' > "$4"
 else
-    echo "Running stage 'training':"
+    # A line may be seen before it is whole.
+    printf "Running stage 'trai"
+    sleep 0.5
+    echo "ning':"
     sleep 0.5
     echo "publishing: pushing the data"
     sleep 0.5
@@ -60,6 +63,31 @@ def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
     runner.stop()
 
     assert (job.state, job.message) == ("unchanged", "nothing changed")
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ('{"state": "succeeded", "message": "version 2 is published", "version": 2}', "succeeded"),
+        ('{"error": "stopped by SIGTERM", "exit_code": 143}', "interrupted"),
+        (None, "interrupted"),
+    ],
+)
+def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_published(
+    runner: Runner, said: str | None, state: str
+) -> None:
+    job, _ = runner.jobs.create(Order(), None)
+    runner.log(job.id).parent.mkdir()
+    if said:
+        runner.log(job.id).with_name("end.json").write_text(said)
+
+    runner.recover()
+    runner.stop()
+
+    found = runner.jobs.get(job.id)
+    assert found
+    assert (found.state, found.model_version) == (state, 2 if state == "succeeded" else None)
+    assert bool(found.error) == (state == "interrupted")
 
 
 def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) -> None:

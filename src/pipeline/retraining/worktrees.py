@@ -56,16 +56,7 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
         folder = Path(temporary) / "worktree"
         try:
             # DVC's own hook would check the data out before the worktree knows where the cache is.
-            git(
-                "-c",
-                "core.hooksPath=/dev/null",
-                "worktree",
-                "add",
-                "--quiet",
-                "--detach",
-                str(folder),
-                commit,
-            )
+            git(*NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(folder), commit)
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
             if git("status", "--porcelain", "--", SETTINGS):

@@ -2,12 +2,14 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from pipeline.errors import PipelineError, of_system
 from pipeline.git import branch
+from pipeline.outputs import whole
 from pipeline.processes import die_with_parent
 from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.transaction import recover, run
@@ -23,34 +25,38 @@ class Recovered(BaseModel):
     versions: list[int]
 
 
-def retrain(order: Order) -> Outcome:
-    """Do what a job asks for.
+def retrain(order: Order, tell: Callable[[Outcome], None]) -> Outcome:
+    """Do what a job asks for, and `tell` the outcome as soon as it stands.
 
     Raises:
         PipelineError: it failed, and everything is as it was.
     """
     request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all)
-    return run(request, PATIENCE)
+    return run(request, PATIENCE, tell)
 
 
 def main() -> None:
     """Take the order (or `recover`), a file for how it ended, and the service's process id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
-    end: Outcome | Recovered | Failure
+    result = Path(sys.argv[2])
+
+    def tell(end: Outcome | Recovered | Failure) -> None:
+        with whole(result) as partial:
+            partial.write_text(end.model_dump_json(), encoding="utf-8")
+
     try:
         if sys.argv[1] == "recover":
-            end = Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version])
+            tell(Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version]))
         else:
-            end = retrain(Order.model_validate_json(sys.argv[1]))
-            print(end.message, flush=True)
-    except PipelineError as error:
-        print(f"pipeline: {error}", file=sys.stderr)
-        end = Failure(error=str(error), exit_code=error.exit_code)
-    except OSError as error:
-        print(f"pipeline: {of_system(error)}", file=sys.stderr)
-        end = Failure(error=of_system(error), exit_code=1)
-    Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
-    sys.exit(end.exit_code if isinstance(end, Failure) else 0)
+            print(retrain(Order.model_validate_json(sys.argv[1]), tell).message, flush=True)
+    except (PipelineError, OSError) as error:
+        said = of_system(error) if isinstance(error, OSError) else str(error)
+        code = 1 if isinstance(error, OSError) else error.exit_code
+        print(f"pipeline: {said}", file=sys.stderr)
+        # What was told of a version stands, whatever became of the checkout.
+        if not result.exists():
+            tell(Failure(error=said, exit_code=code))
+        sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -130,14 +130,9 @@ class Jobs:
         """Return every job, the newest first."""
         return self.newest(-1)
 
-    def interrupt_active(self) -> list[Job]:
-        """Mark the jobs that were under way when the service died, and return them."""
-        said = "the service ended while the job ran"
-        return [
-            self.update(job.id, state="interrupted", finished_at=now(), error=said)
-            for job in self.all()
-            if job.state in ACTIVE
-        ]
+    def active(self) -> list[Job]:
+        """Return the jobs that are queued or running."""
+        return [job for job in self.all() if job.state in ACTIVE]
 
 
 def _one(database: sqlite3.Connection, condition: str, *values: str) -> Job | None:

@@ -11,11 +11,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter
 
 from pipeline.processes import end_group
+from pipeline.pruning import keep_newest
 from pipeline.retraining.request import Failure, Outcome
 from pipeline.service.catalogue import catalogue
 from pipeline.service.job import Recovered
@@ -23,7 +24,10 @@ from pipeline.service.jobs import Job, Jobs, Order, now
 
 LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
-STEP = re.compile(r"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
+STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
+INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
+# Of how many jobs the log is kept.
+KEPT_LOGS = 1000
 # How often the log of the running job is looked at, in seconds.
 LOOK = 0.2
 # How long to wait before the end of a job is noted once more, in seconds.
@@ -53,7 +57,14 @@ class Runner:
 
     def recover(self) -> None:
         """Mark the jobs that died with the service, and finish what they had pushed, in the background."""
-        interrupted = self.jobs.interrupt_active()
+        interrupted = []
+        for job in self.jobs.active():
+            # It may have published its version, and died before that was noted.
+            end = self._said(job.id)
+            if not isinstance(end, Outcome):
+                interrupted.append(job)
+            changes = self._told(end) if isinstance(end, Outcome) else INTERRUPTED
+            self.jobs.update(job.id, finished_at=now(), **changes)
         self._worker.submit(self._recover, interrupted)
 
     def stop(self) -> None:
@@ -117,8 +128,9 @@ class Runner:
 
     def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
         """Run the process of a job to its end, and return what it says; None if it died without a word."""
-        log, result = self.log(name), self._folder / name / "end.json"
+        log, result = self.log(name), self._result(name)
         log.parent.mkdir(parents=True, exist_ok=True)
+        keep_newest(self._folder, KEPT_LOGS)
         result.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pipeline.service.job", words, str(result), str(os.getpid())]
         with log.open("wb") as output:
@@ -126,30 +138,43 @@ class Runner:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
             )
         try:
-            while process.poll() is None:
-                # What cannot be noted now is noted at a later look.
-                with suppress(OSError, sqlite3.Error):
-                    self._look(name)
-                time.sleep(LOOK)
+            with log.open("rb") as said:
+                while process.poll() is None:
+                    # What cannot be noted now is noted at a later look.
+                    with suppress(OSError, sqlite3.Error):
+                        self._look(name, said)
+                    time.sleep(LOOK)
         finally:
             end_group(process)
             self._process = None
         with suppress(sqlite3.Error):
             if known := self.jobs.get(name):
                 self._finish_step(known)
-        if not result.exists():
+        return self._said(name)
+
+    def _result(self, job: str) -> Path:
+        return self._folder / job / "end.json"
+
+    def _said(self, job: str) -> Outcome | Recovered | Failure | None:
+        """Return what the process of a job said of its end; None if it died without a word."""
+        if not (result := self._result(job)).exists():
             return None
         kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)
         return kinds.validate_json(result.read_bytes())
 
-    def _look(self, job: str) -> None:
+    def _look(self, job: str, log: BinaryIO) -> None:
         """Note when the log tells of another step, and how long the one before it took."""
-        found = STEP.findall(self.log(job).read_text(encoding="utf-8", errors="replace"))
-        step = next(filter(None, found[-1])) if found else "preparing"
+        before = log.tell()
+        lines, end, _ = log.read().rpartition(b"\n")
+        log.seek(before)
+        found = STEP.findall(lines)
         known = self.jobs.get(job)
-        if known is not None and step != known.stage:
-            self._finish_step(known)
-            self.jobs.update(job, stage=step)
+        if known is not None:
+            step = next(filter(None, found[-1])).decode() if found else known.stage or "preparing"
+            if step != known.stage:
+                self._finish_step(known)
+                self.jobs.update(job, stage=step)
+        log.seek(before + len(lines + end))
 
     def _finish_step(self, job: Job) -> None:
         if job.started_at is not None:
