@@ -100,6 +100,14 @@ def table_project(
     return back
 
 
+def ran_or_due(project: Project) -> set[str]:
+    """Run the first four stages, and return those that ran, and evaluation if DVC would run it next.
+
+    Evaluation takes as long as the others together, and nothing depends on it.
+    """
+    return set(project.repro("training")) | set(json.loads(project.dvc("status", "--json")))
+
+
 def test_a_changed_file_touches_the_stages_that_depend_on_it(table_project: Callable[[], Project]) -> None:
     project = table_project()
     for path, stages in SKIP_TABLE.items():
@@ -130,7 +138,7 @@ def test_a_changed_parameter_runs_the_stages_that_read_it(
     value, stages = PARAMETERS[name]
     project.set(**{name.replace(".", "__"): value})
 
-    assert set(project.repro()) == stages
+    assert ran_or_due(project) == stages
 
 
 def test_new_data_runs_everything_once_ingestion_is_forced(table_project: Callable[[], Project]) -> None:

@@ -22,9 +22,9 @@ from pymongo.collection import Collection
 from ruamel.yaml import YAML
 
 from deployment import DEPLOY, SECRET, Cron, executable
-from pipeline.ingestion import IngestionParameters
 from pipeline.parameters import load
 from pipeline.service.runner import GRACE
+from pipeline.source.parameters import IngestionParameters
 from project import ROOT, Project, environment, free_port, wait_for
 from s3 import KEYS, running_s3
 

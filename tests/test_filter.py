@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from customers import customer
 from pipeline.errors import PipelineError
-from pipeline.ingestion import IngestionParameters
+from pipeline.source.parameters import IngestionParameters
 from reading import Document, customer_contract, read
 
 

@@ -12,9 +12,9 @@ from ruamel.yaml import YAML
 
 from pipeline.contract import Contract
 from pipeline.errors import ConfigurationError
-from pipeline.evaluation import EvaluationParameters
-from pipeline.ingestion import IngestionParameters
+from pipeline.modelling.scores import EvaluationParameters
 from pipeline.parameters import Section, load
+from pipeline.source.parameters import IngestionParameters
 from pipeline.training import TrainingParameters
 from pipeline.transformation import TransformationParameters
 from pipeline.validation import ValidationParameters

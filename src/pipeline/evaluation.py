@@ -9,7 +9,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -17,30 +16,13 @@ from threadpoolctl import threadpool_limits
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import ConfigurationError, PipelineError, run_stage
 from pipeline.modelling.features import read_side
-from pipeline.modelling.scores import BETTER_WHEN_HIGHER, curves, scores, slice_scores
+from pipeline.modelling.scores import EvaluationParameters, curves, scores, slice_scores
 from pipeline.outputs import METRICS, MODEL, PLOTS, TEST, whole_folder, write_json
-from pipeline.parameters import Section, load
+from pipeline.parameters import load
 from pipeline.tracking.runs import log_run
 
 # Importance is the loss of ROC AUC when a column is shuffled, on at most this many customers.
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2
-
-
-class EvaluationParameters(Section):
-    """The section `evaluation` of params.yaml."""
-
-    minimum: dict[str, float] = Field(default_factory=dict)
-    slices: tuple[str, ...] = Field(default=(), strict=False)
-    threshold: float = Field(default=0.5, gt=0, lt=1)
-
-    @field_validator("minimum")
-    @classmethod
-    def _known(cls, minimum: dict[str, float]) -> dict[str, float]:
-        if unknown := sorted(set(minimum) - set(BETTER_WHEN_HIGHER)):
-            raise ValueError(
-                f"{', '.join(unknown)} cannot have a minimum; {', '.join(BETTER_WHEN_HIGHER)} can"
-            )
-        return minimum
 
 
 def evaluate(

@@ -4,16 +4,11 @@ Reads the declared columns of one moment of the collection, in the order of the 
 read = accepted + rejected, or nothing is written.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import bson
-from bson import json_util
-from bson.errors import BSONError
-from pydantic import Field, field_validator
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -23,11 +18,12 @@ from pipeline.contract import Contract, load_contract
 from pipeline.errors import PipelineError, run_stage
 from pipeline.ids import id_text, part_hash, sort_key
 from pipeline.outputs import RAW, REJECTED_BY_INGESTION, rejection_line, whole, whole_folder
-from pipeline.parameters import Section, load
+from pipeline.parameters import load
 from pipeline.parts import PartWriter
 from pipeline.source.bson_types import MISSING
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.mongo import CODEC, connect
+from pipeline.source.parameters import IngestionParameters
 from pipeline.source.progress import progress, say
 
 BATCH_ROWS = 10_000
@@ -39,28 +35,6 @@ _MONGODB_5 = 13  # its wire version
 
 Document = dict[str, Any]
 Session = ClientSession | None
-
-
-class IngestionParameters(Section):
-    """The section `ingestion` of params.yaml."""
-
-    source: Literal["sample", "mongodb"]
-    database: str = Field(min_length=1)
-    collection: str = Field(min_length=1)
-    filter: dict[str, Any] = Field(default_factory=dict)
-    rows_per_part: int = Field(default=50_000, ge=1)
-
-    @field_validator("filter")
-    @classmethod
-    def _extended_json(cls, value: dict[str, Any]) -> dict[str, Any]:
-        try:
-            query = dict(json_util.loads(json.dumps(value)))
-            bson.encode(query)
-            return query
-        except (TypeError, ValueError, KeyError, ArithmeticError, BSONError) as error:
-            raise ValueError(
-                f"not extended JSON ({error}); a date is {{$date: '2026-01-31T00:00:00Z'}}"
-            ) from None
 
 
 class _CountsDifferError(PipelineError):

@@ -10,8 +10,9 @@ from bson import json_util
 from pymongo.database import Database
 
 from pipeline.contract import Contract
-from pipeline.ingestion import IngestionParameters, ingest
+from pipeline.ingestion import ingest
 from pipeline.parameters import load
+from pipeline.source.parameters import IngestionParameters
 from project import ROOT
 
 Document = dict[str, Any]

@@ -15,9 +15,10 @@ from pymongo.database import Database
 from ruamel.yaml import YAML
 
 from pipeline.contract import Contract
-from pipeline.ingestion import IngestionParameters, ingest
+from pipeline.ingestion import ingest
 from pipeline.outputs import RAW, REJECTED_BY_INGESTION
 from pipeline.parts import write_part
+from pipeline.source.parameters import IngestionParameters
 
 # A few of the columns of `customers.customer`.
 SCHEMA: dict[str, Any] = {

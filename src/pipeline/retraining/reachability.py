@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, git, has_remote
-from pipeline.ingestion import IngestionParameters
 from pipeline.parameters import load
 from pipeline.source.mongo import connect
+from pipeline.source.parameters import IngestionParameters
 from pipeline.versions.registry import Registry
 
 # How long a server may take to answer, and how often one that is away is asked again, in seconds.

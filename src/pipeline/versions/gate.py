@@ -13,7 +13,7 @@ from dvc.scm import SCMError
 
 from pipeline.contract import load_contract
 from pipeline.errors import PipelineError
-from pipeline.evaluation import EvaluationParameters
+from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
 from pipeline.versions.promotion import Decision, compare
