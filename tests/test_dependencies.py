@@ -143,14 +143,14 @@ def test_a_changed_parameter_runs_the_stages_that_read_it(
 
 def test_new_data_runs_everything_once_ingestion_is_forced(table_project: Callable[[], Project]) -> None:
     project = table_project()
+    # Where the data is the same, nothing follows.
+    assert project.repro("--force", "ingestion") == ["ingestion"]
+    assert project.repro() == []
+
     project.run("pipeline", "arrivals", "100")
 
     # DVC cannot see into MongoDB ...
     assert project.repro() == []
     # ... until it is told to look.
     assert project.repro("--force", "ingestion") == ["ingestion"]
-    assert project.repro() == list(STAGES[1:])
-
-    # And where the data is the same, nothing follows.
-    assert project.repro("--force", "ingestion") == ["ingestion"]
-    assert project.repro() == []
+    assert ran_or_due(project) == set(STAGES[1:])
