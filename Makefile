@@ -55,7 +55,7 @@ lock: ## Make the three locks anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    --no-emit-index-url --extra bench --constraint requirements.lock --output-file requirements-bench.lock pyproject.toml
 
-clean: ## Remove the environment and the embedded stores (not the DVC cache, not the local remote)
+clean: ## Remove the environment, the sample MongoDB and the local MLflow with its versions (no DVC cache or remote)
 	rm -rf $(VENV) .sample-mongodb .sample-mongodb.lock mlflow.db mlartifacts
 
 # A stamp is as old as the lock that it was made from; pip compiles bytecode as it installs.

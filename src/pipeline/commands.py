@@ -123,7 +123,7 @@ def list_models(
     ] = None,
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
-    from pipeline.versions.registry import Registry
+    from pipeline.versions.registry import Registry, none_published
 
     versions = Registry().versions()
     if containing is not None:
@@ -136,6 +136,9 @@ def list_models(
         return
     if containing is not None and not rows:
         print(f"no version has the hash {containing}")
+        return
+    if not rows:
+        print(none_published())
         return
     print(f"{'version':>7}  {'alias':8}  {'commit':10}  {'data':10}  scores")
     for row in rows:
@@ -188,14 +191,18 @@ def rehearse() -> None:
     """Restore every version from an empty cache, and hold all of its bytes to their hashes."""
     from pipeline.retraining.exclusive import exclusive
     from pipeline.versions.housekeeping import drill
+    from pipeline.versions.registry import none_published
 
-    failed = 0
+    failed = proven = 0
     with exclusive():
         for version, wrong in drill():
             failed += wrong is not None
+            proven += wrong is None
             print(f"version {version.number}: {wrong or 'restored, every byte as published'}", flush=True)
     if failed:
         raise PipelineError(f"{failed} version(s) cannot be restored")
+    if not proven:
+        print(none_published())
 
 
 @app.command("gc")
@@ -203,10 +210,13 @@ def delete_old_data(
     cloud: Annotated[bool, typer.Option("--cloud", help="on the remote too, not only in the cache")] = False,
     dry: Annotated[bool, typer.Option("--dry", help="only say what would go")] = False,
 ) -> None:
-    """Delete data that no published version, no branch and not this workspace needs."""
+    """Delete data that no version, no branch, no experiment of this clone and not this workspace needs."""
     from pipeline.retraining.exclusive import exclusive
     from pipeline.versions.housekeeping import collect_garbage
 
     with exclusive():
         print(collect_garbage(cloud, dry), end="")
+    if dry:
+        print("that is what would go: nothing was deleted")
+        return
     print("what every version and every branch needs is kept: 'pipeline drill' proves it")

@@ -65,7 +65,7 @@ def repro(*words: str) -> None:
             elif line.startswith("ERROR: ") and not reason.startswith(SAID_BY_STAGE):
                 reason = line.removeprefix("ERROR: ").strip()
     if process.returncode:
-        raise PipelineError(f"{reason}; nothing was published")
+        raise PipelineError(f"{reason.rstrip('.')}; nothing was published")
 
 
 def _environment() -> dict[str, str]:

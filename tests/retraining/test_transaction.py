@@ -1,5 +1,9 @@
 """What a retrain does to the checkout that people look at; the run itself is what the scenarios show."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +12,9 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.retraining import transaction
-from pipeline.retraining.checkout import UNFINISHED
+from pipeline.retraining.checkout import UNFINISHED, catch_up
 from pipeline.retraining.request import Outcome, Request
+from pipeline.retraining.stopping import StoppedError, held, stoppable
 from pipeline.retraining.transaction import finish_interrupted
 from project import Project
 
@@ -35,7 +40,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
     # The servers and the stages have no part in this.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
-    monkeypatch.setattr(transaction, "finish_interrupted", lambda _: [])
+    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
     monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
     monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
     monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *_: "")
@@ -66,19 +71,20 @@ def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
     checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: str) -> str:
-        raise PipelineError("dvc checkout: killed")
+        raise PipelineError("dvc checkout: something is in the way")
 
     monkeypatch.setattr("pipeline.retraining.checkout.dvc", fail)
     transaction.run(NEW_DATA)
     assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
-    assert "this checkout was not brought forward: dvc checkout: killed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "its artifacts do not follow: dvc checkout: something is in the way; move what is yours" in said
 
     done: list[tuple[str, ...]] = []
     monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *words: done.append(words) or "")
     transaction.run(NEW_DATA)
     transaction.run(NEW_DATA)
 
-    assert done == [("checkout", "--quiet")]
+    assert done == [("checkout",)]
 
 
 def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: Project) -> None:
@@ -105,13 +111,13 @@ def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Outcome(state="succeeded", message="version 2 is published", version=2)
-    finished: list[list[Outcome]] = [[], [whole]]
+    finished: list[tuple[list[Outcome], list[str]]] = [([], []), ([whole], [])]
 
     def fail(*_: object) -> Outcome:
         raise PipelineError("the process died")
 
     monkeypatch.setattr(transaction, "run_in", fail)
-    monkeypatch.setattr(transaction, "finish_interrupted", lambda _: finished.pop(0))
+    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: finished.pop(0))
 
     assert transaction.run(NEW_DATA) == whole
 
@@ -139,5 +145,67 @@ def test_a_version_that_cannot_be_finished_holds_up_no_other(
     monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2", "model-v3"])
     monkeypatch.setattr(transaction, "run_in", run_in)
 
-    assert [outcome.version for outcome in finish_interrupted("main")] == [3]
+    finished, given_up = finish_interrupted("main")
+
+    assert [outcome.version for outcome in finished] == [3]
+    assert given_up == ["model-v2"]
     assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"
+
+
+def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a version that could not be finished before the run, and can be after it
+    tried: list[str] = []
+
+    def run_in(_: Path, request: Request) -> Outcome:
+        tried.append(request.finish or "the run")
+        if len(tried) < 3:
+            raise PipelineError(f"{tried[-1]} fails")
+        return Outcome(state="succeeded", message="version 2 is published", version=2)
+
+    monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
+    monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2"])
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    with pytest.raises(PipelineError, match="the run fails"):
+        transaction.run(NEW_DATA)
+    assert tried == ["model-v2", "the run"]
+
+
+def test_artifacts_wait_while_the_lock_is_not_that_of_the_commit(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a checkout that was killed in its merge, and whose lock is gone
+    (checkout.root / "dvc.lock").write_text("stages: {}")
+    checkout.git("add", "dvc.lock")
+    checkout.git("commit", "-qm", "A lock")
+    (checkout.root / UNFINISHED).touch()
+    (checkout.root / "dvc.lock").unlink()
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *words: done.append(words) or "")
+
+    catch_up()
+    assert done == []
+    checkout.git("checkout", "-q", "dvc.lock")
+    catch_up()
+
+    assert done == [("checkout",)]
+    assert not (checkout.root / UNFINISHED).exists()
+
+
+def test_a_signal_waits_for_what_must_not_be_torn() -> None:
+    seen = []
+
+    def merge() -> None:
+        with stoppable():
+            with held():
+                os.kill(os.getpid(), signal.SIGTERM)
+                # A process that is started meanwhile holds it back as well.
+                subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"], check=True)
+                seen.append("whole")
+            seen.append("never")
+
+    with pytest.raises(StoppedError):
+        merge()
+    assert seen == ["whole"]

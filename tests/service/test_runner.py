@@ -70,15 +70,17 @@ def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
     [
         ('{"state": "succeeded", "message": "version 2 is published", "version": 2}', "succeeded"),
         ('{"error": "stopped by SIGTERM", "exit_code": 143}', "interrupted"),
+        ('{"error": "validation: too few rows", "exit_code": 1}', "failed"),
+        ("", "interrupted"),
         (None, "interrupted"),
     ],
 )
-def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_published(
+def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_end(
     runner: Runner, said: str | None, state: str
 ) -> None:
     job, _ = runner.jobs.create(Order(), None)
     runner.log(job.id).parent.mkdir()
-    if said:
+    if said is not None:
         runner.log(job.id).with_name("end.json").write_text(said)
 
     runner.recover()
@@ -87,7 +89,7 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_published(
     found = runner.jobs.get(job.id)
     assert found
     assert (found.state, found.model_version) == (state, 2 if state == "succeeded" else None)
-    assert bool(found.error) == (state == "interrupted")
+    assert bool(found.error) == (state != "succeeded")
 
 
 def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) -> None:

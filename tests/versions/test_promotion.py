@@ -68,8 +68,9 @@ def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> Non
     decision = decide(Model(1.0), Model(0.1), rows)
 
     assert not decision.promoted
-    assert decision.reason.startswith("ROC AUC may be 0.")
-    assert "below that of version 7, more than the 0.01 allowed" in decision.reason
+    ours, theirs = decision.challenger_roc_auc, decision.champion_roc_auc
+    assert decision.reason.startswith(f"ROC AUC {ours:.4f} beside {theirs:.4f} of version 7: it may be 0.")
+    assert decision.reason.endswith(" lower, more than the 0.01 allowed")
     assert decision.difference_5_percent is not None
     assert decision.difference is not None
     assert decision.difference_5_percent < decision.difference < 0

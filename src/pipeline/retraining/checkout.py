@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from pipeline.dvc_process import dvc
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, of_system
 from pipeline.git import REMOTE, changed, git, has_remote
 from pipeline.git import branch as current_branch
 from pipeline.retraining.request import Outcome
-from pipeline.retraining.stopping import StoppedError
+from pipeline.retraining.stopping import StoppedError, held
+from pipeline.tracking.lineage import LOCK
 
 # There while the lock is brought forward and the artifacts have yet to follow: a run may be killed between.
 UNFINISHED = Path(".dvc/tmp/checkout-unfinished")
@@ -38,32 +39,40 @@ def is_ancestor(older: str, newer: str) -> bool:
 
 def bring_forward(branch: str, outcome: Outcome) -> str:
     """Bring the checkout to the newest commit of its branch, if it has nothing to lose; say what was done."""
+    done = "is up to date"
     try:
-        catch_up()
         if current_branch() != branch:
             return f"this checkout is on another branch than {branch} now, and was left alone"
         # Without a remote the commit is the branch's only if it is made so here.
         target = newest(branch) if has_remote() else outcome.commit
-        if target is None or is_ancestor(target, git("rev-parse", "HEAD")):
-            return "this checkout is up to date"
-        if changed():
-            return "this checkout has changes of its own and was left alone: 'git pull' and 'dvc checkout'"
-        UNFINISHED.touch()
-        git("merge", "--quiet", "--ff-only", target)
+        if target is not None and not is_ancestor(target, git("rev-parse", "HEAD")):
+            if changed():
+                return "this checkout has changes of its own and was left alone: 'git pull', 'dvc checkout'"
+            UNFINISHED.touch()
+            # Git that is killed in a merge leaves its locks and half of the files.
+            with held():
+                git("merge", "--quiet", "--ff-only", target)
+            done = "was brought forward"
         catch_up()
     except StoppedError:
         raise
-    except PipelineError as error:
-        return f"this checkout was not brought forward: {error}"
-    return "this checkout was brought forward"
+    except (PipelineError, OSError) as error:
+        said = of_system(error) if isinstance(error, OSError) else error
+        return f"this checkout was not brought forward: {said}"
+    return f"this checkout {done}"
 
 
 def catch_up() -> None:
     """Let the artifacts follow the lock, if it was brought forward and they were not.
 
     Raises:
-        PipelineError: DVC cannot check them out; the next run tries again.
+        PipelineError: DVC cannot check them out, for something that is in the way; the next run tries again.
     """
-    if UNFINISHED.exists():
-        dvc("checkout", "--quiet")
+    # With another lock than the commit's, or none, DVC would remove what it does not name.
+    if UNFINISHED.exists() and LOCK.name not in changed():
+        try:
+            dvc("checkout")
+        except PipelineError as error:
+            hint = "move what is yours away, or give it up: 'dvc checkout --force'"
+            raise PipelineError(f"its artifacts do not follow: {error}; {hint}") from None
         UNFINISHED.unlink()

@@ -1,10 +1,12 @@
 """Finishes publications that were interrupted after their push: from there the way is forward."""
 
 from pipeline.dvc_process import dvc
+from pipeline.errors import PipelineError
+from pipeline.git import git
 from pipeline.versions.publishing import Published, decided
 from pipeline.versions.registration import finish_registrations
 from pipeline.versions.registry import Registry
-from pipeline.versions.version import DATA_FROM, TAG, number_of
+from pipeline.versions.version import DATA_FROM, number_of
 
 
 def finish(name: str, branch: str) -> Published:
@@ -15,6 +17,10 @@ def finish(name: str, branch: str) -> Published:
     registry = Registry()
     finish_registrations(registry)
     dvc("pull")
-    version = next(each for each in registry.versions() if each.tags.get(TAG) == name or each.tag == name)
+    # The tag may have another name by now, that of the number which MLflow gave.
+    commit = git("rev-parse", "HEAD")
+    version = next((each for each in registry.versions() if each.tags.get("git.commit") == commit), None)
+    if version is None:
+        raise PipelineError(f"{name} is no version of MLflow")
     source = registry.version(number_of(version.tags[DATA_FROM])) if DATA_FROM in version.tags else None
     return decided(registry, version, True, branch, source)

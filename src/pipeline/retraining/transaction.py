@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,29 +54,32 @@ def run(
         if found := changed():
             print(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}", flush=True)
         wait_for_servers(PATIENCE, request.reads_source)
-        finish_interrupted(request.branch)
+        _, given_up = finish_interrupted(request.branch)
         commit = newest(request.branch)
         try:
             with throw_away_worktree(commit, shared_cache()) as folder:
                 outcome = run_in(folder, request)
+                tell(outcome)
         except StoppedError:
             raise
         except PipelineError as error:
-            outcome = what_it_had_pushed(request.branch, error)
-        tell(outcome)
+            outcome = what_it_had_pushed(request.branch, error, given_up)
+            tell(outcome)
         if request.data_from is None:
             print(bring_forward(request.branch, outcome), flush=True)
         return outcome
 
 
-def what_it_had_pushed(branch: str, error: PipelineError) -> Outcome:
+def what_it_had_pushed(branch: str, error: PipelineError, given_up: list[str]) -> Outcome:
     """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
+
+    What an earlier run had pushed, and could not be finished before this one, is none of it: `given_up`.
 
     Raises:
         PipelineError: `error`, since nothing was pushed, or a server is away and the next run finishes it.
     """
     try:
-        finished = finish_interrupted(branch)
+        finished, _ = finish_interrupted(branch, given_up)
     except StoppedError:
         raise
     except PipelineError:
@@ -97,21 +100,26 @@ def recover(branch: str, lock_patience: float) -> list[Outcome]:
     with stoppable(), exclusive(lock_patience):
         sweep()
         wait_for_servers(PATIENCE, source=False)
-        finished = finish_interrupted(branch)
+        finished, _ = finish_interrupted(branch)
         # If it cannot be done now, the next run does it; what was finished is to be told all the same.
         with suppress(PipelineError):
             catch_up()
         return finished
 
 
-def finish_interrupted(branch: str) -> list[Outcome]:
-    """Finish the publications that were interrupted after their push, and return what came of each.
+def finish_interrupted(branch: str, without: Sequence[str] = ()) -> tuple[list[Outcome], list[str]]:
+    """Finish the publications that were interrupted after their push, but for those `without`.
 
-    One that cannot be finished, because its data is lost, say, must not keep newer data from being learned:
-    it is named, and tried again by the next run.
+    Returns what came of each, and the tags of those that could not be finished: where its data is lost, say,
+    that must not keep newer data from being learned. It is named, and tried again by the next run.
+
+    Raises:
+        PipelineError: this MLflow is not the one that they were published with, or a server is away.
     """
-    finished = []
+    finished, given_up = [], []
     for name in unfinished():
+        if name in without:
+            continue
         try:
             if has_remote():
                 git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
@@ -121,7 +129,8 @@ def finish_interrupted(branch: str) -> list[Outcome]:
             raise
         except PipelineError as error:
             print(f"pipeline: {name} could not be finished: {error}", file=sys.stderr, flush=True)
-    return finished
+            given_up.append(name)
+    return finished, given_up
 
 
 def run_in(folder: Path, request: Request) -> Outcome:

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -41,21 +42,23 @@ def main() -> None:
     result = Path(sys.argv[2])
 
     def tell(end: Outcome | Recovered | Failure) -> None:
-        with whole(result) as partial:
-            partial.write_text(end.model_dump_json(), encoding="utf-8")
+        # What was told of a version stands, whatever became of the checkout. A disk may be full for a moment.
+        if not result.exists():
+            with suppress(OSError), whole(result) as partial:
+                partial.write_text(end.model_dump_json(), encoding="utf-8")
 
     try:
         if sys.argv[1] == "recover":
             tell(Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version]))
         else:
-            print(retrain(Order.model_validate_json(sys.argv[1]), tell).message, flush=True)
+            outcome = retrain(Order.model_validate_json(sys.argv[1]), tell)
+            tell(outcome)
+            print(outcome.message, flush=True)
     except (PipelineError, OSError) as error:
         said = of_system(error) if isinstance(error, OSError) else str(error)
         code = 1 if isinstance(error, OSError) else error.exit_code
         print(f"pipeline: {said}", file=sys.stderr)
-        # What was told of a version stands, whatever became of the checkout.
-        if not result.exists():
-            tell(Failure(error=said, exit_code=code))
+        tell(Failure(error=said, exit_code=code))
         sys.exit(code)
 
 

@@ -26,6 +26,8 @@ LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
 STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
+# A process that a signal stopped ends with 128 and the signal's number.
+FIRST_OF_SIGNALS = 128
 # Of how many jobs the log is kept.
 KEPT_LOGS = 1000
 # How often the log of the running job is looked at, in seconds.
@@ -57,14 +59,15 @@ class Runner:
 
     def recover(self) -> None:
         """Mark the jobs that died with the service, and finish what they had pushed, in the background."""
-        interrupted = []
         for job in self.jobs.active():
-            # It may have published its version, and died before that was noted.
+            # It may have come to its own end, and died before that was noted.
             end = self._said(job.id)
-            if not isinstance(end, Outcome):
-                interrupted.append(job)
-            changes = self._told(end) if isinstance(end, Outcome) else INTERRUPTED
-            self.jobs.update(job.id, finished_at=now(), **changes)
+            stopped = end is None or (isinstance(end, Failure) and end.exit_code >= FIRST_OF_SIGNALS)
+            self.jobs.update(job.id, finished_at=now(), **(INTERRUPTED if stopped else self._told(end)))
+        # One that was stopped in order may have pushed its commit as well.
+        interrupted = [
+            job for job in self.jobs.newest(1) if job.state == "interrupted" and not job.model_version
+        ]
         self._worker.submit(self._recover, interrupted)
 
     def stop(self) -> None:
@@ -111,6 +114,8 @@ class Runner:
         return {"state": "failed", "error": error}
 
     def _recover(self, interrupted: list[Job]) -> None:
+        if self._stopping.is_set():
+            return
         try:
             end = self._run("recovery", "recover")
         except Exception:
@@ -129,8 +134,8 @@ class Runner:
     def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
         """Run the process of a job to its end, and return what it says; None if it died without a word."""
         log, result = self.log(name), self._result(name)
-        log.parent.mkdir(parents=True, exist_ok=True)
         keep_newest(self._folder, KEPT_LOGS)
+        log.parent.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pipeline.service.job", words, str(result), str(os.getpid())]
         with log.open("wb") as output:
@@ -139,11 +144,16 @@ class Runner:
             )
         try:
             with log.open("rb") as said:
+                if self._stopping.is_set():
+                    # It was asked to stop before there was a process to end.
+                    end_group(process, GRACE)
                 while process.poll() is None:
                     # What cannot be noted now is noted at a later look.
                     with suppress(OSError, sqlite3.Error):
                         self._look(name, said)
                     time.sleep(LOOK)
+                with suppress(OSError, sqlite3.Error):
+                    self._look(name, said)
         finally:
             end_group(process)
             self._process = None
@@ -156,11 +166,15 @@ class Runner:
         return self._folder / job / "end.json"
 
     def _said(self, job: str) -> Outcome | Recovered | Failure | None:
-        """Return what the process of a job said of its end; None if it died without a word."""
+        """Return what the process of a job said of its end; None if it died without a word that is whole."""
         if not (result := self._result(job)).exists():
             return None
         kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)
-        return kinds.validate_json(result.read_bytes())
+        try:
+            return kinds.validate_json(result.read_bytes())
+        except (OSError, ValueError):
+            LOG.exception("job %s", job)
+            return None
 
     def _look(self, job: str, log: BinaryIO) -> None:
         """Note when the log tells of another step, and how long the one before it took."""

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import socket
+import sqlite3
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -43,7 +44,7 @@ def serve(host: str, port: int) -> None:
     Raises:
         ConfigurationError: it would listen beyond this machine, without a token.
         BusyError: a service runs in this repository already.
-        PipelineError: the port is not free.
+        PipelineError: the port is not free, or the store of the jobs cannot be used.
     """
     if not is_loopback(host) and not token():
         raise ConfigurationError(f"--host {host} is open to others: set TRAIN_API_TOKEN first")
@@ -67,7 +68,10 @@ def serve(host: str, port: int) -> None:
     except Timeout:
         raise BusyError("a service runs in this repository already") from None
     with lock, listening(host, port) as listener:
-        app = make_app(folder)
+        try:
+            app = make_app(folder)
+        except sqlite3.Error as error:
+            raise PipelineError(f"{folder}/jobs.sqlite cannot be used: {error}") from None
         config = uvicorn.Config(app, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
         uvicorn.Server(config).run(sockets=[listener])
 

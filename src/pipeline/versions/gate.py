@@ -1,7 +1,7 @@
 """The gate: a published version meets the champion, and takes its place if it is good enough."""
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import joblib
 import pandas as pd
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.scm import SCMError
+from dvc_data.index import DataIndexDirError
 
 from pipeline.contract import load_contract
 from pipeline.errors import PipelineError
@@ -52,14 +53,14 @@ def check_champion(registry: Registry) -> None:
     """Look whether the champion can be met at all, before anything is published.
 
     Raises:
-        PipelineError: its model cannot be loaded, or its commit is gone.
+        PipelineError: its model cannot be loaded, its commit is gone, or the rows that it was trained on are.
     """
     champion = registry.champion()
     if champion is None:
         return
     try:
         registry.load_model(champion)
-        commit_of(champion)
+        side_of(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
@@ -87,9 +88,8 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
     contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
     try:
         holdout = side(current, TEST)
-        trained_on = set[Any]().union(
-            *(side(commit, TRAIN, contract.id)[contract.id] for commit in (commit_of(rival), None))
-        )
+        theirs, ours = side_of(commit_of(rival), TRAIN, contract.id), side(None, TRAIN, contract.id)
+        trained_on = {*theirs[contract.id], *ours[contract.id]}
         return compare(
             joblib.load(MODEL),
             registry.load_model(rival),
@@ -101,6 +101,12 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
     except (KeyError, ValueError) as error:
         said = f"version {rival.number} cannot score this holdout ({type(error).__name__})"
         return Decision(False, f"{said}: the schema has changed", rival.number)
+
+
+@lru_cache(maxsize=2)
+def side_of(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
+    """Read a side as `side` does, once: what a commit names does not change, and may come from afar."""
+    return side(commit, folder, *columns)
 
 
 def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
@@ -115,7 +121,7 @@ def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
         for path in sorted(files.find(str(folder))):
             with files.open(path, "rb") as part:
                 tables.append(pq.read_table(part, columns=list(columns) or None))
-    except (DvcException, SCMError, OSError) as error:
+    except (DvcException, DataIndexDirError, SCMError, OSError) as error:
         where = f"of commit {commit[:10]}" if commit else "of this workspace"
         raise PipelineError(f"{folder} {where} cannot be read ({type(error).__name__}): 'dvc pull'") from None
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()

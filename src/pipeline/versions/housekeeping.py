@@ -16,7 +16,8 @@ KEPT = "refs/tags/keep-branch"
 def collect_garbage(cloud: bool, dry: bool) -> str:
     """Delete from the cache, and from the remote too if `cloud`, what nothing that counts needs.
 
-    What counts: every published version, every branch here and on the Git remote, and the workspace. The
+    What counts: every published version, every branch here and on the Git remote, the experiments of this
+    clone, and the workspace. The
     tags are fetched first, since a clone that lacks one would delete that version's data.
 
     Returns:
@@ -35,7 +36,8 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
         if has_remote():
             git("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/heads/*:{KEPT}/*")
         flags = (["--cloud"] if cloud else []) + (["--dry"] if dry else [])
-        return dvc("gc", "--workspace", "--all-tags", "--all-branches", "--force", *flags)
+        kept = ("--workspace", "--all-tags", "--all-branches", "--all-experiments")
+        return dvc("gc", *kept, "--force", *flags)
     finally:
         forget_branches()
 

@@ -62,13 +62,13 @@ def compare(
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     low = float(np.quantile(differences, 0.05))
     collapsed = collapses(rows, target, ours, theirs, slices)
-    rival = f"that of version {champion_number}"
+    beside = f"ROC AUC {our_score:.4f} beside {their_score:.4f} of version {champion_number}"
     if low < -TOLERANCE:
-        reason = f"ROC AUC may be {-low:.4f} below {rival}, more than the {TOLERANCE} allowed"
+        reason = f"{beside}: it may be {-low:.4f} lower, more than the {TOLERANCE} allowed"
     elif collapsed:
         reason = f"a slice collapses: {'; '.join(collapsed)}"
     else:
-        reason = f"ROC AUC is at most {max(-low, 0):.4f} below {rival}, with 95 % confidence"
+        reason = f"{beside}, at worst {low:+.4f} (95 % confidence)"
     return Decision(
         low >= -TOLERANCE and not collapsed,
         reason,

@@ -53,6 +53,9 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     if known:
         if branch and changed():
             keep_lock(branch, known[-1])
+        # The remote may have lost what was made again here.
+        if not_on_remote():
+            push_data()
         # One without a decision was registered by an attempt that went no further: it is new.
         return decided(registry, known[-1], known[-1].decision is None, current, source)
     run = registry.run_of({name: tags[name] for name in CONTENT})

@@ -17,23 +17,38 @@ def finish_registrations(registry: Registry) -> None:
     for version in registry.versions():
         if version.tags.get(TAG, version.tag) != version.tag:
             follow_number(registry, version.number, version.tags[TAG])
-    registered = max((version.number for version in registry.versions()), default=0)
-    for number in sorted(number for number in numbers() if number > registered):
-        publication = publication_of(tag_of(number))
-        if not registry.has_run(publication.run_id):
-            raise PipelineError(
-                f"{tag_of(number)} was published with another MLflow than this one, which has not its run: "
-                "set MLFLOW_TRACKING_URI to that one; nothing was changed"
-            )
+    for publication in unregistered(registry):
         register(registry, publication)
 
 
+def unregistered(registry: Registry) -> list[Publication]:
+    """Return the publications that are pushed and have a higher number than any version of MLflow.
+
+    Raises:
+        PipelineError: this MLflow is not the one that they were published with.
+    """
+    registered = max((version.number for version in registry.versions()), default=0)
+    found = [publication_of(tag_of(number)) for number in numbers() if number > registered]
+    for publication in found:
+        if not registry.has_run(publication.run_id):
+            raise PipelineError(
+                f"{tag_of(publication.number)} was published with another MLflow than this one, which has "
+                "not its run: set MLFLOW_TRACKING_URI to that one; nothing was changed"
+            )
+    return found
+
+
 def unfinished() -> list[str]:
-    """Return the Git tags of the versions that are pushed, and not yet registered, compared or promoted."""
-    versions = Registry().versions()
+    """Return the Git tags of the versions that are pushed, and not yet registered, compared or promoted.
+
+    Raises:
+        PipelineError: this MLflow is not the one that they were published with.
+    """
+    registry = Registry()
+    versions = registry.versions()
     known = {version.tags.get(TAG) for version in versions}
-    newest = max((version.number for version in versions), default=0)
-    pushed = [tag_of(number) for number in numbers() if number > newest and tag_of(number) not in known]
+    names = [tag_of(publication.number) for publication in unregistered(registry)]
+    pushed = [name for name in names if name not in known]
     return [version.tags[TAG] for version in versions if TAG in version.tags and not whole(version)] + pushed
 
 

@@ -5,6 +5,8 @@ import os
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.git import remote_tags
+from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
 from pipeline.versions.version import COMPARISON, DATA_FROM, ROLLBACK, Publication, Version, number_of
 
@@ -150,3 +152,11 @@ class Registry:
         """Let the alias `champion` name a version."""
         with said_plainly(self._uri, "run the same command again"):
             self.client.set_registered_model_alias(PROJECT, CHAMPION, str(number))
+
+
+def none_published() -> str:
+    """Say that MLflow knows no version, and what to do: this clone may look at another MLflow."""
+    if tags := remote_tags("model-v*"):
+        store = without_credentials(tracking_store()[0])
+        return f"MLflow at {store} knows none of the {len(tags)} versions in Git: set MLFLOW_TRACKING_URI"
+    return "no version is published yet: 'pipeline publish', or 'pipeline retrain'"
