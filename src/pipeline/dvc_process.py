@@ -37,7 +37,7 @@ def dvc(*words: str) -> str:
         )
         # The first error names the object, the last only counts them.
         hint = ": is it the remote that it was pushed to?" if words[0] == "pull" else ""
-        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ')}{hint}")
+        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ').rstrip(':')}{hint}")
     return done.stdout
 
 

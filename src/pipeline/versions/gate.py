@@ -64,7 +64,7 @@ def check_champion(registry: Registry) -> None:
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
-            "or make another champion: 'pipeline rollback'"
+            "make another champion ('pipeline rollback'), or take its alias away in MLflow"
         ) from None
 
 
