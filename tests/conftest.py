@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from pipeline.source.embedded_mongo import running_server
-from project import SMALL, Project, working_tree
+from project import SMALL, Project, leftovers, working_tree
 from s3 import S3
 from servers import Servers, running_servers
 from team import Team, as_founded, found
@@ -32,6 +32,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # How long an example takes says how busy the machine is.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _checkout() -> Iterator[None]:
+    """Fail the last test of a worker when the tests left something in the checkout."""
+    before = leftovers()
+    yield
+    assert leftovers() <= before
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in a folder of its own: what it starts must not find the checkout by itself."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -286,7 +286,8 @@ def test_the_service_is_given_variables_that_are_read_somewhere() -> None:
     used = set(SERVICES["mongo"]["environment"]) - {"KEY_FILE"}
     assert {name for name in used if name not in script} == set()
     assert (
-        SERVICES["mongo"]["environment"]["READER_DATABASE"] == load("ingestion", IngestionParameters).database
+        SERVICES["mongo"]["environment"]["READER_DATABASE"]
+        == load("ingestion", IngestionParameters, ROOT / "params.yaml").database
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -143,6 +144,14 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def ran(output: str) -> list[str]:
     """Return the stages that DVC says it ran."""
     return [name for name in STAGES if f"Running stage '{name}'" in output]
+
+
+def leftovers() -> set[str]:
+    """Return what lies in the checkout that Git ignores, but for the caches of tools: stores, data, logs."""
+    words = ["git", "status", "--porcelain", "--ignored"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ignored = {line[3:] for line in listed.splitlines() if line.startswith("!! ")}
+    return {path for path in ignored if not re.search(r"__pycache__/|_cache/|\.hypothesis/", path)}
 
 
 def working_tree(destination: Path) -> Project:

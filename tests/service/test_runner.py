@@ -1,6 +1,7 @@
 """The runner, with a script of a second in the place of a retrain."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,15 @@ fi
 
 
 @pytest.fixture
-def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     script = tmp_path / "python"
     script.write_text(SCRIPT)
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
-    return Runner(Jobs(tmp_path / "jobs.sqlite"), tmp_path)
+    runner = Runner(Jobs(tmp_path / "jobs.sqlite"), tmp_path)
+    yield runner
+    # What still runs must not outlive the script: the next job would be a real one.
+    runner.stop()
 
 
 def ended(runner: Runner, job: Job) -> Job:
@@ -60,7 +64,6 @@ def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
     runner.recover()
     time.sleep(0.2)
     job = ended(runner, start(runner))
-    runner.stop()
 
     assert (job.state, job.message) == ("unchanged", "nothing changed")
 
