@@ -68,7 +68,7 @@ class Candidate:
 @pytest.fixture
 def candidate(team: Team) -> Iterator[Candidate]:
     project = team.project
-    project.set(training__hist_gradient_boosting__learning_rate=0.06)
+    project.set(training__hist_gradient_boosting__learning_rate=0.08)
     project.dvc("repro")
     with subprocess.Popen(
         [sys.executable, HERE / "killing.py"],

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from pipeline.contract import Contract
 from pipeline.modelling.figure import draw
@@ -60,16 +61,18 @@ def log_run(
             )
             mlflow.log_artifacts(str(plots), "plots")
             mlflow.log_figure(draw(plots), "plots/plots.png")
-            mlflow.sklearn.log_model(
-                model,
-                name="model",
-                # The same format as artifacts/model: skops does not know gradient boosting's types.
-                serialization_format="pickle",
-                signature=_signature(contract),
-                input_example=example,
-                pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-                pyfunc_predict_fn="predict_proba",
-            )
+            # MLflow asks the model about the example, which many threads would only slow down.
+            with threadpool_limits(limits=1):
+                mlflow.sklearn.log_model(
+                    model,
+                    name="model",
+                    # The same format as artifacts/model: skops does not know gradient boosting's types.
+                    serialization_format="pickle",
+                    signature=_signature(contract),
+                    input_example=example,
+                    pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                    pyfunc_predict_fn="predict_proba",
+                )
             status = "FAILED" if failed else "FINISHED"
         finally:
             mlflow.end_run(status)
