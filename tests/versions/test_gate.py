@@ -1,23 +1,105 @@
-"""What the gate reads of other commits."""
+"""What the gate reads of other commits, and the line of champions that it looks back on."""
 
+import json
+from typing import Any
+
+import joblib
+import mlflow
 import pytest
 
+from pipeline.contract import load_contract
 from pipeline.errors import PipelineError
-from pipeline.outputs import TRAIN
-from pipeline.versions.gate import side
+from pipeline.modelling.features import read_features
+from pipeline.outputs import MODEL, TRAIN
+from pipeline.parameters import load
+from pipeline.training import TrainingParameters, train
+from pipeline.versions.gate import best_so_far, decide, side
+from pipeline.versions.promotion import Decision
+from pipeline.versions.registry import Registry
+from pipeline.versions.version import DECISION, ROLLBACK, Publication, Version
 from project import Project
 
 
-def test_rows_that_are_lost_are_named_with_their_commit(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A clone with its embedded stores, as the current folder."""
     monkeypatch.chdir(ready.root)
-    commit = ready.git("rev-parse", "HEAD").strip()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
+    return ready
+
+
+def test_rows_that_are_lost_are_named_with_their_commit(here: Project) -> None:
+    commit = here.git("rev-parse", "HEAD").strip()
     assert len(side(commit, TRAIN, "_id")) == len(side(None, TRAIN, "_id")) == 4805
 
     # Given neither the cache nor the remote has them
-    ready.run("rm", "-r", ".dvc/cache/files")
+    here.run("rm", "-r", ".dvc/cache/files")
 
     with pytest.raises(PipelineError) as caught:
         side(commit, TRAIN, "_id")
     assert str(caught.value).startswith(f"artifacts/features/train of commit {commit[:10]} cannot be read (")
+
+
+def meets_the_champion(project: Project, number: int, iterations: int) -> Decision:
+    """Train a model of so many iterations in the workspace, register it, and let the gate decide."""
+    contract, parameters = load_contract(), load("training", TrainingParameters)
+    block = parameters.hist_gradient_boosting | {"max_iter": iterations}
+    parameters = parameters.model_copy(update={"hist_gradient_boosting": block})
+    model = train(*read_features(TRAIN, contract), parameters, contract)
+    joblib.dump(model, MODEL)
+    registry, commit = Registry(), project.git("rev-parse", "HEAD").strip()
+    project.git("tag", f"model-v{number}")
+    with mlflow.start_run() as run:
+        mlflow.sklearn.log_model(
+            model, name="model", serialization_format="pickle", pip_requirements=["scikit-learn"]
+        )
+    assert registry.register(Publication(number, run.info.run_id, {"git.commit": commit})) == number
+    return decide(registry, registry.version(number), None)
+
+
+def test_many_small_steps_do_not_lead_down(here: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    # Given each is as good as the one before it, within what is allowed
+    for number, iterations in ((1, 20), (2, 12), (3, 8)):
+        assert meets_the_champion(here, number, iterations).promoted
+
+    refused = meets_the_champion(here, 4, 6)
+
+    assert not refused.promoted
+    assert refused.champion == 3
+    assert refused.difference_5_percent is not None
+    assert refused.difference_5_percent > -0.01
+    said = (
+        "as good as version 3, but not as the best so far: ROC AUC 0.8100 beside 0.8197 of version 1: it may"
+    )
+    assert refused.reason.startswith(said)
+    assert Registry().champion() == Registry().version(3)
+
+    # What cannot be met any more is no reason to refuse
+    here.git("tag", "--delete", "model-v1")
+    promoted = meets_the_champion(here, 5, 6)
+    assert promoted.promoted
+    assert "beside 0.8131 of version 3" in promoted.reason
+    assert "version 1, the best so far, was not met: the tag model-v1 is neither" in capfd.readouterr().out
+
+
+def version(number: int, met: int | None = None, low: float | None = None, **tags: Any) -> Version:
+    decision = Decision(True, "", met, difference_5_percent=low)
+    kept = {DECISION: json.dumps(decision.content())} | tags
+    return Version(number, "", kept, {}, False)
+
+
+@pytest.mark.parametrize(
+    ("versions", "best"),
+    [
+        ([version(1)], 1),
+        ([version(1), version(2, 1, -0.001), version(3, 2, 0.0)], 1),
+        ([version(1), version(2, 1, 0.001), version(3, 2, -0.001)], 2),
+        ([version(1), version(2, 1, -0.001), version(3, 2, 0.001)], 3),
+        # The one in between was deleted in MLflow.
+        ([version(1), version(3, 2, -0.001)], 3),
+        # Somebody chose it by hand.
+        ([version(1), version(2, 1, -0.001, **{ROLLBACK: "{}"}), version(3, 2, -0.001)], 2),
+    ],
+)
+def test_the_best_so_far_is_the_last_that_was_better_or_chosen(versions: list[Version], best: int) -> None:
+    assert best_so_far(versions[-1], versions).number == best

@@ -1,5 +1,7 @@
 """The gate: a published version meets the champion, and takes its place if it is good enough."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,13 +22,14 @@ from pipeline.parameters import load
 from pipeline.versions.promotion import Decision, compare
 from pipeline.versions.registry import Registry
 from pipeline.versions.restoring import commit_of
-from pipeline.versions.version import COMPARISON, DECISION, Version
+from pipeline.versions.version import COMPARISON, DECISION, ROLLBACK, Version
 
 
 def decide(registry: Registry, version: Version, current: str | None) -> Decision:
     """Compare a version with the champion and promote it if it is good enough; once, and it is kept.
 
-    The workspace is that of the version. Both are compared on the holdout that the commit
+    It has to be as good as the best version before it too, lest many small steps lead down. The workspace is
+    that of the version. They are compared on the holdout that the commit
     `current` names (None: the workspace's own).
     """
     if version.decision is not None:
@@ -40,6 +43,9 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
             decision = Decision(False, f"version {champion.number} came after it", champion.number)
         else:
             decision = challenge(registry, champion, current)
+            best = best_so_far(champion, registry.versions())
+            if decision.promoted and best.number != champion.number:
+                decision = held_to_best(decision, registry, best, current)
         registry.record(version.number, DECISION, decision.content())
     if decision.promoted and not version.tags.get("promoted"):
         champion = registry.champion()
@@ -66,6 +72,36 @@ def check_champion(registry: Registry) -> None:
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
             "make another champion ('pipeline rollback'), or take its alias away in MLflow"
         ) from None
+
+
+def best_so_far(champion: Version, versions: Sequence[Version]) -> Version:
+    """Return the last version that was measured to be better than the champion before it, or met none.
+
+    Those after it, up to the champion, were taken for as good: each may be a little worse than the one before
+    it, and the last of them much worse than this. One that somebody chose by hand begins anew.
+    """
+    known, best = {version.number: version for version in versions}, champion
+    while (decision := best.decision) and decision["promoted"] and ROLLBACK not in best.tags:
+        if decision["champion"] not in known or decision["difference_5_percent"] > 0:
+            break
+        best = known[decision["champion"]]
+    return best
+
+
+def held_to_best(decision: Decision, registry: Registry, best: Version, current: str | None) -> Decision:
+    """Take a promotion back if the workspace's model is worse than the best version, as `challenge` finds it.
+
+    A best version that cannot be met any more, or not on this holdout, is no reason to keep a worse champion.
+    """
+    try:
+        found = challenge(registry, best, current)
+    except PipelineError as error:
+        print(f"version {best.number}, the best so far, was not met: {error}", flush=True)
+        return decision
+    if found.promoted or found.difference is None:
+        return decision
+    reason = f"as good as version {decision.champion}, but not as the best so far: {found.reason}"
+    return replace(decision, promoted=False, reason=reason)
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
@@ -103,7 +139,7 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
         return Decision(False, f"{said}: the schema has changed", rival.number)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def side_of(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
     """Read a side as `side` does, once: what a commit names does not change, and may come from afar."""
     return side(commit, folder, *columns)
