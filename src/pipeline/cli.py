@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from pipeline.commands import app
-from pipeline.errors import ConfigurationError, PipelineError, of_system
+from pipeline.errors import ConfigurationError, run_main
 
 
 def workspace() -> Path:
@@ -27,20 +27,18 @@ def main() -> None:
     The environment's command is the one of the checkout that installed it; called in another clone or in
     a worktree, it hands over to the code there.
     """
-    try:
-        root = workspace()
-        os.chdir(root)
-        source = root / "src"
-        if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
-            os.environ["PYTHONPATH"] = str(source)
-            os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", *sys.argv[1:]])  # noqa: S606 - our own words
-        app()
-    except PipelineError as error:
-        print(f"pipeline: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        print(f"pipeline: {of_system(error)}", file=sys.stderr)
-        sys.exit(1)
+    run_main("pipeline", command)
+
+
+def command() -> None:
+    """Hand over to the code of the checkout, or run the command that the arguments name."""
+    root = workspace()
+    os.chdir(root)
+    source = root / "src"
+    if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
+        os.environ["PYTHONPATH"] = str(source)
+        os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", *sys.argv[1:]])  # noqa: S606 - our own words
+    app()
 
 
 if __name__ == "__main__":

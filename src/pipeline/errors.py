@@ -19,26 +19,26 @@ class ConfigurationError(PipelineError):
     exit_code = 2
 
 
-def of_system(error: OSError) -> str:
-    """Say in one line what the operating system refused: a full disk, a file that may not be read."""
+def message_and_code(error: PipelineError | OSError) -> tuple[str, int]:
+    """Say in one line what went wrong, be it a full disk or a file without the right, and the exit code."""
+    if isinstance(error, PipelineError):
+        return str(error), error.exit_code
     where = f": {error.filename}" if error.filename else ""
-    return f"{error.strerror or type(error).__name__}{where}"
+    return f"{error.strerror or type(error).__name__}{where}", 1
 
 
-def run_stage(name: str, main: Callable[[], None]) -> None:
-    """Run a stage's `main` and turn a `PipelineError`, or a full disk and the like, into one line on stderr.
+def run_main(name: str, main: Callable[[], None]) -> None:
+    """Run a `main` and turn a `PipelineError`, or a full disk and the like, into one line on stderr.
 
     Raises:
         SystemExit: with the error's exit code; 130 when interrupted from the keyboard.
     """
     try:
         main()
-    except PipelineError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        print(f"{name}: {of_system(error)}", file=sys.stderr)
-        sys.exit(1)
+    except (PipelineError, OSError) as error:
+        message, code = message_and_code(error)
+        print(f"{name}: {message}", file=sys.stderr)
+        sys.exit(code)
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from pipeline.contract import Contract, load_contract
-from pipeline.errors import ConfigurationError, PipelineError, run_stage
+from pipeline.errors import ConfigurationError, PipelineError, run_main
 from pipeline.modelling.features import read_side
 from pipeline.modelling.scores import EvaluationParameters, curves, scores, slice_scores
 from pipeline.outputs import METRICS, MODEL, PLOTS, TEST, whole_folder, write_json
@@ -119,4 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("evaluation", main)
+    run_main("evaluation", main)

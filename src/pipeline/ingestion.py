@@ -15,7 +15,7 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from pipeline.contract import Contract, load_contract
-from pipeline.errors import PipelineError, run_stage
+from pipeline.errors import PipelineError, run_main
 from pipeline.ids import id_text, part_hash, sort_key
 from pipeline.outputs import RAW, REJECTED_BY_INGESTION, rejection_line, whole, whole_folder
 from pipeline.parameters import load
@@ -169,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("ingestion", main)
+    run_main("ingestion", main)

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from pipeline.contract import Contract, load_contract
-from pipeline.errors import PipelineError, run_stage
+from pipeline.errors import PipelineError, run_main
 from pipeline.modelling.features import read_features
 from pipeline.modelling.models import ALGORITHMS, build, check_derived, check_parameters
 from pipeline.outputs import MODEL, TRAIN, whole
@@ -85,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("training", main)
+    run_main("training", main)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from pipeline.contract import Contract, load_contract
-from pipeline.errors import PipelineError, run_stage
+from pipeline.errors import PipelineError, run_main
 from pipeline.executor import part_executor
 from pipeline.ids import split_share
 from pipeline.outputs import TEST, TRAIN, VALIDATED, parts, whole_folder
@@ -81,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("transformation", main)
+    run_main("transformation", main)

@@ -23,7 +23,7 @@ from pipeline.checks.facts import Facts, merge, part_facts
 from pipeline.checks.leakage import target_copies
 from pipeline.checks.rules import repeated_ids, row_problems
 from pipeline.contract import Contract, load_contract
-from pipeline.errors import PipelineError, run_stage
+from pipeline.errors import PipelineError, run_main
 from pipeline.executor import part_executor
 from pipeline.outputs import (
     RAW,
@@ -218,4 +218,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("validation", main)
+    run_main("validation", main)

@@ -58,6 +58,7 @@ def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
         ("DELETE", "/train", {}, 405),
         ("GET", "/train/0123456789ab", {}, 404),
         ("GET", "/train/0123456789ab/events", {}, 404),
+        ("GET", "/train/nope", {}, 404),
         ("GET", "/train/..%2f..%2fetc", {}, 404),
         ("GET", "/train?count=0", {}, 422),
         ("GET", "/nothing", {}, 404),

@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from pipeline.errors import PipelineError, of_system
+from pipeline.errors import PipelineError, message_and_code
 from pipeline.processes import die_with_parent
 from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.steps import retrain
@@ -19,10 +19,9 @@ def main() -> None:
     end: Outcome | Failure
     try:
         end = retrain(Request.model_validate_json(sys.argv[1]))
-    except PipelineError as error:
-        end = Failure(error=str(error), exit_code=error.exit_code)
-    except OSError as error:
-        end = Failure(error=of_system(error), exit_code=1)
+    except (PipelineError, OSError) as error:
+        message, code = message_and_code(error)
+        end = Failure(error=message, exit_code=code)
     Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.dvc_process import dvc
-from pipeline.errors import PipelineError, of_system
+from pipeline.errors import PipelineError, message_and_code
 from pipeline.git import REMOTE, changed, git, has_remote
 from pipeline.git import branch as current_branch
 from pipeline.retraining.request import Outcome
@@ -39,7 +39,7 @@ def is_ancestor(older: str, newer: str) -> bool:
 
 def bring_forward(branch: str, outcome: Outcome) -> str:
     """Bring the checkout to the newest commit of its branch, if it has nothing to lose; say what was done."""
-    done = "is up to date"
+    done = "was not brought forward"
     try:
         if current_branch() != branch:
             return f"this checkout is on another branch than {branch} now, and was left alone"
@@ -53,12 +53,13 @@ def bring_forward(branch: str, outcome: Outcome) -> str:
             with held():
                 git("merge", "--quiet", "--ff-only", target)
             done = "was brought forward"
+        else:
+            done = "is up to date"
         catch_up()
     except StoppedError:
         raise
     except (PipelineError, OSError) as error:
-        said = of_system(error) if isinstance(error, OSError) else error
-        return f"this checkout was not brought forward: {said}"
+        return f"this checkout {done}: {message_and_code(error)[0]}"
     return f"this checkout {done}"
 
 

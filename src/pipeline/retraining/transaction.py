@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from pipeline.dvc_process import SAID_BY_STAGE
-from pipeline.errors import ConfigurationError, PipelineError, of_system
+from pipeline.errors import ConfigurationError, PipelineError, message_and_code
 from pipeline.git import REMOTE, changed, git, has_remote
 from pipeline.processes import end_group
 from pipeline.pruning import keep_newest
@@ -183,5 +183,5 @@ def keep(folder: Path) -> str:
         if found:
             keep_newest(place.parent, KEPT_RUNS)
     except OSError as error:
-        return f"what the run found could not be kept ({of_system(error)})"
+        return f"what the run found could not be kept ({message_and_code(error)[0]})"
     return f"what the run found is kept in {place}" if found else "it left nothing to look at"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from pipeline.errors import PipelineError, of_system
+from pipeline.errors import PipelineError, message_and_code
 from pipeline.git import branch
 from pipeline.outputs import whole
 from pipeline.processes import die_with_parent
@@ -55,10 +55,9 @@ def main() -> None:
             tell(outcome)
             print(outcome.message, flush=True)
     except (PipelineError, OSError) as error:
-        said = of_system(error) if isinstance(error, OSError) else str(error)
-        code = 1 if isinstance(error, OSError) else error.exit_code
-        print(f"pipeline: {said}", file=sys.stderr)
-        tell(Failure(error=said, exit_code=code))
+        message, code = message_and_code(error)
+        print(f"pipeline: {message}", file=sys.stderr)
+        tell(Failure(error=message, exit_code=code))
         sys.exit(code)
 
 
