@@ -57,6 +57,18 @@ def test_what_git_dies_of_is_one_line(
     assert str(refused.value) == said
 
 
+def test_a_refused_push_says_why(repository: Project) -> None:
+    # Given the remote is somebody's checkout, which has the branch checked out
+    there = repository.cloned(f"{repository.root.name}-there").root
+    repository.git("commit", "--allow-empty", "-qm", "Two")
+    git("tag", "v1")
+
+    with pytest.raises(GitError) as refused:
+        git("push", "--atomic", str(there), "refs/tags/v1", "HEAD:refs/heads/main")
+
+    assert str(refused.value) == "git push: [remote rejected] HEAD -> main (branch is currently checked out)"
+
+
 def test_a_single_modified_file_is_seen(repository: Project) -> None:
     # Its entry is the first one, and begins with a space.
     (repository.root / "dvc.lock").write_text("two")

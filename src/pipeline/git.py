@@ -23,6 +23,10 @@ OF_HOOKS = (
 )
 
 
+# What says more than the last line: a full disk, or why a remote refused a ref (not for another one's sake).
+TELLING = re.compile(r"No space left|! \[.*rejected\](?!.*atomic)")
+
+
 class GitError(PipelineError):
     """Git refused; the message is what Git said, in one line."""
 
@@ -62,8 +66,8 @@ def _reason(stderr: str, code: int) -> str:
     if not lines:
         # It writes to a connection that the other side has closed: SIGPIPE, and not a word.
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    # Git's last line says what it could not do; of a full disk it speaks before.
-    said = next((line for line in lines if "No space left" in line), lines[-1])
+    # Git's last line says what it could not do; why, it may have said before.
+    said = next((line for line in lines if TELLING.search(line)), lines[-1]).strip(" !")
     # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
     return re.sub(r"[^\s/'\"]*@", "", said)
 
