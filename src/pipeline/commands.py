@@ -124,6 +124,7 @@ def list_models(
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
     from pipeline.versions.registry import Registry, none_published
+    from pipeline.versions.telling import table
 
     versions = Registry().versions()
     if containing is not None:
@@ -140,13 +141,8 @@ def list_models(
     if not rows:
         print(none_published())
         return
-    print(f"{'version':>7}  {'alias':8}  {'commit':10}  {'data':10}  scores")
-    for row in rows:
-        alias = "champion" if row["champion"] else ""
-        scores = ", ".join(f"{name} {value:.4f}" for name, value in row["scores"].items())
-        # A version that somebody registered by hand has neither.
-        commit, data = row["commit"] or "", row["data"] or ""
-        print(f"{row['version']:7}  {alias:8}  {commit[:10]:10}  {data[:10]:10}  {scores}")
+    for line in table(rows):
+        print(line)
 
 
 @app.command("lineage")
@@ -156,18 +152,14 @@ def show_lineage(
 ) -> None:
     """Show what made a version: commit, data, parameters, run; and how to bring it back."""
     from pipeline.versions.registry import Registry
+    from pipeline.versions.telling import lineage
 
     found = Registry().lineage(version)
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    for name, value in found.items():
-        if isinstance(value, dict):
-            print(f"{name}:")
-            for key, inner in value.items():
-                print(f"  {key}: {inner}")
-        else:
-            print(f"{name}: {value}")
+    for line in lineage(found):
+        print(line)
 
 
 @app.command("rollback")
