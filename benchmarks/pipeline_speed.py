@@ -2,8 +2,8 @@
 
     python benchmarks/pipeline_speed.py [RUNS]
 
-In a fresh clone of the committed state: the first run of all five stages, then runs with nothing to do,
-in turn with DVC's own run of five stages that do nothing; then ingestion of growing collections.
+In fresh clones of the committed state, in turn with DVC's own run of five stages that do nothing: the first
+run of all five stages, then runs with nothing to do; then ingestion of growing collections.
 """
 
 import os
@@ -24,6 +24,7 @@ from pipeline.source.sample import documents
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = "  stage{n}:\n    cmd: echo {n} > out{n}\n    deps: [out{before}]\n    outs: [out{n}]\n"
 TRIVIAL = "stages:\n" + "".join(STAGE.format(n=n, before=n - 1) for n in range(1, 6))
+FIRST_RUNS = 3
 SIZES = (20_000, 40_000, 80_000)
 
 
@@ -33,20 +34,41 @@ def seconds(*words: str, folder: Path, **environment: str) -> float:
     return time.perf_counter() - start
 
 
-def stages(folder: Path, runs: int) -> None:
-    ours, trivial = folder / "ours", folder / "trivial"
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(ours)], check=True)
-    trivial.mkdir()
-    (trivial / "dvc.yaml").write_text(TRIVIAL)
-    (trivial / "out0").write_text("0")
-    subprocess.run(["git", "init", "-q"], cwd=trivial, check=True)
-    subprocess.run(["dvc", "init", "-q"], cwd=trivial, check=True)
+def fresh_clone(folder: Path) -> Path:
+    """Clone the committed state, to be run in the environment that runs this."""
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
     # `make` would install the clone into this environment, if what that was made from were newer than it.
-    (ours / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     for name in ("requirements.lock", "pyproject.toml"):
-        os.utime(ours / name, (0, 0))
-    first, first_trivial = seconds("dvc", "repro", folder=ours), seconds("dvc", "repro", folder=trivial)
-    print(f"first run of five stages: {first:.1f} s (five trivial stages: {first_trivial:.1f} s)")
+        os.utime(folder / name, (0, 0))
+    return folder
+
+
+def trivial_pipeline(folder: Path) -> Path:
+    """Make a pipeline of five stages that do nothing."""
+    folder.mkdir()
+    (folder / "dvc.yaml").write_text(TRIVIAL)
+    (folder / "out0").write_text("0")
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    subprocess.run(["dvc", "init", "-q"], cwd=folder, check=True)
+    return folder
+
+
+def first_runs(folder: Path) -> None:
+    """Run everything in one fresh clone after the other."""
+    took, bare = [], []
+    for number in range(FIRST_RUNS):
+        took.append(seconds("make", "repro", folder=fresh_clone(folder / f"first{number}")))
+        bare.append(seconds("dvc", "repro", folder=trivial_pipeline(folder / f"bare{number}")))
+    print(
+        f"first run of five stages, {FIRST_RUNS} fresh clones: {statistics.median(took):.1f} s "
+        f"({min(took):.1f} to {max(took):.1f}); five trivial stages: {statistics.median(bare):.2f} s"
+    )
+
+
+def nothing_to_do(folder: Path, runs: int) -> None:
+    """Run where everything has run, in turn with the trivial pipeline."""
+    ours, trivial = folder / "first0", folder / "bare0"
     nothing, bare, made = [], [], []
     for _ in range(runs):
         nothing.append(seconds("dvc", "repro", folder=ours))
@@ -62,6 +84,7 @@ def stages(folder: Path, runs: int) -> None:
 
 
 def ingestion(folder: Path) -> None:
+    """Read growing collections."""
     source = documents(ROOT / "data/telco_customers.csv")
     with running_server(folder / "mongodb") as uri, MongoClient[dict[str, Any]](uri) as client:
         for size in SIZES:
@@ -72,7 +95,7 @@ def ingestion(folder: Path) -> None:
 
 
 def measure_ingestion(folder: Path, uri: str, name: str, size: int) -> None:
-    checkout = folder / "ours"
+    checkout = folder / "first0"
     text = (ROOT / "params.yaml").read_text()
     (checkout / "params.yaml").write_text(
         text.replace("source: sample", "source: mongodb").replace(
@@ -111,7 +134,8 @@ def resident(pid: int) -> int:
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 9
     with tempfile.TemporaryDirectory() as temporary:
-        stages(Path(temporary), runs)
+        first_runs(Path(temporary))
+        nothing_to_do(Path(temporary), runs)
         ingestion(Path(temporary))
 
 
