@@ -126,7 +126,7 @@ def list_models(
     from pipeline.versions.registry import Registry, none_published
     from pipeline.versions.telling import table
 
-    versions = Registry().versions()
+    versions = Registry().scored()
     if containing is not None:
         from pipeline.versions.provenance import versions_with
 

@@ -122,7 +122,7 @@ def registry(project: Project) -> Registry:
 
 def models(project: Project) -> list[dict[str, Any]]:
     """What `pipeline models --json` tells."""
-    return [version.summary() for version in registry(project).versions()]
+    return [version.summary() for version in registry(project).scored()]
 
 
 def lineage(project: Project, version: int) -> dict[str, Any]:

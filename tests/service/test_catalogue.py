@@ -22,13 +22,13 @@ class Answers:
         self.may_answer = threading.Event()
         self.may_answer.set()
 
-    def versions(self) -> list[Version]:
+    def scored(self) -> list[Version]:
         self.asked += 1
         newest, away = self.newest, self.away
         self.may_answer.wait(10)
         if away:
             raise PipelineError("MLflow is away")
-        return [Version(number, "", {}, {}, False) for number in range(1, newest + 1)]
+        return [Version(number, "", {}, False) for number in range(1, newest + 1)]
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def version(number: int, champion: bool = False, hours: float = 1, **tags: str) -> Version:
     created = int((NOW - timedelta(hours=hours)).timestamp() * 1000)
     named = {"git.commit": COMMIT, "data.raw.md5": f"data-{number}"} | tags
-    return Version(number, f"run{number}", named, SCORES, champion, created, experiment="1")
+    return Version(number, f"run{number}", named, champion, created, SCORES, "1")
 
 
 def known(*versions: Version) -> Known:
@@ -134,7 +134,7 @@ def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.
     remote(monkeypatch, "https://forge.example/team/churn.git")
     ended = job(jobs, state="failed", error=NASTY, commit=NASTY, stage=NASTY)
     active = job(jobs, stage=NASTY, state="running")
-    strange = Version(1, NASTY, {"git.commit": NASTY}, SCORES, True, 0, NASTY)
+    strange = Version(1, NASTY, {"git.commit": NASTY}, True, 0, SCORES, NASTY)
 
     said = html([active, ended], known(strange), NOW)
 

@@ -85,7 +85,7 @@ def test_many_small_steps_do_not_lead_down(here: Project, capfd: pytest.CaptureF
 def version(number: int, met: int | None = None, low: float | None = None, **tags: Any) -> Version:
     decision = Decision(True, "", met, difference_5_percent=low)
     kept = {DECISION: json.dumps(decision.content())} | tags
-    return Version(number, "", kept, {}, False)
+    return Version(number, "", kept, False)
 
 
 @pytest.mark.parametrize(

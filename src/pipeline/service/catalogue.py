@@ -62,7 +62,7 @@ class Catalogue:
     def _ask(self, forgotten: int) -> None:
         known = replace(self._known, answers=False)
         try:
-            known = Known(tuple(Registry().versions()), datetime.now(UTC), answers=True)
+            known = Known(tuple(Registry().scored()), datetime.now(UTC), answers=True)
         except PipelineError as error:
             LOGGER.warning("%s", error)
         finally:

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import PipelineError
@@ -28,56 +30,54 @@ class Registry:
             self.client = mlflow.MlflowClient(self._uri)
 
     def versions(self) -> list[Version]:
-        """Return all versions, the oldest first."""
+        """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
         with said_plainly(self._uri, "nothing was changed"):
-            if not self.client.search_registered_models(f"name = '{PROJECT}'"):
-                return []
-            champion = self.client.get_registered_model(PROJECT).aliases.get(CHAMPION)
+            champion = self._champion()
             found = self.client.search_model_versions(f"name = '{PROJECT}'")
-            return sorted(
-                (self._version(item, champion) for item in found), key=lambda version: version.number
-            )
+        return sorted((_version(item, champion) for item in found), key=lambda version: version.number)
 
-    def _version(self, item: Any, champion: Any) -> Version:
-        run = self._run(item.run_id)
-        metrics = run.data.metrics if run else {}
-        return Version(
-            number=int(item.version),
-            run_id=item.run_id,
-            tags=dict(item.tags),
-            scores={name: metrics[name] for name in SCORES if name in metrics},
-            champion=str(champion) == str(item.version),
-            created=int(item.creation_timestamp),
-            experiment=str(run.info.experiment_id) if run else "",
-        )
-
-    def _run(self, run_id: str | None) -> Any:
-        """Return a run; None where there is none (any more): `mlflow gc` deletes runs of versions too."""
-        from mlflow.exceptions import MlflowException
-
-        if not run_id:
-            return None
-        try:
-            return self.client.get_run(run_id)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return None
-            raise
+    def scored(self) -> list[Version]:
+        """Return all versions, the oldest first, with what their runs tell: one question for all of them."""
+        versions = self.versions()
+        # One that was registered by hand may have no run.
+        names = ", ".join(f"'{version.run_id}'" for version in versions if version.run_id)
+        runs = self._runs(f"attributes.run_id IN ({names})") if names else []
+        known = {run.info.run_id: run for run in runs}
+        return [_with_run(version, known.get(version.run_id)) for version in versions]
 
     def version(self, number: int) -> Version:
-        """Return one version.
+        """Return one version, without the scores of its run.
 
         Raises:
             PipelineError: there is no such version.
         """
-        for version in self.versions():
-            if version.number == number:
-                return version
-        raise PipelineError(f"there is no version {number} of {PROJECT}: 'pipeline models' lists them")
+        with said_plainly(self._uri, "nothing was changed"):
+            champion = self._champion()
+            item = _or_none(lambda: self.client.get_model_version(PROJECT, str(number)))
+        if item is None:
+            raise PipelineError(f"there is no version {number} of {PROJECT}: 'pipeline models' lists them")
+        return _version(item, champion)
 
     def champion(self) -> Version | None:
         """Return the version in use, if there is one."""
-        return next((version for version in self.versions() if version.champion), None)
+        with said_plainly(self._uri, "nothing was changed"):
+            number = self._champion()
+        return None if number is None else self.version(number)
+
+    def _champion(self) -> int | None:
+        model = _or_none(lambda: self.client.get_registered_model(PROJECT))
+        number = model.aliases.get(CHAMPION) if model else None
+        return None if number is None else int(number)
+
+    def _runs(self, query: str, most: int = 100_000) -> list[Any]:
+        """Return the runs of all experiments that a query of MLflow selects, the newest first."""
+        with said_plainly(self._uri, "nothing was changed"):
+            import mlflow
+
+            found = mlflow.search_runs(
+                filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
+            )
+            return list(found)
 
     def lineage(self, number: int) -> dict[str, Any]:
         """Return all that made a version, and the commands that bring it back.
@@ -87,10 +87,10 @@ class Registry:
         """
         version = self.version(number)
         with said_plainly(self._uri, "nothing was changed"):
-            run = self._run(version.run_id)
+            run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
         if run is None:
             raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
-        return version.summary() | {
+        return _with_run(version, run).summary() | {
             "tags": version.tags,
             "dirty": run.data.tags.get("git.dirty") == "true",
             "decision": version.decision,
@@ -103,20 +103,13 @@ class Registry:
 
     def run_of(self, tags: dict[str, str]) -> str | None:
         """Return the newest finished run that carries all of `tags`, if there is one."""
-        with said_plainly(self._uri, "nothing was changed"):
-            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-            query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-            found = self.client.search_runs(
-                experiments, f"{query} and attributes.status = 'FINISHED'", max_results=1
-            )
-            return str(found[0].info.run_id) if found else None
+        query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        found = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
+        return str(found[0].info.run_id) if found else None
 
     def has_run(self, run_id: str) -> bool:
         """Whether this server has a run."""
-        with said_plainly(self._uri, "nothing was changed"):
-            experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-            query = f"attributes.run_id = '{run_id}'"
-            return bool(self.client.search_runs(experiments, query, max_results=1))
+        return bool(self._runs(f"attributes.run_id = '{run_id}'", most=1))
 
     def register(self, publication: Publication) -> int:
         """Register a version, with all of its tags at once, and return the number that MLflow gave it.
@@ -152,6 +145,33 @@ class Registry:
         """Let the alias `champion` name a version."""
         with said_plainly(self._uri, "run the same command again"):
             self.client.set_registered_model_alias(PROJECT, CHAMPION, str(number))
+
+
+def _or_none(ask: Callable[[], Any]) -> Any:
+    """Return what MLflow answers; None where it says that there is no such thing (any more)."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def _version(item: Any, champion: int | None) -> Version:
+    number = int(item.version)
+    return Version(
+        number, item.run_id or "", dict(item.tags), number == champion, int(item.creation_timestamp)
+    )
+
+
+def _with_run(version: Version, run: Any) -> Version:
+    """Return a version with what its run tells; `mlflow gc` deletes runs of versions too."""
+    if run is None:
+        return version
+    scores = {name: run.data.metrics[name] for name in SCORES if name in run.data.metrics}
+    return replace(version, scores=scores, experiment=str(run.info.experiment_id))
 
 
 def none_published() -> str:

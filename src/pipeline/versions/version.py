@@ -1,7 +1,7 @@
 """A version of the model: what MLflow keeps of it, and what its Git tag holds."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 DECISION = "promotion"
@@ -15,15 +15,15 @@ TAG = "git.tag"
 class Version:
     """A registered version of the model; `created` is in milliseconds since 1970.
 
-    `experiment` is the id of the experiment of its run in MLflow.
+    `scores` and `experiment` (its id) are those of its run in MLflow, where that was asked for.
     """
 
     number: int
     run_id: str
     tags: dict[str, str]
-    scores: dict[str, float]
     champion: bool
     created: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
     experiment: str = ""
 
     @property
