@@ -133,3 +133,5 @@ def test_pipeline_command_outside_a_checkout_says_so(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "not in a checkout" in done.stderr
+
+    assert "The commands around the pipeline" in Project(tmp_path).run("pipeline", "--help").stdout

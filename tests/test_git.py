@@ -57,6 +57,16 @@ def test_what_git_dies_of_is_one_line(
     assert str(refused.value) == said
 
 
+def test_a_remote_that_is_not_there_is_named(repository: Project, tmp_path: Path) -> None:
+    repository.git("remote", "add", "origin", str(tmp_path / "away.git"))
+
+    with pytest.raises(GitError) as refused:
+        git("ls-remote", "origin")
+
+    away = tmp_path / "away.git"
+    assert str(refused.value) == f"git ls-remote: fatal: '{away}' does not appear to be a git repository"
+
+
 def test_a_refused_push_says_why(repository: Project) -> None:
     # Given the remote is somebody's checkout, which has the branch checked out
     there = repository.cloned(f"{repository.root.name}-there").root

@@ -135,6 +135,14 @@ def test_the_model_is_evaluated(tumour_project: Project) -> None:
     assert set(metrics["slices"]["clinic"]) == {"north", "south", "at the sea"}
 
 
+def test_neither_slices_nor_derived_features_are_needed(tumour_project: Project) -> None:
+    tumour_project.set(training__derived={}, evaluation__slices=[])
+
+    assert tumour_project.repro() == ["training", "evaluation"]
+
+    assert tumour_project.json("artifacts/evaluation/metrics.json")["slices"] == {}
+
+
 @pytest.mark.parametrize("algorithm", ["hist_gradient_boosting", "random_forest", "logistic_regression"])
 def test_each_algorithm_learns_and_serves(tumour_project: Project, algorithm: str) -> None:
     tumour_project.set(training__algorithm=algorithm)

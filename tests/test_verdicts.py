@@ -133,10 +133,15 @@ def test_raw_data_of_another_contract_is_refused(folder: Folder) -> None:
     folder.write("raw", [row(number) for number in range(10)])
     columns: Mapping[str, Any] = SCHEMA["columns"]
 
-    folder.set(schema=SCHEMA | {"columns": {name: columns[name] for name in reversed(columns)}})
-    assert "part-0.parquet does not have the columns of the schema" in failed()
-    folder.set(schema=SCHEMA | {"id": "number"})
-    assert "part-0.parquet does not have the columns of the schema" in failed()
+    for other, differ in (
+        ({"columns": {name: columns[name] for name in reversed(columns)}}, "in order"),
+        ({"id": "number"}, "_id, number"),
+        ({"columns": {name: columns[name] for name in columns if name != "paperless"}}, "paperless"),
+    ):
+        folder.set(schema=SCHEMA | other)
+        said = failed()
+        assert said.startswith(f"artifacts/raw/part-0.parquet has other columns than the schema ({differ}): ")
+        assert "'dvc repro ingestion'" in said
 
 
 def test_a_damaged_part_is_named(folder: Folder) -> None:

@@ -32,7 +32,12 @@ def main() -> None:
 
 def command() -> None:
     """Hand over to the code of the checkout, or run the command that the arguments name."""
-    root = workspace()
+    try:
+        root = workspace()
+    except ConfigurationError:
+        if "--help" not in sys.argv:
+            raise
+        app()
     os.chdir(root)
     source = root / "src"
     if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):

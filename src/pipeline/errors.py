@@ -1,5 +1,6 @@
 """What a person did wrong, said in one line, and the exit code that goes with it."""
 
+import sqlite3
 import sys
 from collections.abc import Callable
 
@@ -25,6 +26,24 @@ def message_and_code(error: PipelineError | OSError) -> tuple[str, int]:
         return str(error), error.exit_code
     where = f": {error.filename}" if error.filename else ""
     return f"{error.strerror or type(error).__name__}{where}", 1
+
+
+def cause_of(error: BaseException) -> str:
+    """Name the first cause of what a library raised, in words that cannot hold a secret.
+
+    The library's own message may quote a URI with its password; those of the system and of SQLite do not.
+    """
+    first: BaseException = error
+    while deeper := first.__cause__ or first.__context__:
+        first = deeper
+    if isinstance(first, TimeoutError):
+        return "no answer in time"
+    if isinstance(first, OSError) and first.strerror:
+        return first.strerror
+    if isinstance(first, ModuleNotFoundError | sqlite3.Error):
+        return str(first)
+    code = getattr(error, "error_code", None)
+    return f"{type(error).__name__} {code}" if code else type(error).__name__
 
 
 def run_main(name: str, main: Callable[[], None]) -> None:

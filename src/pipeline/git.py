@@ -23,6 +23,8 @@ OF_HOOKS = (
 )
 
 
+# What Git says below the reason, where a remote cannot be read.
+USELESS = ("hint:", "fatal: Could not read from remote", "Please make sure you", "and the repository exists")
 # What says more than the last line: a full disk, or why a remote refused a ref (not for another one's sake).
 TELLING = re.compile(r"No space left|! \[.*rejected\](?!.*atomic)")
 
@@ -62,7 +64,8 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
 
 
 def _reason(stderr: str, code: int) -> str:
-    lines = [line for line in stderr.splitlines() if line and not line.startswith("hint:")]
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(USELESS)] or lines
     if not lines:
         # It writes to a connection that the other side has closed: SIGPIPE, and not a word.
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

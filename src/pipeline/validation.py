@@ -69,9 +69,16 @@ def check_columns(paths: list[Path], contract: Contract) -> None:
         try:
             schema = pq.read_schema(path)
         except pa.ArrowInvalid:
-            raise PipelineError(f"{path} is damaged: run 'dvc checkout --force' or 'dvc repro'") from None
-        if not schema.equals(contract.arrow()):
-            raise PipelineError(f"{path} does not have the columns of the schema: run 'dvc repro ingestion'")
+            raise PipelineError(
+                f"{RAW / path.name} is damaged: run 'dvc checkout --force' or 'dvc repro'"
+            ) from None
+        wanted = contract.arrow()
+        if not schema.equals(wanted):
+            others = ", ".join(sorted({field.name for field in {*schema} ^ {*wanted}}))
+            raise PipelineError(
+                f"{RAW / path.name} has other columns than the schema ({others or 'in order'}): read the "
+                "source again, 'dvc repro ingestion', or keep the schema that this data was read with"
+            )
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:

@@ -74,32 +74,39 @@ def test_many_small_steps_do_not_lead_down(here: Project, capfd: pytest.CaptureF
     assert refused.reason.startswith(said)
     assert Registry().champion() == Registry().version(3)
 
+    # One that is better than the champion alone is not the best so far
+    accepted = meets_the_champion(here, 5, 10)
+    assert accepted.promoted
+    assert accepted.difference_5_percent is not None
+    assert accepted.difference_5_percent > 0
+    assert "; and as the best so far: ROC AUC 0.8150 beside 0.8197 of version 1, at worst " in accepted.reason
+    assert accepted.best == 1
+
     # What cannot be met any more is no reason to refuse
     here.git("tag", "--delete", "model-v1")
-    promoted = meets_the_champion(here, 5, 6)
+    promoted = meets_the_champion(here, 6, 8)
     assert promoted.promoted
-    assert "beside 0.8131 of version 3" in promoted.reason
+    assert promoted.reason.startswith("ROC AUC 0.8131 beside 0.8150 of version 5")
+    assert "best so far" not in promoted.reason
+    assert promoted.best == 5
     assert "version 1, the best so far, was not met: the tag model-v1 is neither" in capfd.readouterr().out
 
 
-def version(number: int, met: int | None = None, low: float | None = None, **tags: Any) -> Version:
-    decision = Decision(True, "", met, difference_5_percent=low)
-    kept = {DECISION: json.dumps(decision.content())} | tags
-    return Version(number, "", kept, False)
+def champion(best: int | None, **tags: Any) -> Version:
+    kept = {DECISION: json.dumps(Decision(True, "", 6, best=best).content())} | tags
+    return Version(7, "", kept, True)
 
 
 @pytest.mark.parametrize(
-    ("versions", "best"),
+    ("champion", "best"),
     [
-        ([version(1)], 1),
-        ([version(1), version(2, 1, -0.001), version(3, 2, 0.0)], 1),
-        ([version(1), version(2, 1, 0.001), version(3, 2, -0.001)], 2),
-        ([version(1), version(2, 1, -0.001), version(3, 2, 0.001)], 3),
-        # The one in between was deleted in MLflow.
-        ([version(1), version(3, 2, -0.001)], 3),
-        # Somebody chose it by hand.
-        ([version(1), version(2, 1, -0.001, **{ROLLBACK: "{}"}), version(3, 2, -0.001)], 2),
+        (champion(None), 7),
+        (champion(7), 7),
+        (champion(3), 3),
+        # Somebody chose it: by a rollback, or in MLflow before it was compared.
+        (champion(3, **{ROLLBACK: "{}"}), 7),
+        (Version(7, "", {}, True), 7),
     ],
 )
-def test_the_best_so_far_is_the_last_that_was_better_or_chosen(versions: list[Version], best: int) -> None:
-    assert best_so_far(versions[-1], versions).number == best
+def test_the_best_so_far_is_the_last_that_was_better_or_chosen(champion: Version, best: int) -> None:
+    assert best_so_far(champion) == best

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, cause_of
 from pipeline.git import REMOTE, git, has_remote
 from pipeline.parameters import load
 from pipeline.source.mongo import connect
@@ -94,10 +94,11 @@ def _said(future: "Future[None]") -> str | None:
     if not future.done():
         return f"no answer within {PATIENCE:.0f} seconds"
     error = future.exception()
-    if error is None or isinstance(error, PipelineError):
-        return str(error) if error else None
-    # What a library says may quote what it was given.
-    return type(error).__name__
+    if error is None:
+        return None
+    said = str(error) if isinstance(error, PipelineError) else cause_of(error)
+    # It was asked only: nothing would have been changed.
+    return said.removesuffix("; nothing was changed")
 
 
 def _mongodb() -> None:

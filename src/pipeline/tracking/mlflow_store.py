@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, cause_of
 from pipeline.repository import stores_root
 from pipeline.tracking.lineage import without_credentials
 
@@ -50,6 +50,6 @@ def said_plainly(uri: str, state: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PipelineError(
-            f"MLflow at {without_credentials(uri)} cannot be used ({type(error).__name__}): "
+            f"MLflow at {without_credentials(uri)} cannot be used ({cause_of(error)}): "
             f"start it, or correct MLFLOW_TRACKING_URI; {state}"
         ) from error

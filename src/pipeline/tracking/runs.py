@@ -56,9 +56,13 @@ def log_run(
         status = "FAILED"
         try:
             mlflow.log_params(_flat(YAML(typ="safe", pure=True).load(PATH)))
-            mlflow.log_metrics(
-                {_metric_name(name): value for name, value in _flat(metrics).items() if value is not None}
-            )
+            # A metric may be unknown, and there may be no slice at all.
+            numbers = {
+                _metric_name(name): value
+                for name, value in _flat(metrics).items()
+                if isinstance(value, int | float)
+            }
+            mlflow.log_metrics(numbers)
             mlflow.log_artifacts(str(plots), "plots")
             mlflow.log_figure(draw(plots), "plots/plots.png")
             # MLflow asks the model about the example, which many threads would only slow down.

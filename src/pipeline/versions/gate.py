@@ -1,6 +1,5 @@
 """The gate: a published version meets the champion, and takes its place if it is good enough."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -43,9 +42,8 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
             decision = Decision(False, f"version {champion.number} came after it", champion.number)
         else:
             decision = challenge(registry, champion, current)
-            best = best_so_far(champion, registry.versions())
-            if decision.promoted and best.number != champion.number:
-                decision = held_to_best(decision, registry, best, current)
+            if decision.promoted:
+                decision = held_to_best(registry, decision, champion, version.number, current)
         registry.record(version.number, DECISION, decision.content())
     if decision.promoted and not version.tags.get("promoted"):
         champion = registry.champion()
@@ -74,34 +72,42 @@ def check_champion(registry: Registry) -> None:
         ) from None
 
 
-def best_so_far(champion: Version, versions: Sequence[Version]) -> Version:
-    """Return the last version that was measured to be better than the champion before it, or met none.
+def best_so_far(champion: Version) -> int:
+    """Return the number of the best version up to the champion: the last that was better than the best then.
 
-    Those after it, up to the champion, were taken for as good: each may be a little worse than the one before
-    it, and the last of them much worse than this. One that somebody chose by hand begins anew.
+    Those after it were taken for as good: each may be a little worse than the one before it, and the last of
+    them much worse than this. One that somebody made champion by hand begins anew.
     """
-    known, best = {version.number: version for version in versions}, champion
-    while (decision := best.decision) and decision["promoted"] and ROLLBACK not in best.tags:
-        if decision["champion"] not in known or decision["difference_5_percent"] > 0:
-            break
-        best = known[decision["champion"]]
-    return best
+    decision = champion.decision
+    if decision is None or ROLLBACK in champion.tags:
+        return champion.number
+    return decision["best"] or champion.number
 
 
-def held_to_best(decision: Decision, registry: Registry, best: Version, current: str | None) -> Decision:
+def held_to_best(
+    registry: Registry, decision: Decision, champion: Version, number: int, current: str | None
+) -> Decision:
     """Take a promotion back if the workspace's model is worse than the best version, as `challenge` finds it.
 
-    A best version that cannot be met any more, or not on this holdout, is no reason to keep a worse champion.
+    Either way the reason tells it, and `best` is the best version once `number` is champion. A best version
+    that cannot be met any more, or not on this holdout, is no reason to keep a worse champion.
     """
-    try:
-        found = challenge(registry, best, current)
-    except PipelineError as error:
-        print(f"version {best.number}, the best so far, was not met: {error}", flush=True)
-        return decision
-    if found.promoted or found.difference is None:
-        return decision
-    reason = f"as good as version {decision.champion}, but not as the best so far: {found.reason}"
-    return replace(decision, promoted=False, reason=reason)
+    best, found, reason = best_so_far(champion), decision, decision.reason
+    if best != champion.number:
+        try:
+            found = challenge(registry, registry.version(best), current)
+        except PipelineError as error:
+            found = Decision(False, str(error))
+        if found.difference is None:
+            print(f"version {best}, the best so far, was not met: {found.reason}", flush=True)
+            best, found = champion.number, decision
+        elif found.promoted:
+            reason += f"; and as the best so far: {found.reason}"
+        else:
+            reason = f"as good as version {champion.number}, but not as the best so far: {found.reason}"
+            return replace(decision, promoted=False, reason=reason)
+    better = (found.difference_5_percent or 0) > 0
+    return replace(decision, reason=reason, best=number if better else best)
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
@@ -136,7 +142,8 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
         )
     except (KeyError, ValueError) as error:
         said = f"version {rival.number} cannot score this holdout ({type(error).__name__})"
-        return Decision(False, f"{said}: the schema has changed", rival.number)
+        hint = "to use it all the same, make it champion by hand: 'pipeline rollback'"
+        return Decision(False, f"{said}: the schema has changed; {hint}", rival.number)
 
 
 @lru_cache(maxsize=3)

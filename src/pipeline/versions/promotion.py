@@ -21,7 +21,10 @@ LEAST_ROWS = 100
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version was promoted, why, and the numbers; it is kept with the version."""
+    """Whether a version was promoted, why, and the numbers; it is kept with the version.
+
+    `best` is the number of the best version so far, this one included, if it was promoted beside another.
+    """
 
     promoted: bool
     reason: str
@@ -31,6 +34,7 @@ class Decision:
     champion_roc_auc: float | None = None
     difference: float | None = None
     difference_5_percent: float | None = None
+    best: int | None = None
 
     def content(self) -> dict[str, Any]:
         """The decision as it is kept."""
