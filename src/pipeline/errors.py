@@ -1,5 +1,6 @@
 """What a person did wrong, said in one line, and the exit code that goes with it."""
 
+import gc
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -61,3 +62,6 @@ def run_main(name: str, main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
+    finally:
+        # The process ends: to look for garbage among all that libraries made takes it up to a second.
+        gc.freeze()

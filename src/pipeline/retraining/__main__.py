@@ -1,5 +1,6 @@
 """The process of a retrain in its throw-away worktree: it runs the code of the worktree's commit."""
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ def main() -> None:
         message, code = message_and_code(error)
         end = Failure(error=message, exit_code=code)
     Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
+    # As in `run_main`: the end of the process is no time to look for garbage.
+    gc.freeze()
 
 
 if __name__ == "__main__":
