@@ -15,7 +15,7 @@ JOBS ?= 3
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, once)
+setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (one to two minutes, once)
 
 repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro

@@ -1,5 +1,6 @@
 """The API as a client meets it: one job at a time, tokens, problem documents, its own description."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -123,16 +124,23 @@ def test_a_second_service_in_the_same_repository_is_refused(service: Service) ->
     assert refused.stderr == "pipeline: a service runs in this repository already\n"
 
 
-def test_ready_names_the_servers_that_are_away(project: Project) -> None:
+def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None:
+    # Given MLflow is not started, and a bucket without the keys to it
     away = f"http://127.0.0.1:{free_port()}"
-    with running_service(project, MLFLOW_TRACKING_URI=away) as other:
-        answer = other.get("/ready")
+    settings = project.root / ".dvc/config.local"
+    settings.write_text("[core]\nremote = s3\n['remote \"s3\"']\nurl = s3://bucket/dvc\n")
+    try:
+        nobody = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+        with running_service(project, MLFLOW_TRACKING_URI=away, **nobody) as other:
+            answer = other.get("/ready")
+    finally:
+        settings.unlink()
 
-        assert answer.status_code == 503
-        servers = answer.json()["servers"]
-        assert servers["mlflow"] != "ok"
-        assert {name: said for name, said in servers.items() if name != "mlflow"} == {
-            "mongodb": "ok",
-            "remote": "ok",
-            "git": "ok",
-        }
+    assert answer.status_code == 503
+    assert answer.json()["servers"] == {
+        "mongodb": "ok",
+        "remote": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "mlflow": f"MLflow at {away} cannot be used (Connection refused): start it, or correct "
+        "MLFLOW_TRACKING_URI",
+        "git": "ok",
+    }

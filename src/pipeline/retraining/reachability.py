@@ -109,13 +109,17 @@ def _mongodb() -> None:
 
 
 def _remote() -> None:
+    from botocore.exceptions import NoCredentialsError
     from dvc.repo import Repo
 
     with Repo(str(Path.cwd())) as repo:
         objects = repo.cloud.get_remote_odb()
         if objects.fs.protocol == "local":
             return
-        objects.fs.fs.ls(objects.path.split("/")[0], refresh=True)
+        try:
+            objects.fs.fs.ls(objects.path.split("/")[0], refresh=True)
+        except NoCredentialsError:
+            raise PipelineError("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
 
 
 def _mlflow() -> None:
