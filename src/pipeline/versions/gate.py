@@ -81,7 +81,7 @@ def best_so_far(champion: Version) -> int:
     decision = champion.decision
     if decision is None or ROLLBACK in champion.tags:
         return champion.number
-    return decision["best"] or champion.number
+    return decision.get("best") or champion.number
 
 
 def held_to_best(
@@ -99,7 +99,7 @@ def held_to_best(
         except PipelineError as error:
             found = Decision(False, str(error))
         if found.difference is None:
-            print(f"version {best}, the best so far, was not met: {found.reason}", flush=True)
+            reason += f"; version {best}, the best so far, was not met: {found.reason}"
             best, found = champion.number, decision
         elif found.promoted:
             reason += f"; and as the best so far: {found.reason}"
