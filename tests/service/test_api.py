@@ -129,12 +129,11 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
     away = f"http://127.0.0.1:{free_port()}"
     settings = project.root / ".dvc/config.local"
     settings.write_text("[core]\nremote = s3\n['remote \"s3\"']\nurl = s3://bucket/dvc\n")
-    try:
-        nobody = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-        with running_service(project, MLFLOW_TRACKING_URI=away, **nobody) as other:
-            answer = other.get("/ready")
-    finally:
-        settings.unlink()
+    env = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+    env |= {"MLFLOW_TRACKING_URI": away, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+    with running_service(project, **env) as service:
+        answer = service.get("/ready")
 
     assert answer.status_code == 503
     assert answer.json()["servers"] == {
@@ -144,3 +143,21 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
         "MLFLOW_TRACKING_URI",
         "git": "ok",
     }
+
+
+def test_a_store_of_jobs_that_is_damaged_is_said_and_nothing_starts(project: Project) -> None:
+    with running_service(project) as service:
+        # Given somebody overwrites it
+        (project.root / "jobs/jobs.sqlite").write_text("no database at all")
+        for left in project.root.glob("jobs/jobs.sqlite-*"):
+            left.unlink()
+
+        answers = service.post(), service.get("/train")
+
+        assert service.get("/health").status_code == 200
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        said = "the store of the jobs cannot be used: file is not a database"
+        assert answer.json()["detail"] == said
+    assert [log.parent.name for log in project.root.glob("jobs/*/log.txt")] == ["recovery"]

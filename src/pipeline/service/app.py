@@ -31,7 +31,7 @@ def make_app(folder: Path) -> FastAPI:
         summary="Reads what is new in MongoDB, runs what changed, publishes a version or changes nothing.",
         version="1",
         lifespan=lifespan,
-        responses=problems.responses(500),
+        responses=problems.responses(500, 503),
     )
     app.state.runner = runner
     app.add_middleware(BoundedBody)

@@ -1,5 +1,7 @@
 """Errors of the API as `application/problem+json` (RFC 9457)."""
 
+import logging
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,8 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from pipeline.errors import cause_of
 from pipeline.service.jobs import KeyReusedError, RunningError
 
+LOG = logging.getLogger("pipeline.service")
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -82,6 +86,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(KeyReusedError)
     async def _key_reused(_request: Request, _error: KeyReusedError) -> JSONResponse:
         return problem(422, "this Idempotency-Key came before, with another order")
+
+    @app.exception_handler(sqlite3.Error)
+    async def _store(_request: Request, error: sqlite3.Error) -> JSONResponse:
+        LOG.error("the store of the jobs", exc_info=error)
+        return problem(503, f"the store of the jobs cannot be used: {cause_of(error)}")
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
