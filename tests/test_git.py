@@ -44,6 +44,10 @@ def test_a_refusal_does_not_show_the_token_in_the_url(repository: Project) -> No
         ),
         ("echo 'fatal: no' >&2; echo 'hint: try this' >&2; exit 1", "git ls-remote: fatal: no"),
         ("exit 3", "git ls-remote: exit code 3"),
+        (
+            "echo \"fatal: unable to access 'https://u:hun/ter2@h/r.git?token=hunter2'\" >&2; exit 128",
+            "git ls-remote: fatal: unable to access 'https://h/r.git'",
+        ),
     ],
 )
 def test_what_git_dies_of_is_one_line(

@@ -37,7 +37,8 @@ def dvc(*words: str) -> str:
         )
         # The first error names the object, the last only counts them.
         hint = ": is it the remote that it was pushed to?" if words[0] == "pull" else ""
-        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ').rstrip(':')}{hint}")
+        named = words[2:] if words[0] == "--cd" else words
+        raise PipelineError(f"dvc {' '.join(named)}: {said[0].removeprefix('ERROR: ').rstrip(':')}{hint}")
     return done.stdout
 
 

@@ -34,9 +34,12 @@ def cause_of(error: BaseException) -> str:
 
     The library's own message may quote a URI with its password; those of the system and of SQLite do not.
     """
-    first: BaseException = error
-    while deeper := first.__cause__ or first.__context__:
+    first, seen = error, {id(error)}
+    while deeper := first.__cause__ or (None if first.__suppress_context__ else first.__context__):
+        if id(deeper) in seen:
+            break
         first = deeper
+        seen.add(id(first))
     if isinstance(first, TimeoutError):
         return "no answer in time"
     if isinstance(first, OSError) and first.strerror:

@@ -209,3 +209,15 @@ def test_a_signal_waits_for_what_must_not_be_torn() -> None:
     with pytest.raises(StoppedError):
         merge()
     assert seen == ["whole"]
+
+
+def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None:
+    ready.read_from("mongo://user:s3cret@nowhere", "crm")
+    ready.git("commit", "-qam", "Read our own server")
+
+    done = ready.run("pipeline", "retrain", check=False)
+
+    assert done.returncode == 2
+    assert "MONGODB_URI is not a valid MongoDB URI" in done.stderr
+    assert "waited" not in done.stdout + done.stderr
+    assert "s3cret" not in done.stdout + done.stderr

@@ -178,6 +178,10 @@ def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:
         ("postgresql://mlflow:pa?ss@db/mlflow?x=y", "postgresql://db/mlflow"),
         ("sqlite:////folder/mlflow.db", "sqlite:////folder/mlflow.db"),
         ("git@github.com:team/repo", "git@github.com:team/repo"),
+        ("user:pass@host:5000", "host:5000"),
+        ("https:/user:pass@host/path", "host/path"),
+        ("http://host/path#token=x", "http://host/path"),
+        ("https://user:pa\nss@host", "https://host"),
     ],
 )
 def test_a_uri_is_shown_without_its_credentials(uri: str, shown: str) -> None:

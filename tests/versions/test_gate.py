@@ -12,10 +12,11 @@ from pipeline.errors import PipelineError
 from pipeline.modelling.features import read_features
 from pipeline.outputs import MODEL, TRAIN
 from pipeline.parameters import load
+from pipeline.tracking.mlflow_store import PROJECT
 from pipeline.training import TrainingParameters, train
-from pipeline.versions.gate import best_so_far, decide, side
+from pipeline.versions.gate import best_so_far, check_champion, decide, side
 from pipeline.versions.promotion import Decision
-from pipeline.versions.registry import Registry
+from pipeline.versions.registry import CHAMPION, Registry
 from pipeline.versions.version import DECISION, ROLLBACK, Publication, Version
 from project import Project
 
@@ -88,7 +89,20 @@ def test_many_small_steps_do_not_lead_down(here: Project) -> None:
     assert promoted.promoted
     assert promoted.reason.startswith("ROC AUC 0.8131 beside 0.8150 of version 5")
     assert "; version 1, the best so far, was not met: the tag model-v1 is neither" in promoted.reason
-    assert promoted.best == 5
+    # and it is the mark still, if it is there again next time
+    assert promoted.best == 1
+
+    # Deleted in MLflow, it is one no more
+    Registry().delete(1)
+    assert meets_the_champion(here, 7, 8).reason.count("version") == 1
+
+    # What has no champion to meet is not called the first
+    Registry().client.delete_registered_model_alias(PROJECT, CHAMPION)
+    assert meets_the_champion(here, 8, 8).reason.startswith("there is no champion to meet, and it passes")
+
+    # and a champion of another schema holds nothing up before the two are compared
+    here.set(schema__id="number")
+    check_champion(Registry())
 
 
 def champion(best: int | None, **tags: Any) -> Version:

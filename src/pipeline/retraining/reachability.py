@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from pathlib import Path
 
-from pipeline.errors import PipelineError, cause_of
+from pipeline.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.git import REMOTE, git, has_remote
 from pipeline.parameters import load
 from pipeline.source.mongo import connect
@@ -24,11 +24,16 @@ def unreachable(source: bool = True) -> dict[str, str]:
     All are asked at once; what has not answered after 8 seconds counts as away. Without `source`, MongoDB is
     not asked.
     """
+    return {name: said for name, future in _asked(source).items() if (said := _said(future))}
+
+
+def _asked(source: bool) -> dict[str, "Future[None]"]:
+    """Ask all servers, and return what each answered within 8 seconds."""
     checks = {"mongodb": _mongodb} if source else {}
     checks |= {"remote": _remote, "mlflow": _mlflow, "git": _git}
     asked = {name: _in_background(name, check) for name, check in checks.items()}
     wait(asked.values(), timeout=PATIENCE)
-    return {name: said for name, future in asked.items() if (said := _said(future))}
+    return asked
 
 
 _pending: dict[str, "Future[None]"] = {}
@@ -56,6 +61,7 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
 
     Raises:
         PipelineError: one is still away after that many seconds, or MONGODB_URI is needed and not set.
+        ConfigurationError: waiting would not help.
     """
     if (
         source
@@ -64,7 +70,14 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
     ):
         _mongodb()  # says so; waiting would not help
     deadline, before = time.monotonic() + seconds, ""
-    while away := unreachable(source):
+    while True:
+        asked = _asked(source)
+        for future in asked.values():
+            if future.done() and isinstance(error := future.exception(), ConfigurationError):
+                raise error
+        away = {name: why for name, future in asked.items() if (why := _said(future))}
+        if not away:
+            return
         said = "; ".join(f"{name}: {why}" for name, why in away.items())
         if time.monotonic() > deadline:
             raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")

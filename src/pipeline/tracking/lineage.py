@@ -48,9 +48,15 @@ def locked_outputs(lock: dict[str, Any]) -> dict[str, str]:
 
 
 def without_credentials(uri: str) -> str:
-    """Return a URI without its user, password and query: what may stand in a message or a tag."""
-    # A password may hold a slash or a question mark: all up to the last @ goes first.
-    return re.sub(r"//.*@", "//", uri).partition("?")[0]
+    """Return a URI without its user, password, query and fragment: what may stand in a message or a tag."""
+    # A password may hold a slash or a question mark, and the slashes may be forgotten: what comes before the
+    # last @ goes first. A user alone, as in git@host:path, is none of it.
+    scheme, slashes, rest = uri.partition("://")
+    if slashes:
+        bare = f"{scheme}://{rest.rpartition('@')[2]}"
+    else:
+        bare = uri.rpartition("@")[2] if ":" in uri.rpartition("@")[0] else uri
+    return re.split("[?#]", bare, maxsplit=1)[0]
 
 
 def _git(*words: str) -> str:

@@ -1,5 +1,6 @@
 """The gate: a published version meets the champion, and takes its place if it is good enough."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +37,7 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
     else:
         champion = registry.champion()
         if champion is None:
-            decision = first()
+            decision = unopposed(alone=len(registry.versions()) == 1)
         elif champion.number > version.number:
             # It was interrupted, and another has come since.
             decision = Decision(False, f"version {champion.number} came after it", champion.number)
@@ -64,7 +65,9 @@ def check_champion(registry: Registry) -> None:
         return
     try:
         registry.load_model(champion)
-        side_of(commit_of(champion), TRAIN, load_contract().id)
+        # Of another schema it can be read all the same; that they cannot be compared is for the gate to say.
+        with suppress(KeyError, ValueError):
+            side_of(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
@@ -76,7 +79,7 @@ def best_so_far(champion: Version) -> int:
     """Return the number of the best version up to the champion: the last that was better than the best then.
 
     Those after it were taken for as good: each may be a little worse than the one before it, and the last of
-    them much worse than this. One that somebody made champion by hand begins anew.
+    them much worse than this. One that a rollback made champion begins anew.
     """
     decision = champion.decision
     if decision is None or ROLLBACK in champion.tags:
@@ -90,14 +93,21 @@ def held_to_best(
     """Take a promotion back if the workspace's model is worse than the best version, as `challenge` finds it.
 
     Either way the reason tells it, and `best` is the best version once `number` is champion. A best version
-    that cannot be met any more, or not on this holdout, is no reason to keep a worse champion.
+    that cannot be met is no reason to keep a worse champion. If it was deleted in MLflow, or cannot score
+    this holdout, the champion is the best from now on; if it cannot be read, it may be there again next time.
     """
     best, found, reason = best_so_far(champion), decision, decision.reason
+    known = {version.number: version for version in registry.versions()}
+    if best not in known:
+        best = champion.number
     if best != champion.number:
         try:
-            found = challenge(registry, registry.version(best), current)
+            found = challenge(registry, known[best], current)
         except PipelineError as error:
-            found = Decision(False, str(error))
+            said = str(error).partition("; ")[0]
+            return replace(
+                decision, reason=f"{reason}; version {best}, the best so far, was not met: {said}", best=best
+            )
         if found.difference is None:
             reason += f"; version {best}, the best so far, was not met: {found.reason}"
             best, found = champion.number, decision
@@ -117,9 +127,10 @@ def compare_with_source(registry: Registry, version: Version, source: Version) -
     return found
 
 
-def first() -> Decision:
+def unopposed(alone: bool) -> Decision:
     """The decision of a version that meets no champion: its evaluation passed the minimum."""
-    return Decision(True, "the first version, and it passes evaluation.minimum")
+    said = "the first version" if alone else "there is no champion to meet"
+    return Decision(True, f"{said}, and it passes evaluation.minimum")
 
 
 def challenge(registry: Registry, rival: Version, current: str | None) -> Decision:

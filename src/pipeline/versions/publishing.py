@@ -16,7 +16,7 @@ from pipeline.versions.gate import check_champion, compare_with_source, decide
 from pipeline.versions.promotion import Decision
 from pipeline.versions.registration import finish_registrations, numbers, register
 from pipeline.versions.registry import Registry
-from pipeline.versions.version import DATA_FROM, TAG, Publication, Version, tag_of
+from pipeline.versions.version import COMPARISON, DATA_FROM, TAG, Publication, Version, tag_of
 
 RECIPE = {str(LOCK), str(PATH)}
 CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
@@ -94,7 +94,11 @@ def decided(
     The current holdout is that of the branch for a model of older data, and else the workspace's own.
     """
     decision = decide(registry, version, current if source else None)
-    comparison = compare_with_source(registry, version, source) if source else None
+    comparison = None
+    # The same model may have been made of other data before: then its lineage stays as it is.
+    if source and version.tags.get(DATA_FROM) == source.tag:
+        kept = version.kept(COMPARISON)
+        comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
     champion = registry.version(version.number).champion
     return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
 

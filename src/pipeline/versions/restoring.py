@@ -33,6 +33,7 @@ def rollback(number: int, reason: str) -> Version | None:
     version, replaced = registry.version(number), registry.champion()
     if replaced is not None and replaced.number == number:
         raise PipelineError(f"version {number} is the champion already; nothing was changed")
+    print(f"fetching all of version {number}, to prove that it is there", flush=True)
     prove(registry, version)
     record = {
         "replaced": replaced.number if replaced else None,
