@@ -8,6 +8,8 @@ import typer
 from pymongo import MongoClient
 
 from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.parameters import load
+from pipeline.source.parameters import IngestionParameters
 from pipeline.source.sample import let_arrive, sample_server
 
 app = typer.Typer(
@@ -29,6 +31,8 @@ def arrive(
     count: Annotated[int, typer.Argument(metavar="N", min=1, help="how many customers arrive")],
 ) -> None:
     """Let the next N sample customers arrive in the embedded database."""
+    if load("ingestion", IngestionParameters).source != "sample":
+        raise ConfigurationError("params.yaml reads another source: only the sample has arrivals")
     with sample_server() as uri, MongoClient[dict[str, Any]](uri) as client:
         present = let_arrive(client, count)
     print(f"{count:,} customers arrived, {present:,} are there; this reads them and runs what changed:")
@@ -136,7 +140,7 @@ def list_models(
         print(json.dumps(rows, indent=2))
         return
     if containing is not None and not rows:
-        print(f"no version has the hash {containing}")
+        print(f"no version has the hash {containing}: 'pipeline lineage N' and dvc.lock name them")
         return
     if not rows:
         print(none_published())

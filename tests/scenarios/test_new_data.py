@@ -90,6 +90,8 @@ def bad_data_fails_and_says_why(team: Team, service: Service) -> None:
     assert (service.project.root / "dvc.lock").read_bytes() == lock
     (kept,) = (service.project.root / "failed").iterdir()
     assert (kept / "rejected/ingestion.jsonl").read_text().count("\n") == 560
+    # The scores that lay there are those of the champion.
+    assert not (kept / "evaluation").exists()
     team.database.customers.delete_many({"account.tenure_months": "long"})
 
 

@@ -77,6 +77,13 @@ def test_what_is_wrong_is_told_by_a_problem_document(
     assert TOKEN not in answer.text
 
 
+def test_a_form_in_place_of_json_is_told_what_to_send(service: Service) -> None:
+    answer = requests.post(service.url("/train"), data={"all": "true"}, headers=BEARER, timeout=30)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"].endswith(" (send it with Content-Type: application/json)")
+
+
 def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
     done = Project(tmp_path).run(
         str(Path(sys.executable).with_name("schemathesis")),

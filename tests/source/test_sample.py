@@ -136,6 +136,16 @@ def present(project: Project) -> int:
     return len(found)
 
 
+def test_another_source_has_no_arrivals(project: Project) -> None:
+    project.set(ingestion__source="mongodb")
+
+    refused = arrive(project, "5")
+
+    assert refused.returncode == 2
+    assert refused.stderr == "pipeline: params.yaml reads another source: only the sample has arrivals\n"
+    assert not (project.root / ".sample-mongodb").exists()
+
+
 def test_next_customers_arrive_and_ingestion_sees_them(filled: Project) -> None:
     before = present(filled)
 

@@ -25,8 +25,10 @@ from pipeline.retraining.stopping import StoppedError, stoppable
 from pipeline.retraining.worktrees import shared_cache, sweep, throw_away_worktree
 from pipeline.versions.registration import unfinished
 
-# What a failed run leaves for whoever must find out why.
-KEPT = ("artifacts/rejected", "artifacts/validation.json", "artifacts/evaluation/metrics.json")
+# What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
+# still that of the run before.
+OF_DATA = ("artifacts/rejected", "artifacts/validation.json")
+KEPT = {"validation": OF_DATA, "evaluation": (*OF_DATA, "artifacts/evaluation/metrics.json")}
 # Where it is kept, and of how many runs.
 FAILED, KEPT_RUNS = "failed", 50
 # How long servers that are away at the start are waited for, in seconds.
@@ -159,18 +161,18 @@ def run_in(folder: Path, request: Request) -> Outcome:
     finally:
         end_group(process)
     if code or not result.exists():
-        raise PipelineError(f"the retrain ended with exit code {code}, for the reason above; {keep(folder)}")
+        raise PipelineError(f"the retrain ended with exit code {code}, for the reason above")
     end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(result.read_bytes())
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
         by_stage = end.error.startswith(SAID_BY_STAGE)
-        raise kind(f"{end.error}; {keep(folder)}" if by_stage else end.error)
+        raise kind(f"{end.error}; {keep(folder, end.error.partition(':')[0])}" if by_stage else end.error)
     return end
 
 
-def keep(folder: Path) -> str:
-    """Copy what a failed run has to say from its worktree to the repository, and say where it is."""
-    found = [folder / path for path in KEPT if (folder / path).exists()]
+def keep(folder: Path, stage: str) -> str:
+    """Copy what a failed stage has to say from its worktree to the repository, and say where it is."""
+    found = [folder / path for path in KEPT.get(stage, ()) if (folder / path).exists()]
     place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
         for source in found:

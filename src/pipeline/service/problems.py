@@ -73,10 +73,12 @@ def install(app: FastAPI) -> None:
         return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         said = "; ".join(
             f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:3]
         )
+        if "json" not in request.headers.get("content-type", "json"):
+            said += " (send it with Content-Type: application/json)"
         return problem(422, said)
 
     @app.exception_handler(RunningError)

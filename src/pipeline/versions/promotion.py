@@ -72,7 +72,7 @@ def compare(
     elif collapsed:
         reason = f"a slice collapses: {'; '.join(collapsed)}"
     else:
-        reason = f"{beside}, at worst {low:+.4f} (95 % confidence)"
+        reason = f"{beside}, at worst {low:+.4f} (95 % confidence; -{TOLERANCE} is allowed)"
     return Decision(
         low >= -TOLERANCE and not collapsed,
         reason,
