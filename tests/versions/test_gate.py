@@ -1,5 +1,6 @@
 """What the gate reads of other commits, and the line of champions that it looks back on."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -39,6 +40,29 @@ def test_rows_that_are_lost_are_named_with_their_commit(here: Project) -> None:
     with pytest.raises(PipelineError) as caught:
         side(commit, TRAIN, "_id")
     assert str(caught.value).startswith(f"artifacts/features/train of commit {commit[:10]} cannot be read (")
+
+
+def test_rows_that_are_damaged_are_not_taken_for_another_schema(here: Project) -> None:
+    commit = here.git("rev-parse", "HEAD").strip()
+    (part,) = (here.root / TRAIN).iterdir()
+    md5 = hashlib.md5(part.read_bytes()).hexdigest()
+    kept = here.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    content = kept.read_bytes()
+    kept.chmod(0o644)
+    kept.write_bytes(content[:-10])
+
+    with pytest.raises(PipelineError) as caught:
+        side(commit, TRAIN, "_id")
+
+    assert "cannot be read (ArrowInvalid)" in str(caught.value)
+
+
+def test_a_version_that_is_champion_already_does_not_meet_itself(here: Project) -> None:
+    assert meets_the_champion(here, 1, 8).promoted
+    registry = Registry()
+    registry.client.delete_model_version_tag(PROJECT, "1", DECISION)
+
+    assert decide(registry, registry.version(1), None).reason.startswith("it was made champion by hand")
 
 
 def meets_the_champion(project: Project, number: int, iterations: int) -> Decision:
@@ -94,7 +118,10 @@ def test_many_small_steps_do_not_lead_down(here: Project) -> None:
 
     # Deleted in MLflow, it is one no more
     Registry().delete(1)
-    assert meets_the_champion(here, 7, 8).reason.count("version") == 1
+    promoted = meets_the_champion(here, 7, 8)
+    assert promoted.promoted
+    assert promoted.reason.endswith("; version 1, the best so far, was deleted in MLflow")
+    assert promoted.best == 6
 
     # What has no champion to meet is not called the first
     Registry().client.delete_registered_model_alias(PROJECT, CHAMPION)

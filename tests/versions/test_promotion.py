@@ -64,6 +64,14 @@ def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
     assert decide(Model(0.1), Model(0.1), rows) == decision
 
 
+def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows: pd.DataFrame) -> None:
+    decision = decide(Model(0.1), Model(0.1), rows.assign(signal=rows["signal"].astype(str)))
+
+    assert (decision.promoted, decision.champion, decision.difference) == (False, 7, None)
+    assert "version 7 cannot score this holdout (" in decision.reason
+    assert "'pipeline rollback'" in decision.reason
+
+
 def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> None:
     decision = decide(Model(1.0), Model(0.1), rows)
 

@@ -10,6 +10,7 @@ import psutil
 from dvc.repo import Repo
 
 from pipeline.git import SETTINGS, git
+from pipeline.versions.remotes import remotes_here
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
@@ -45,7 +46,8 @@ def end_processes_in(folders: list[Path]) -> None:
 def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path]:
     """Yield a worktree of a commit, with this checkout's DVC settings; it is gone afterwards.
 
-    It has an empty DVC cache of its own beside it (`cache_of`), or uses the one named by `cache`.
+    To make something new, it uses the DVC cache named by `cache`, and the remotes that its commit names.
+    Without one it brings something old back: from today's remotes into an empty cache beside it (`cache_of`).
     """
     local = Path(".dvc/config.local")
     sweep()
@@ -61,7 +63,7 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
                 (folder / local).write_bytes(local.read_bytes())
             if git("status", "--porcelain", "--", SETTINGS):
                 (folder / SETTINGS).write_bytes(Path(SETTINGS).read_bytes())
-            settle(folder, cache or cache_of(folder))
+            settle(folder, cache)
             yield folder
         finally:
             git("worktree", "remove", "--force", str(folder), check=False)
@@ -78,12 +80,15 @@ def shared_cache() -> Path:
         return Path(repo.cache.local_cache_dir).resolve()
 
 
-def settle(folder: Path, cache: Path) -> None:
-    """Let a worktree use a cache, and those remotes of this checkout that are folders relative to it."""
-    with Repo() as repo:
-        places = {name: str(remote["url"]) for name, remote in repo.config["remote"].items()}
+def settle(folder: Path, cache: Path | None) -> None:
+    """Let a worktree use a cache, and this checkout's remotes: those that are folders; for old data, all."""
+    here = remotes_here()
     with Repo(str(folder)) as repo, repo.config.edit("local") as config:
-        config["cache"]["dir"] = str(cache)
-        for name, place in places.items():
-            if "://" not in place:
-                config["remote"].setdefault(name, {})["url"] = str(Path(place).resolve())
+        config["cache"]["dir"] = str(cache or cache_of(folder))
+        if cache is None:
+            config["core"].update(here["core"])
+            config["remote"].update(here["remote"])
+            return
+        for name, remote in here["remote"].items():
+            if "://" not in remote["url"]:
+                config["remote"].setdefault(name, {})["url"] = remote["url"]

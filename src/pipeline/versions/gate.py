@@ -1,6 +1,5 @@
 """The gate: a published version meets the champion, and takes its place if it is good enough."""
 
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +8,6 @@ import joblib
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.scm import SCMError
 from dvc_data.index import DataIndexDirError
@@ -19,8 +17,10 @@ from pipeline.errors import PipelineError
 from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
-from pipeline.versions.promotion import Decision, compare
+from pipeline.retraining.reachability import unreachable
+from pipeline.versions.promotion import Decision, compare, of_another_schema
 from pipeline.versions.registry import Registry
+from pipeline.versions.remotes import files_of
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import COMPARISON, DECISION, ROLLBACK, Version
 
@@ -38,6 +38,8 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
         champion = registry.champion()
         if champion is None:
             decision = unopposed(alone=len(registry.versions()) == 1)
+        elif champion.number == version.number:
+            decision = Decision(True, "it was made champion by hand before it was compared")
         elif champion.number > version.number:
             # It was interrupted, and another has come since.
             decision = Decision(False, f"version {champion.number} came after it", champion.number)
@@ -65,9 +67,7 @@ def check_champion(registry: Registry) -> None:
         return
     try:
         registry.load_model(champion)
-        # Of another schema it can be read all the same; that they cannot be compared is for the gate to say.
-        with suppress(KeyError, ValueError):
-            side_of(commit_of(champion), TRAIN, load_contract().id)
+        side_of(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
@@ -99,11 +99,15 @@ def held_to_best(
     best, found, reason = best_so_far(champion), decision, decision.reason
     known = {version.number: version for version in registry.versions()}
     if best not in known:
+        reason += f"; version {best}, the best so far, was deleted in MLflow"
         best = champion.number
     if best != champion.number:
         try:
             found = challenge(registry, known[best], current)
         except PipelineError as error:
+            if unreachable(source=False):
+                # It is waited for, and the decision is made then.
+                raise
             said = str(error).partition("; ")[0]
             return replace(
                 decision, reason=f"{reason}; version {best}, the best so far, was not met: {said}", best=best
@@ -151,10 +155,8 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
             contract,
             evaluation.slices,
         )
-    except (KeyError, ValueError) as error:
-        said = f"version {rival.number} cannot score this holdout ({type(error).__name__})"
-        hint = "to use it all the same, make it champion by hand: 'pipeline rollback'"
-        return Decision(False, f"{said}: the schema has changed; {hint}", rival.number)
+    except KeyError as error:
+        return of_another_schema(rival.number, error)
 
 
 @lru_cache(maxsize=3)
@@ -166,16 +168,18 @@ def side_of(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
 def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
     """Read a side of the features that a commit (None: the workspace) names, from the cache or the remote.
 
+    It has those of the `columns` that there are; without any named, all.
+
     Raises:
-        PipelineError: it is in neither.
+        PipelineError: it is in neither, or damaged.
     """
     tables = []
     try:
-        files = DVCFileSystem(str(Path.cwd()), rev=commit)
+        files = files_of(commit)
         for path in sorted(files.find(str(folder))):
             with files.open(path, "rb") as part:
-                tables.append(pq.read_table(part, columns=list(columns) or None))
-    except (DvcException, DataIndexDirError, SCMError, OSError) as error:
+                tables.append(pq.ParquetFile(part).read(list(columns) or None))
+    except (DvcException, DataIndexDirError, SCMError, OSError, pa.ArrowInvalid) as error:
         where = f"of commit {commit[:10]}" if commit else "of this workspace"
         raise PipelineError(f"{folder} {where} cannot be read ({type(error).__name__}): 'dvc pull'") from None
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()

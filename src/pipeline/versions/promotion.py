@@ -60,8 +60,11 @@ def compare(
         said = f"too few to compare: {len(rows)} rows of the holdout are new to both models, or of one class"
         return Decision(False, said, champion_number, len(rows))
     features = rows[list(contract.features)]
-    with threadpool_limits(limits=1):
-        ours, theirs = challenger.predict_proba(features)[:, 1], champion.predict_proba(features)[:, 1]
+    try:
+        with threadpool_limits(limits=1):
+            ours, theirs = challenger.predict_proba(features)[:, 1], champion.predict_proba(features)[:, 1]
+    except Exception as error:  # noqa: BLE001 - a column of another type can raise anything inside a model
+        return of_another_schema(champion_number, error)
     differences = bootstrap(target, ours, theirs)
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     low = float(np.quantile(differences, 0.05))
@@ -82,6 +85,16 @@ def compare(
         round(float(their_score), 6),
         round(float(our_score - their_score), 6),
         round(low, 6),
+    )
+
+
+def of_another_schema(number: int, error: Exception) -> Decision:
+    """The decision of a version that meets one which cannot score its holdout, for this reason."""
+    return Decision(
+        False,
+        f"version {number} cannot score this holdout ({type(error).__name__}): the schema has changed; to "
+        "use the new one all the same, make it champion by hand: 'pipeline rollback'",
+        number,
     )
 
 

@@ -1,13 +1,11 @@
 """From a hash back to the versions: which of them is this commit, or used this file or folder."""
 
-from pathlib import Path
-
-from dvc.api import DVCFileSystem
 from ruamel.yaml import YAML
 
 from pipeline.errors import ConfigurationError
 from pipeline.git import git
 from pipeline.tracking.lineage import LOCK, locked_outputs
+from pipeline.versions.remotes import files_of
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import Version
 
@@ -40,7 +38,7 @@ def hashes(version: Version) -> set[str]:
     """Return the hashes of a version: its commit, and of each folder and file that its lock names."""
     commit = commit_of(version)
     locked = locked_outputs(YAML(typ="safe", pure=True).load(git("show", f"{commit}:{LOCK}")))
-    files = DVCFileSystem(str(Path.cwd()), rev=commit)
+    files = files_of(commit)
     below = {
         str(found["md5"])
         for path in locked

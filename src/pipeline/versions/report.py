@@ -1,17 +1,20 @@
 """A report of this workspace against another commit, as Markdown that can be posted as a comment."""
 
 import html
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.dvc_process import dvc, stale
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from pipeline.dvc_process import stale
 from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.git import GitError, git
 from pipeline.modelling.figure import draw
 from pipeline.outputs import METRICS, PLOTS, whole
+from pipeline.versions.remotes import files_of, remotes_here
 
 # By name, its value at the base and its value here, as DVC tells them; None where there is none.
 Changes = dict[str, dict[str, Any]]
@@ -30,8 +33,7 @@ def write_report(base: str, output: Path) -> None:
         raise ConfigurationError(f"{output}: --output is a file ending in .md, in a folder that exists")
     commit = commit_of(base)
     check_workspace()
-    metrics = json.loads(dvc("metrics", "diff", "--all", "--json", commit))
-    parameters = json.loads(dvc("params", "diff", "--json", commit))
+    metrics, parameters = differences(commit)
     here, there = output.with_name(f"{output.stem}.png"), output.with_name(f"{output.stem}-base.png")
     save(PLOTS, here)
     images = {"These plots": here.name}
@@ -67,6 +69,13 @@ def check_workspace() -> None:
         raise PipelineError(f"{missing[0]} is not here: run 'dvc repro', or 'dvc pull' to fetch it")
     if found := stale():
         raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
+
+
+def differences(commit: str) -> tuple[dict[str, Changes], dict[str, Changes]]:
+    """Return all metrics, and the changed parameters, of a commit and of this workspace: by file."""
+    with Repo(config=remotes_here()) as repo:
+        metrics, parameters = repo.metrics.diff(commit, all=True), repo.params.diff(commit)
+    return metrics.get("diff", {}), parameters.get("diff", {})
 
 
 def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Changes], images: Any) -> str:
@@ -134,9 +143,9 @@ def draw_base(commit: str, image: Path) -> bool:
     with TemporaryDirectory() as folder:
         plots = Path(folder) / "plots"
         try:
-            dvc("get", "--quiet", ".", str(PLOTS), "--rev", commit, "--out", str(plots))
+            files_of(commit).get(str(PLOTS), str(plots), recursive=True)
             save(plots, image)
-        except (PipelineError, KeyError, ValueError, TypeError):
+        except (DvcException, OSError, KeyError, ValueError, TypeError):
             # Another version of the project may have written other plots.
             return False
     return True

@@ -1,0 +1,30 @@
+"""Old versions after the team has moved to another DVC remote."""
+
+from project import Project
+
+
+def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> None:
+    # Given a version that was published to the folder that its commit names; another model is here now
+    ready.git("remote", "remove", "origin")
+    ready.run("pipeline", "publish")
+    ready.set(training__hist_gradient_boosting__max_iter=12)
+    ready.dvc("repro")
+    ready.git("commit", "-qam", "A small model")
+    team = str(ready.root.with_name("team"))
+    for words in (("--local",), ()):
+        ready.dvc("remote", "modify", *words, "s3", "url", team)
+        ready.dvc("remote", "default", *words, "s3")
+    ready.git("commit", "-qam", "Another remote")
+    ready.dvc("push", "--all-tags")
+    ready.run("rm", "-r", ".dvc/cache/files", ".dvc/config.local", "dvc-remote")
+
+    drilled = ready.run("pipeline", "drill")
+
+    assert drilled.stdout == "version 1: restored, every byte as published\n"
+    # and a new version meets it, with nothing of it in the cache
+    ready.run("pipeline", "arrivals", "100")
+    assert "version 2 is published; champion: ROC AUC" in ready.run("pipeline", "retrain").stdout
+    # and a report tells its scores and shows its plots
+    ready.dvc("pull", "--force")
+    ready.run("pipeline", "report", "--base", "model-v1")
+    assert "on the remote" not in (ready.root / "report.md").read_text()
