@@ -1,11 +1,14 @@
 """The runner, with a script of a second in the place of a retrain."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pipeline.service.job import Recovered
 from pipeline.service.jobs import ACTIVE, Job, Jobs, Order
 from pipeline.service.runner import Runner
 
@@ -93,6 +96,39 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_e
     assert found
     assert (found.state, found.model_version) == (state, 2 if state == "succeeded" else None)
     assert bool(found.error) == (state != "succeeded")
+
+
+@pytest.mark.parametrize(("stage", "version"), [("publishing", 2), ("training", None), (None, None)])
+def test_a_recovered_version_is_of_the_job_that_had_come_so_far(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, stage: str | None, version: int | None
+) -> None:
+    job, _ = runner.jobs.create(Order(), None)
+    runner.jobs.update(job.id, stage=stage)
+    monkeypatch.setattr(runner, "_run", lambda *_: Recovered(versions=[2]))
+
+    runner.recover()
+    # It is done in the background, one thing after the other.
+    runner._worker.submit(int).result()
+
+    found = runner.jobs.get(job.id)
+    assert found
+    assert (found.state, found.model_version) == ("interrupted", version)
+
+
+def test_a_store_that_is_damaged_in_the_middle_is_refused_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    jobs = Jobs(path)
+    for number in range(100):
+        job, _ = jobs.create(Order(), f"{number}")
+        jobs.update(job.id, state="failed", error="x" * 500)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(path.read_bytes())
+    content[3 * 4096 : 13 * 4096] = b"\xff" * (10 * 4096)
+    path.write_bytes(content)
+
+    with pytest.raises(sqlite3.DatabaseError):
+        Jobs(path)
 
 
 def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,8 @@ from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.transaction import recover, run
 from pipeline.service.jobs import Order
 
-# How long a job waits for a recovery, or for a retrain from a terminal, to end; in seconds.
+# How long a job waits for a recovery, or for a retrain from a terminal, to end; and for a place to say how it
+# ended itself; in seconds.
 PATIENCE = 120.0
 
 
@@ -42,22 +44,32 @@ def main() -> None:
     result = Path(sys.argv[2])
 
     def tell(end: Outcome | Recovered | Failure) -> None:
-        # What was told of a version stands, whatever became of the checkout. A disk may be full for a moment.
+        # What was told of a version stands, whatever became of the checkout.
         if not result.exists():
             with suppress(OSError), whole(result) as partial:
                 partial.write_text(end.model_dump_json(), encoding="utf-8")
 
+    def tell_at_last(end: Outcome | Recovered | Failure) -> None:
+        # A disk may be full for a while: nobody else knows how it ended.
+        deadline = time.monotonic() + PATIENCE
+        tell(end)
+        while not result.exists() and time.monotonic() < deadline:
+            time.sleep(1)
+            tell(end)
+
     try:
         if sys.argv[1] == "recover":
-            tell(Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version]))
+            tell_at_last(
+                Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version])
+            )
         else:
             outcome = retrain(Order.model_validate_json(sys.argv[1]), tell)
-            tell(outcome)
+            tell_at_last(outcome)
             print(outcome.message, flush=True)
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
         print(f"pipeline: {message}", file=sys.stderr)
-        tell(Failure(error=message, exit_code=code))
+        tell_at_last(Failure(error=message, exit_code=code))
         sys.exit(code)
 
 

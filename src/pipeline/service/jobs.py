@@ -67,6 +67,8 @@ class Jobs:
                 "CREATE TABLE IF NOT EXISTS jobs "
                 "(number INTEGER PRIMARY KEY, id TEXT UNIQUE, state TEXT, key TEXT UNIQUE, content TEXT)"
             )
+        # What is damaged in the middle is said now, and not while a job runs.
+        self.all()
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

@@ -24,7 +24,8 @@ from pipeline.service.jobs import Job, Jobs, Order, now
 
 LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
-STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
+PUBLISHING = "publishing"
+STEP = re.compile(rb"Running stage '(\w+)'|^(%b):" % PUBLISHING.encode(), re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
 # A process that a signal stopped ends with 128 and the signal's number.
 FIRST_OF_SIGNALS = 128
@@ -85,7 +86,7 @@ class Runner:
             changes = self._told(end)
             if end is None and not self._stopping.is_set():
                 # It was killed: what it left goes, and what it had pushed is finished.
-                changes |= self._finished(self._run("recovery", "recover"))
+                changes |= self._finished(job, self._run("recovery", "recover"))
         except Exception:
             LOG.exception("job %s", job)
         finally:
@@ -121,12 +122,13 @@ class Runner:
         except Exception:
             LOG.exception("recovery")
             return
-        if interrupted and (changes := self._finished(end)):
+        if interrupted and (changes := self._finished(interrupted[0].id, end)):
             self.jobs.update(interrupted[0].id, **changes)
 
-    def _finished(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
-        """Say which version the recovery finished for a job, if it did."""
-        if not isinstance(end, Recovered) or not end.versions:
+    def _finished(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+        """Say which version the recovery finished for a job, if it did: one that had come so far."""
+        known = self.jobs.get(job)
+        if known is None or known.stage != PUBLISHING or not isinstance(end, Recovered) or not end.versions:
             return {}
         said = "it had pushed its commit when it was killed: its version was finished afterwards"
         return {"model_version": end.versions[-1], "message": said}

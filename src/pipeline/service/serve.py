@@ -72,6 +72,8 @@ def serve(host: str, port: int) -> None:
             app = make_app(folder)
         except sqlite3.Error as error:
             raise PipelineError(f"{folder}/jobs.sqlite cannot be used: {error}") from None
+        except ValueError:
+            raise PipelineError(f"{folder}/jobs.sqlite holds a job of another kind: move it away") from None
         config = uvicorn.Config(app, log_config=logs, server_header=False, timeout_graceful_shutdown=5)
         uvicorn.Server(config).run(sockets=[listener])
 
