@@ -72,7 +72,7 @@ def _reason(stderr: str, code: int) -> str:
     # Git's last line says what it could not do; why, it may have said before.
     said = next((line for line in lines if TELLING.search(line)), lines[-1]).strip(" !")
     # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
-    said = re.sub(r"//[^\s'\"]*@|[^\s/'\"]*@", lambda found: "//" * found[0].startswith("//"), said)
+    said = re.sub(r"[^\s/'\"]*@", "", re.sub(r"//[^\s'\"]*@", "//", said))
     return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", said)
 
 
