@@ -1,11 +1,9 @@
-"""DVC, as its own process, in the checkout that the command runs in."""
+"""DVC as its own process: where a signal may stop it, or what it says is passed on."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import PipelineError
 
@@ -35,10 +33,7 @@ def dvc(*words: str) -> str:
             or lines
             or [f"exit code {done.returncode}"]
         )
-        # The first error names the object, the last only counts them.
-        hint = ": is it the remote that it was pushed to?" if words[0] == "pull" else ""
-        named = words[2:] if words[0] == "--cd" else words
-        raise PipelineError(f"dvc {' '.join(named)}: {said[0].removeprefix('ERROR: ').rstrip(':')}{hint}")
+        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ').rstrip(':')}")
     return done.stdout
 
 
@@ -73,25 +68,3 @@ def _environment() -> dict[str, str]:
     # dvc.yaml says `python`: the one that runs this, also where its environment is not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return os.environ | {"PATH": path}
-
-
-def stale() -> dict[str, Any]:
-    """Return what `dvc status` finds changed since the lock, by stage; empty if nothing is."""
-    return dict(json.loads(dvc("status", "--json") or "{}"))
-
-
-def push_data() -> None:
-    """Push what the lock names, and ask the remote whether all of it is there.
-
-    Raises:
-        PipelineError: the push failed, or an output is still not on the remote.
-    """
-    dvc("push")
-    if missing := not_on_remote():
-        raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")
-
-
-def not_on_remote() -> list[str]:
-    """Ask the remote which outputs that the lock names it does not hold."""
-    status: dict[str, list[str]] = json.loads(dvc("data", "status", "--not-in-remote", "--json") or "{}")
-    return status.get("not_in_remote", [])

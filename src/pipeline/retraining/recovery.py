@@ -1,6 +1,6 @@
 """Finishes publications that were interrupted after their push: from there the way is forward."""
 
-from pipeline.dvc_process import dvc
+from pipeline.dvc_repository import pull
 from pipeline.errors import PipelineError
 from pipeline.git import git
 from pipeline.versions.publishing import Published, decided
@@ -16,7 +16,7 @@ def finish(name: str, branch: str) -> Published:
     """
     registry = Registry()
     finish_registrations(registry)
-    dvc("pull")
+    pull()
     # The tag may have another name by now, that of the number which MLflow gave.
     commit = git("rev-parse", "HEAD")
     version = next((each for each in registry.versions() if each.tags.get("git.commit") == commit), None)

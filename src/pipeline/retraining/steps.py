@@ -3,7 +3,8 @@
 import json
 from typing import Any, Literal
 
-from pipeline.dvc_process import dvc, repro, stale
+from pipeline.dvc_process import repro
+from pipeline.dvc_repository import dvc_repository, pull, stale
 from pipeline.errors import PipelineError
 from pipeline.git import changed
 from pipeline.outputs import METRICS, VALIDATION_REPORT
@@ -51,7 +52,7 @@ def on_kept_data(request: Request) -> None:
     Raises:
         PipelineError: ingestion would run, and the request does not allow it.
     """
-    patiently(lambda: dvc("pull"), PATIENCE, request.reads_source)
+    patiently(pull, PATIENCE, request.reads_source)
     if SOURCE in stale() and not request.read_source:
         raise PipelineError(
             "ingestion would read the source again, since its code, its parameters or the schema changed: "
@@ -65,7 +66,8 @@ def on_kept_data(request: Request) -> None:
 def on_new_data(request: Request) -> None:
     """Situation B: read the source whether or not anything seems changed, and run what really did."""
     # What is in the cache need not be made again; a first run has nothing there.
-    dvc("checkout", "--quiet", "--allow-missing")
+    with dvc_repository("checkout") as repo:
+        repo.checkout(allow_missing=True)
     words = ("--force",) if request.everything else ("--force", "--single-item", SOURCE)
     patiently(lambda: repro(*words), PATIENCE, request.reads_source)
     patiently(repro, PATIENCE, request.reads_source)
@@ -80,9 +82,10 @@ def on_data_of(number: int, request: Request) -> Outcome:
     commit = commit_of(source)
     override(request.overrides)
     stages = lock_data_of(commit)
-    patiently(lambda: dvc("pull", *stages), PATIENCE, False)
+    patiently(lambda: pull(*stages), PATIENCE, False)
     # The raw data stays, whatever ingestion's code and parameters have become since.
-    dvc("commit", "--quiet", "--force", SOURCE)
+    with dvc_repository("commit") as repo:
+        repo.commit(SOURCE, force=True)
     patiently(repro, PATIENCE, False)
     published: list[Published] = []
     patiently(lambda: published.append(publish(None, source)), PATIENCE, False)

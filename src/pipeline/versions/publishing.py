@@ -7,7 +7,8 @@ each step finds what is done already.
 
 from dataclasses import dataclass
 
-from pipeline.dvc_process import not_on_remote, push_data, repro, stale
+from pipeline.dvc_process import repro
+from pipeline.dvc_repository import not_on_remote, push_data, stale
 from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
 from pipeline.parameters import PATH

@@ -9,7 +9,7 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from pipeline.dvc_process import stale
+from pipeline.dvc_repository import stale
 from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.git import GitError, git
 from pipeline.modelling.figure import draw

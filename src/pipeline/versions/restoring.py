@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 from ruamel.yaml import YAML
 
-from pipeline.dvc_process import dvc
+from pipeline.dvc_repository import dvc_repository
 from pipeline.errors import PipelineError
 from pipeline.git import GitError, git, has_remote
 from pipeline.modelling.features import read_side
@@ -62,7 +62,8 @@ def prove(registry: Registry, version: Version) -> None:
     with throw_away_worktree(commit) as folder:
         reason = "the remote holds it no more, or damaged"
         try:
-            dvc("--cd", str(folder), "fetch")
+            with dvc_repository("fetch", folder) as repo:
+                repo.fetch()
         except PipelineError as error:
             # It names one object; all that are not to be had are of interest.
             reason = str(error)
@@ -72,7 +73,8 @@ def prove(registry: Registry, version: Version) -> None:
                 f"version {version.number} cannot be restored: {', '.join(wrong[:3])}{more} could not be "
                 f"fetched whole ({reason}); nothing was changed"
             )
-        dvc("--cd", str(folder), "checkout")
+        with dvc_repository("checkout", folder) as repo:
+            repo.checkout()
         rows = read_side(folder / TEST).head(PROOF_ROWS)
         kept = joblib.load(folder / MODEL)
         columns = list(kept.feature_names_in_)

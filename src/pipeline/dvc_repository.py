@@ -1,0 +1,87 @@
+"""DVC's repository in this process: another one would import all of DVC again for each step."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.logger import ColorFormatter
+from dvc.repo import Repo
+
+from pipeline.errors import PipelineError
+
+
+@contextmanager
+def dvc_repository(step: str, folder: Path = Path()) -> Iterator[Repo]:
+    """Yield the DVC repository of a checkout for a step, of which only a terminal is shown the progress.
+
+    Raises:
+        PipelineError: the step failed; the message is DVC's first error.
+    """
+    with _errors_of_dvc() as said:
+        try:
+            with Repo(str(folder)) as repo:
+                yield repo
+        except Exception as error:  # noqa: BLE001 - DVC, its remote or the disk: the step failed
+            # The first one names the object, the last only counts them.
+            lines = [line for line in (said or [str(error)])[0].splitlines() if line.strip()]
+            first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+            hint = ": is it the remote that it was pushed to?" if step == "pull" else ""
+            raise PipelineError(f"dvc {step}: {first or type(error).__name__}{hint}") from None
+
+
+@contextmanager
+def _errors_of_dvc() -> Iterator[list[str]]:
+    """Yield a list that takes the errors which DVC would print, in their order."""
+    said: list[str] = []
+
+    class Listing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(self.format(record).removeprefix("ERROR: "))
+
+    listing = Listing(logging.ERROR)
+    listing.setFormatter(ColorFormatter(log_colors=False))
+    loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
+    before = [logger.handlers for logger in loggers]
+    for logger in loggers:
+        logger.handlers = [listing]
+    try:
+        yield said
+    finally:
+        for logger, handlers in zip(loggers, before, strict=True):
+            logger.handlers = handlers
+
+
+def pull(*stages: str) -> None:
+    """Fetch what the lock names, of all stages or of these, and check it out.
+
+    Raises:
+        PipelineError: the remote does not hold it, or something is in the way.
+    """
+    with dvc_repository("pull") as repo:
+        repo.pull(list(stages))
+
+
+def stale() -> dict[str, Any]:
+    """Return what `dvc status` finds changed since the lock, by stage; empty if nothing is."""
+    with dvc_repository("status") as repo:
+        return dict(repo.status())
+
+
+def push_data() -> None:
+    """Push what the lock names, and ask the remote whether all of it is there.
+
+    Raises:
+        PipelineError: the push failed, or an output is still not on the remote.
+    """
+    with dvc_repository("push") as repo:
+        repo.push()
+    if missing := not_on_remote():
+        raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")
+
+
+def not_on_remote() -> list[str]:
+    """Ask the remote which outputs that the lock names it does not hold."""
+    with dvc_repository("data status") as repo:
+        return list(repo.data_status(not_in_remote=True, remote_refresh=True).get("not_in_remote", []))

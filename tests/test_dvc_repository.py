@@ -1,0 +1,27 @@
+"""DVC in this process: what it does is silent, what fails is told in one line, and each call looks anew."""
+
+import pytest
+
+from pipeline.dvc_repository import not_on_remote, pull, push_data, stale
+from pipeline.errors import PipelineError
+from project import Project
+
+
+def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
+    ready: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ready.root)
+    assert "artifacts/model/" in not_on_remote()
+
+    push_data()
+
+    assert not_on_remote() == []
+    assert stale() == {}
+    # Given an object that neither the cache nor the remote holds
+    model = ready.root / "artifacts/model"
+    ready.run("rm", "-r", ".dvc/cache/files", "dvc-remote/files", str(model))
+    assert not_on_remote()
+    assert "training" in stale()
+    with pytest.raises(PipelineError, match=r"^dvc pull: [^\n]*: is it the remote that it was pushed to\?$"):
+        pull()
+    assert capfd.readouterr() == ("", "")
