@@ -35,8 +35,7 @@ def check(team: Team) -> None:
 def check_whole(team: Team) -> None:
     """Check that every pushed version is registered and decided on, and that nothing is left of a run."""
     versions = registry(team.project).versions()
-    tags = {line.split("/")[-1] for line in team.refs().splitlines() if "refs/tags/" in line}
-    assert tags == {version.tag for version in versions}
+    assert team.tags() == {version.tag for version in versions}
     for version in versions:
         assert version.decision is not None
         assert ("promoted" in version.tags) == version.decision["promoted"]

@@ -75,6 +75,10 @@ class Team:
         """What the Git remote holds."""
         return self.remote.git("for-each-ref")
 
+    def tags(self) -> set[str]:
+        """The tags that the Git remote holds."""
+        return set(self.remote.git("tag").split())
+
     def spoil(self, md5: str, content: bytes | None) -> None:
         """Damage (or with None delete) the object of the bucket that has this md5."""
         key = f"dvc/files/md5/{md5[:2]}/{md5[2:]}"

@@ -12,6 +12,7 @@ import pytest
 
 from killing import STEPS
 from pipeline.tracking.mlflow_store import PROJECT
+from pipeline.versions.version import REGISTERED
 from promises import check
 from s3 import BUCKET
 from team import Team, champion, registry
@@ -45,6 +46,7 @@ class Candidate:
         with closing(sqlite3.connect(self.team.servers.store)) as store, store:
             store.execute("DELETE FROM model_version_tags WHERE version > 1")
             store.execute("DELETE FROM model_versions WHERE version > 1")
+            store.execute(f"DELETE FROM tags WHERE key = '{REGISTERED}' AND value != 'model-v1'")
 
     def state(self) -> dict[str, Any]:
         """What is published, without the times and ids that differ each time."""
@@ -107,11 +109,20 @@ def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Can
     candidate.check()
     assert candidate.state() == whole
 
-    # And where somebody deletes the newest version in MLflow, which gives no number twice
-    registry(candidate.project).client.delete_model_version(PROJECT, "2")
+    # And where somebody made a version by hand and deleted it in MLflow, which gives no number twice
+    candidate.reset()
+    mlflow = registry(candidate.project).client
+    mlflow.create_model_version(PROJECT, "s3://elsewhere/model")
+    mlflow.delete_model_version(PROJECT, "2")
     assert candidate.kill("after register") == -9
     assert candidate.kill("never") == 0
     candidate.check()
-    assert "model-v3" in candidate.team.refs()
-    assert "model-v2" not in candidate.team.refs()
+    assert {"model-v1", "model-v3"} == candidate.team.tags()
     assert champion(candidate.project) == 3
+
+    # And what was whole and is deleted there stays so: the same model becomes a version of its own
+    mlflow.delete_model_version(PROJECT, "3")
+    assert candidate.kill("never") == 0
+    assert {"model-v1", "model-v3", "model-v4"} == candidate.team.tags()
+    assert [version.number for version in registry(candidate.project).versions()] == [1, 4]
+    assert champion(candidate.project) == 4

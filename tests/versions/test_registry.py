@@ -1,13 +1,15 @@
 """The versions as MLflow keeps them, and how much it is asked for them."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from mlflow.exceptions import MlflowException
 
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.tracking.mlflow_store import PROJECT
 from pipeline.versions.registry import Registry
 
@@ -81,3 +83,26 @@ def test_what_mlflow_is_asked_does_not_grow_with_the_versions(
 
     assert all_requests() == few
     assert 0 < max(few) < 6
+
+
+def test_a_server_that_refuses_the_credentials_is_no_server_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # MLflow's own server asks for a password only with packages that the project has not.
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:S3cret@127.0.0.1:{server.server_port}")
+        with pytest.raises(
+            ConfigurationError, match=r"refuses you .*: set MLFLOW_TRACKING_USERNAME"
+        ) as raised:
+            Registry().champion()
+        server.shutdown()
+
+    assert "S3cret" not in str(raised.value)

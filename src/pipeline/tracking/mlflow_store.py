@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import PipelineError, cause_of
+from pipeline.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.repository import stores_root
 from pipeline.tracking.lineage import without_credentials
 
 # The experiment of all runs, and the name of the registered model.
 PROJECT = "churn-pipeline"
+# What MLflow makes of 401 and 403.
+REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
 
 # Fail in seconds, not in minutes, when the server is away; send nothing to anybody else.
 for _name, _value in {
@@ -42,6 +44,7 @@ def said_plainly(uri: str, state: str) -> Iterator[None]:
     `state` says what was kept, and what to do next.
 
     Raises:
+        ConfigurationError: it refuses the credentials: waiting would not help.
         PipelineError: in place of any other error.
     """
     try:
@@ -49,7 +52,10 @@ def said_plainly(uri: str, state: str) -> Iterator[None]:
     except PipelineError:
         raise
     except Exception as error:
+        where = f"MLflow at {without_credentials(uri)}"
+        if getattr(error, "error_code", None) in REFUSED:
+            hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            raise ConfigurationError(f"{where} refuses you ({cause_of(error)}): {hint}; {state}") from error
         raise PipelineError(
-            f"MLflow at {without_credentials(uri)} cannot be used ({cause_of(error)}): "
-            f"start it, or correct MLFLOW_TRACKING_URI; {state}"
+            f"{where} cannot be used ({cause_of(error)}): start it, or correct MLFLOW_TRACKING_URI; {state}"
         ) from error

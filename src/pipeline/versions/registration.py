@@ -5,7 +5,7 @@ from dataclasses import replace
 from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, git, has_remote, remote_tags
 from pipeline.versions.registry import Registry
-from pipeline.versions.version import TAG, Publication, Version, tag_of
+from pipeline.versions.version import REGISTERED, TAG, Publication, Version, tag_of
 
 
 def finish_registrations(registry: Registry) -> None:
@@ -22,19 +22,25 @@ def finish_registrations(registry: Registry) -> None:
 
 
 def unregistered(registry: Registry) -> list[Publication]:
-    """Return the publications that are pushed and have a higher number than any version of MLflow.
+    """Return the publications that are pushed, but came to be no version of MLflow.
+
+    They have a higher number than any version there. One that was a version was deleted, and stays so.
 
     Raises:
         PipelineError: this MLflow is not the one that they were published with.
     """
     registered = max((version.number for version in registry.versions()), default=0)
-    found = [publication_of(tag_of(number)) for number in numbers() if number > registered]
-    for publication in found:
-        if not registry.has_run(publication.run_id):
+    found = []
+    for name in (tag_of(number) for number in numbers() if number > registered):
+        publication = publication_of(name)
+        tags = registry.tags_of_run(publication.run_id)
+        if tags is None:
             raise PipelineError(
-                f"{tag_of(publication.number)} was published with another MLflow than this one, which has "
-                "not its run: set MLFLOW_TRACKING_URI to that one; nothing was changed"
+                f"{name} was published with another MLflow than this one, which has not its run: "
+                "set MLFLOW_TRACKING_URI to that one; nothing was changed"
             )
+        if tags.get(REGISTERED) != name:
+            found.append(publication)
     return found
 
 
@@ -79,8 +85,8 @@ def register(registry: Registry, publication: Publication) -> int:
 def follow_number(registry: Registry, number: int, name: str) -> None:
     """Let the Git tag `name` follow the number that MLflow gave its version.
 
-    MLflow never gives a number twice: after its newest version was deleted there, the next one has not the
-    number that follows from the tags.
+    MLflow never gives a number twice: after somebody registered a version by hand and deleted it, the next
+    one has not the number that follows from the tags.
     """
     right = tag_of(number)
     if right not in remote_tags(right):
@@ -91,7 +97,7 @@ def follow_number(registry: Registry, number: int, name: str) -> None:
         if has_remote():
             git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
     git("tag", "--delete", name, check=False)
-    registry.record(number, TAG, right)
+    registry.rename(number, right)
 
 
 def publication_of(name: str) -> Publication:

@@ -10,7 +10,16 @@ from pipeline.errors import PipelineError
 from pipeline.git import remote_tags
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
-from pipeline.versions.version import COMPARISON, DATA_FROM, ROLLBACK, Publication, Version, number_of
+from pipeline.versions.version import (
+    COMPARISON,
+    DATA_FROM,
+    REGISTERED,
+    ROLLBACK,
+    TAG,
+    Publication,
+    Version,
+    number_of,
+)
 
 CHAMPION = "champion"
 SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
@@ -107,9 +116,11 @@ class Registry:
         found = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
         return str(found[0].info.run_id) if found else None
 
-    def has_run(self, run_id: str) -> bool:
-        """Whether this server has a run."""
-        return bool(self._runs(f"attributes.run_id = '{run_id}'", most=1))
+    def tags_of_run(self, run_id: str) -> dict[str, str] | None:
+        """Return the tags of a run, also of a deleted one; None if this server never had it."""
+        with said_plainly(self._uri, "nothing was changed"):
+            run = _or_none(lambda: self.client.get_run(run_id))
+        return dict(run.data.tags) if run else None
 
     def register(self, publication: Publication) -> int:
         """Register a version, with all of its tags at once, and return the number that MLflow gave it.
@@ -121,7 +132,14 @@ class Registry:
             import mlflow
 
             made = mlflow.register_model(f"runs:/{publication.run_id}/model", PROJECT, tags=publication.tags)
+            self.client.set_tag(publication.run_id, REGISTERED, publication.tags[TAG])
             return int(made.version)
+
+    def rename(self, number: int, tag: str) -> None:
+        """Keep that the Git tag of a version has another name."""
+        self.record(number, TAG, tag)
+        with said_plainly(self._uri, "run the same command again"):
+            self.client.set_tag(self.version(number).run_id, REGISTERED, tag)
 
     def delete(self, number: int) -> None:
         """Delete a version that should not be."""
