@@ -4,7 +4,9 @@ import pytest
 from fastapi import HTTPException
 from fastapi.security import HTTPAuthorizationCredentials
 
+from pipeline.errors import ConfigurationError
 from pipeline.service.guard import authorized
+from pipeline.service.serve import serve
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +35,15 @@ def test_with_the_token_it_matters_not_where_a_request_comes_from(monkeypatch: p
         with pytest.raises(HTTPException) as refused:
             authorized(given, "same-origin")
         assert refused.value.status_code == 401
+
+
+@pytest.mark.parametrize("sent", ["sésame", "open sesame", "sesame\n"])
+def test_a_token_that_no_header_can_carry_is_refused_at_the_start(
+    sent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_API_TOKEN", sent)
+
+    with pytest.raises(ConfigurationError, match="TRAIN_API_TOKEN may hold") as raised:
+        serve("127.0.0.1", 0)
+
+    assert sent not in str(raised.value)

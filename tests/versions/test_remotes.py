@@ -1,6 +1,6 @@
 """Old versions after the team has moved to another DVC remote."""
 
-from project import Project
+from project import Project, free_port
 
 
 def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> None:
@@ -28,3 +28,17 @@ def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> 
     ready.dvc("pull", "--force")
     ready.run("pipeline", "report", "--base", "model-v1")
     assert "on the remote" not in (ready.root / "report.md").read_text()
+
+
+def test_nothing_is_deleted_while_the_remote_is_away(ready: Project) -> None:
+    ready.dvc("remote", "modify", "s3", "endpointurl", f"http://127.0.0.1:{free_port()}")
+    ready.dvc("remote", "default", "s3")
+    keys = {"AWS_ACCESS_KEY_ID": "test-key", "AWS_SECRET_ACCESS_KEY": "S3cret"}
+
+    for command in ("gc", "drill"):
+        done = ready.run("pipeline", command, check=False, **keys)
+
+        assert done.returncode == 1
+        assert done.stderr.startswith("pipeline: remote: ")
+        assert done.stderr.endswith("; nothing was changed\n")
+        assert done.stderr.count("\n") == 1

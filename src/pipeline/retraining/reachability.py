@@ -57,7 +57,7 @@ def _in_background(name: str, check: Callable[[], None]) -> "Future[None]":
 
 
 def wait_for_servers(seconds: float, source: bool = True) -> None:
-    """Wait until every server answers, and say which one is waited for.
+    """Wait until every server answers, and say which one is waited for; with 0 seconds, only ask.
 
     Raises:
         PipelineError: one is still away after that many seconds, or MONGODB_URI is needed and not set.
@@ -80,7 +80,8 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
             return
         said = "; ".join(f"{name}: {why}" for name, why in away.items())
         if time.monotonic() > deadline:
-            raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
+            waited = f"it was waited for {seconds:.0f} seconds" if seconds else "nothing was changed"
+            raise PipelineError(f"{said}; {waited}")
         if said != before:
             print(f"waiting for {said}", flush=True)
         before = said

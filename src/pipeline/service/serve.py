@@ -4,6 +4,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 import socket
 import sqlite3
 import sys
@@ -42,12 +43,14 @@ def serve(host: str, port: int) -> None:
     """Serve until a signal comes.
 
     Raises:
-        ConfigurationError: it would listen beyond this machine, without a token.
+        ConfigurationError: it would listen beyond this machine without a token, or no request can bear it.
         BusyError: a service runs in this repository already.
         PipelineError: the port is not free, or the store of the jobs cannot be used.
     """
     if not is_loopback(host) and not token():
         raise ConfigurationError(f"--host {host} is open to others: set TRAIN_API_TOKEN first")
+    if not re.fullmatch(r"[!-~]*", token()):
+        raise ConfigurationError("TRAIN_API_TOKEN may hold ASCII letters, digits and signs, and no space")
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     formatter = "plain" if sys.stderr.isatty() else "json"
     logs = {

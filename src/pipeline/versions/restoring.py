@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.git import GitError, git, has_remote
 from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
+from pipeline.retraining.reachability import wait_for_servers
 from pipeline.retraining.worktrees import cache_of, throw_away_worktree
 from pipeline.tracking.lineage import LOCK, locked_outputs
 from pipeline.versions.registry import Registry
@@ -33,6 +34,8 @@ def rollback(number: int, reason: str) -> Version | None:
     version, replaced = registry.version(number), registry.champion()
     if replaced is not None and replaced.number == number:
         raise PipelineError(f"version {number} is the champion already; nothing was changed")
+    # From one that is away it would be fetched for minutes.
+    wait_for_servers(0, source=False)
     print(f"fetching all of version {number}, to prove that it is there", flush=True)
     prove(registry, version)
     record = {
