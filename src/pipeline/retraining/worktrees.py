@@ -85,6 +85,8 @@ def settle(folder: Path, cache: Path | None) -> None:
     here = remotes_here()
     with Repo(str(folder)) as repo, repo.config.edit("local") as config:
         config["cache"]["dir"] = str(cache or cache_of(folder))
+        # Publishing adds the lock to Git: DVC need not advise to, in the log of each retrain.
+        config["core"]["autostage"] = True
         if cache is None:
             config["core"].update(here["core"])
             config["remote"].update(here["remote"])
