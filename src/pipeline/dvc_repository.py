@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dvc.exceptions import CheckoutError
 from dvc.logger import ColorFormatter
 from dvc.repo import Repo
 
@@ -13,22 +14,35 @@ from pipeline.errors import PipelineError
 
 
 @contextmanager
-def dvc_repository(step: str, folder: Path = Path()) -> Iterator[Repo]:
+def dvc_repository(step: str, folder: Path = Path(), config: Any = None) -> Iterator[Repo]:
     """Yield the DVC repository of a checkout for a step, of which only a terminal is shown the progress.
 
+    `config` adds to its settings.
+
     Raises:
-        PipelineError: the step failed; the message is DVC's first error.
+        PipelineError: see `told_plainly`.
+    """
+    with told_plainly(step), Repo(str(folder), config=config) as repo:
+        yield repo
+
+
+@contextmanager
+def told_plainly(step: str) -> Iterator[None]:
+    """Turn whatever fails in DVC, its remote or the disk into one line. One thread at a time may use it.
+
+    Raises:
+        PipelineError: the step failed; the message is DVC's first error, and its cause what DVC raised.
     """
     with _errors_of_dvc() as said:
         try:
-            with Repo(str(folder)) as repo:
-                yield repo
-        except Exception as error:  # noqa: BLE001 - DVC, its remote or the disk: the step failed
+            yield
+        except PipelineError:
+            raise
+        except Exception as error:
             # The first one names the object, the last only counts them.
             lines = [line for line in (said or [str(error)])[0].splitlines() if line.strip()]
             first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
-            hint = ": is it the remote that it was pushed to?" if step == "pull" else ""
-            raise PipelineError(f"dvc {step}: {first or type(error).__name__}{hint}") from None
+            raise PipelineError(f"dvc {step}: {first or type(error).__name__}") from error
 
 
 @contextmanager
@@ -60,13 +74,27 @@ def pull(*stages: str) -> None:
         PipelineError: the remote does not hold it, or something is in the way.
     """
     with dvc_repository("pull") as repo:
-        repo.pull(list(stages))
+        try:
+            repo.pull(list(stages))
+        except CheckoutError as error:
+            lost = ", ".join(map(str, error.target_infos))
+            raise PipelineError(f"dvc pull: {lost}: is it the remote that it was pushed to?") from None
 
 
 def stale() -> dict[str, Any]:
     """Return what `dvc status` finds changed since the lock, by stage; empty if nothing is."""
     with dvc_repository("status") as repo:
         return dict(repo.status())
+
+
+def refuse_stale() -> None:
+    """Refuse what other code, parameters or data made than those that are here.
+
+    Raises:
+        PipelineError: says which stages have yet to run.
+    """
+    if found := stale():
+        raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
 
 
 def push_data() -> None:

@@ -65,11 +65,20 @@ def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
 
 
 def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows: pd.DataFrame) -> None:
-    decision = decide(Model(0.1), Model(0.1), rows.assign(signal=rows["signal"].astype(str)))
+    class OfText(Model):
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            return super().predict_proba(rows.assign(signal=rows["signal"].astype(float)))
+
+    text = rows.assign(signal=rows["signal"].astype(str))
+
+    decision = decide(OfText(0.1), Model(0.1), text)
 
     assert (decision.promoted, decision.champion, decision.difference) == (False, 7, None)
     assert "version 7 cannot score this holdout (" in decision.reason
     assert "'pipeline rollback'" in decision.reason
+    # A model of its own that cannot score it is no change of the schema.
+    with pytest.raises(TypeError):
+        decide(Model(0.1), OfText(0.1), text)
 
 
 def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> None:

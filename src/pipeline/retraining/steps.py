@@ -8,8 +8,8 @@ from pipeline.dvc_repository import dvc_repository, pull, stale
 from pipeline.errors import PipelineError
 from pipeline.git import changed
 from pipeline.outputs import METRICS, VALIDATION_REPORT
+from pipeline.reachability import patiently
 from pipeline.retraining.old_data import lock_data_of, override
-from pipeline.retraining.reachability import patiently
 from pipeline.retraining.recovery import finish
 from pipeline.retraining.request import Outcome, Request
 from pipeline.tracking.lineage import LOCK, locked_tags

@@ -16,14 +16,14 @@ from pipeline.errors import ConfigurationError, PipelineError, message_and_code
 from pipeline.git import REMOTE, changed, git, has_remote
 from pipeline.processes import end_group
 from pipeline.pruning import keep_newest
+from pipeline.reachability import wait_for_servers
 from pipeline.repository import stores_root
 from pipeline.retraining.checkout import bring_forward, catch_up, newest
 from pipeline.retraining.exclusive import exclusive
-from pipeline.retraining.reachability import wait_for_servers
 from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.stopping import StoppedError, stoppable
-from pipeline.retraining.worktrees import shared_cache, sweep, throw_away_worktree
 from pipeline.versions.registration import unfinished
+from pipeline.worktrees import shared_cache, sweep, throw_away_worktree
 
 # What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
 # still that of the run before.

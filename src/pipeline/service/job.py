@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 from pydantic import BaseModel
 
@@ -17,9 +18,10 @@ from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.transaction import recover, run
 from pipeline.service.jobs import Order
 
-# How long a job waits for a recovery, or for a retrain from a terminal, to end; and for a place to say how it
-# ended itself; in seconds.
+# How long a job waits for a recovery, or for a retrain from a terminal, to end, in seconds;
 PATIENCE = 120.0
+# and how long, when the disk is full, for a place to say how it ended: nobody else knows.
+DISK_PATIENCE = 120.0
 
 
 class Recovered(BaseModel):
@@ -41,36 +43,48 @@ def retrain(order: Order, tell: Callable[[Outcome], None]) -> Outcome:
 def main() -> None:
     """Take the order (or `recover`), a file for how it ended, and the service's process id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
-    result = Path(sys.argv[2])
-
-    def tell(end: Outcome | Recovered | Failure) -> None:
-        # What was told of a version stands, whatever became of the checkout.
-        if not result.exists():
-            with suppress(OSError), whole(result) as partial:
-                partial.write_text(end.model_dump_json(), encoding="utf-8")
-
-    def tell_at_last(end: Outcome | Recovered | Failure) -> None:
-        # A disk may be full for a while: nobody else knows how it ended.
-        deadline = time.monotonic() + PATIENCE
-        tell(end)
-        while not result.exists() and time.monotonic() < deadline:
-            time.sleep(1)
-            tell(end)
-
+    tell, code = first_end(Path(sys.argv[2])), 0
     try:
         if sys.argv[1] == "recover":
-            tell_at_last(
-                Recovered(versions=[each.version for each in recover(branch(), PATIENCE) if each.version])
-            )
+            versions = [each.version for each in recover(branch(), PATIENCE) if each.version]
+            tell(Recovered(versions=versions), DISK_PATIENCE)
         else:
             outcome = retrain(Order.model_validate_json(sys.argv[1]), tell)
-            tell_at_last(outcome)
-            print(outcome.message, flush=True)
+            tell(outcome, DISK_PATIENCE)
+            say(outcome.message, sys.stdout)
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
-        print(f"pipeline: {message}", file=sys.stderr)
-        tell_at_last(Failure(error=message, exit_code=code))
-        sys.exit(code)
+        tell(Failure(error=message, exit_code=code), DISK_PATIENCE)
+        say(f"pipeline: {message}", sys.stderr)
+    sys.exit(code)
+
+
+def first_end(result: Path) -> Callable[..., None]:
+    """Return a function that writes to a file how the job ended, and tries again for some seconds.
+
+    The first end that it is given stands: a version is published whatever became of the checkout, and
+    though the disk was too full to write so.
+    """
+    ends: list[Outcome | Recovered | Failure] = []
+
+    def tell(end: Outcome | Recovered | Failure, patience: float = 0) -> None:
+        ends.append(end)
+        deadline = time.monotonic() + patience
+        while not result.exists():
+            with suppress(OSError), whole(result) as partial:
+                partial.write_text(ends[0].model_dump_json(), encoding="utf-8")
+            if time.monotonic() >= deadline:
+                return
+            if not result.exists():
+                time.sleep(1)
+
+    return tell
+
+
+def say(message: str, stream: TextIO) -> None:
+    """Print a line to the log, unless the disk is full: how the job ended is told elsewhere."""
+    with suppress(OSError):
+        print(message, file=stream, flush=True)
 
 
 if __name__ == "__main__":

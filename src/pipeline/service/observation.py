@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
-from pipeline.retraining.reachability import unreachable
+from pipeline.reachability import unreachable
 from pipeline.service import exposition
 from pipeline.service.training import Running
 

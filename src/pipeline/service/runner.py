@@ -119,11 +119,10 @@ class Runner:
             return
         try:
             end = self._run("recovery", "recover")
+            if interrupted and (changes := self._finished(interrupted[0].id, end)):
+                self.jobs.update(interrupted[0].id, **changes)
         except Exception:
             LOG.exception("recovery")
-            return
-        if interrupted and (changes := self._finished(interrupted[0].id, end)):
-            self.jobs.update(interrupted[0].id, **changes)
 
     def _finished(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
         """Say which version the recovery finished for a job, if it did: one that had come so far."""

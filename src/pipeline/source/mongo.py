@@ -47,7 +47,7 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
     Raises:
         ConfigurationError: MONGODB_URI is not a URI, or a file that it names cannot be read.
-        PipelineError: it is unset; the server is away, refuses, or fails while it is used.
+        PipelineError: it is unset; the server is away, not in the DNS, refuses, or fails while it is used.
     """
     if source == "sample":
         with sample_server() as uri, _client(uri) as client, _said_plainly("the sample server"):
@@ -62,8 +62,10 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         client = _client(uri)
     except (InvalidURI, UriError, ValueError):
         # The library's own message may quote the password.
-        or_dns = ", or its host has no SRV record in the DNS" if uri.startswith("mongodb+srv://") else ""
-        raise ConfigurationError(
+        # It says the same of a host that the DNS does not find, which may be there in a moment.
+        srv = uri.startswith("mongodb+srv://")
+        or_dns = ", or its host has no SRV record in the DNS" if srv else ""
+        raise (PipelineError if srv else ConfigurationError)(
             f"MONGODB_URI is not a valid MongoDB URI{or_dns} (mongodb://user:password@host:port/; "
             "special characters in user and password must be percent-encoded)"
         ) from None

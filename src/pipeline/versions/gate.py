@@ -8,19 +8,16 @@ import joblib
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dvc.exceptions import DvcException
-from dvc.scm import SCMError
-from dvc_data.index import DataIndexDirError
 
 from pipeline.contract import load_contract
+from pipeline.dvc_remotes import files_of
 from pipeline.errors import PipelineError
 from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
-from pipeline.retraining.reachability import unreachable
+from pipeline.reachability import unreachable
 from pipeline.versions.promotion import Decision, compare, of_another_schema
 from pipeline.versions.registry import Registry
-from pipeline.versions.remotes import files_of
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import COMPARISON, DECISION, ROLLBACK, Version
 
@@ -175,12 +172,13 @@ def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
     """
     tables = []
     try:
-        files = files_of(commit)
-        for path in sorted(files.find(str(folder))):
-            with files.open(path, "rb") as part:
-                tables.append(pq.ParquetFile(part).read(list(columns) or None))
-    except (DvcException, DataIndexDirError, SCMError, OSError, pa.ArrowInvalid) as error:
+        with files_of(commit) as files:
+            for path in sorted(files.find(str(folder))):
+                with files.open(path, "rb") as part:
+                    tables.append(pq.ParquetFile(part).read(list(columns) or None))
+            frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    except PipelineError as error:
         where = f"of commit {commit[:10]}" if commit else "of this workspace"
-        raise PipelineError(f"{folder} {where} cannot be read ({type(error).__name__}): 'dvc pull'") from None
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+        why = type(error.__cause__).__name__
+        raise PipelineError(f"{folder} {where} cannot be read ({why}): 'dvc pull'") from None
     return frame

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipeline.dvc_process import dvc
 from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, git, has_remote
-from pipeline.retraining.reachability import wait_for_servers
+from pipeline.reachability import check_remote
 from pipeline.versions.registry import Registry
 from pipeline.versions.restoring import commit_of, prove
 from pipeline.versions.version import Version
@@ -28,7 +28,7 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
         PipelineError: the DVC remote, Git's or MLflow is away, or a version's tag is missing or names another
             commit; nothing was deleted.
     """
-    wait_for_servers(0, source=False)
+    check_remote()
     if has_remote():
         git("fetch", "--quiet", REMOTE, "+refs/tags/model-v*:refs/tags/model-v*")
     for version in Registry().versions():
@@ -57,9 +57,9 @@ def drill() -> Iterator[tuple[Version, str | None]]:
         The version, and what is wrong with it, if anything is.
 
     Raises:
-        PipelineError: the DVC remote, Git's or MLflow is away.
+        PipelineError: the DVC remote or MLflow is away.
     """
-    wait_for_servers(0, source=False)
+    check_remote()
     registry = Registry()
     for version in registry.versions():
         try:

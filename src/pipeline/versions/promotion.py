@@ -60,11 +60,14 @@ def compare(
         said = f"too few to compare: {len(rows)} rows of the holdout are new to both models, or of one class"
         return Decision(False, said, champion_number, len(rows))
     features = rows[list(contract.features)]
-    try:
-        with threadpool_limits(limits=1):
-            ours, theirs = challenger.predict_proba(features)[:, 1], champion.predict_proba(features)[:, 1]
-    except Exception as error:  # noqa: BLE001 - a column of another type can raise anything inside a model
-        return of_another_schema(champion_number, error)
+    with threadpool_limits(limits=1):
+        ours = challenger.predict_proba(features)[:, 1]
+        try:
+            theirs = champion.predict_proba(features)[:, 1]
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a column of another type can raise anything in a model
+            return of_another_schema(champion_number, error)
     differences = bootstrap(target, ours, theirs)
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     low = float(np.quantile(differences, 0.05))

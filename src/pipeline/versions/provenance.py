@@ -2,10 +2,10 @@
 
 from ruamel.yaml import YAML
 
+from pipeline.dvc_remotes import files_of
 from pipeline.errors import ConfigurationError
 from pipeline.git import git
 from pipeline.tracking.lineage import LOCK, locked_outputs
-from pipeline.versions.remotes import files_of
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import Version
 
@@ -21,7 +21,7 @@ def versions_with(versions: list[Version], beginning: str) -> list[Version]:
 
     Raises:
         ConfigurationError: `beginning` has fewer than 6 characters.
-        PipelineError: the tag of a version cannot be had.
+        PipelineError: the tag of a version, or the list of its files, cannot be had.
     """
     if len(beginning) < SHORTEST:
         raise ConfigurationError(f"{beginning!r} is too short: give at least {SHORTEST} characters of a hash")
@@ -38,11 +38,11 @@ def hashes(version: Version) -> set[str]:
     """Return the hashes of a version: its commit, and of each folder and file that its lock names."""
     commit = commit_of(version)
     locked = locked_outputs(YAML(typ="safe", pure=True).load(git("show", f"{commit}:{LOCK}")))
-    files = files_of(commit)
-    below = {
-        str(found["md5"])
-        for path in locked
-        for found in files.find(path, detail=True).values()
-        if found.get("md5")
-    }
+    with files_of(commit) as files:
+        below = {
+            str(found["md5"])
+            for path in locked
+            for found in files.find(path, detail=True).values()
+            if found.get("md5")
+        }
     return {commit, *locked.values(), *below}

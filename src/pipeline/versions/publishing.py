@@ -8,7 +8,7 @@ each step finds what is done already.
 from dataclasses import dataclass
 
 from pipeline.dvc_process import repro
-from pipeline.dvc_repository import not_on_remote, push_data, stale
+from pipeline.dvc_repository import not_on_remote, push_data, refuse_stale
 from pipeline.errors import PipelineError
 from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
 from pipeline.parameters import PATH
@@ -94,6 +94,8 @@ def decided(
 
     The current holdout is that of the branch for a model of older data, and else the workspace's own.
     """
+    if version.decision is None:
+        registry.mark_registered(version)
     decision = decide(registry, version, current if source else None)
     comparison = None
     # The same model may have been made of other data before: then its lineage stays as it is.
@@ -110,8 +112,7 @@ def check_workspace() -> None:
     Raises:
         PipelineError: a stage has yet to run, or code is not committed.
     """
-    if found := stale():
-        raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
+    refuse_stale()
     if other := sorted(set(changed()) - RECIPE):
         raise PipelineError(
             f"not committed: {', '.join(other[:3])}: commit or remove it, then run 'dvc repro'"

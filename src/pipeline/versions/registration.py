@@ -39,7 +39,7 @@ def unregistered(registry: Registry) -> list[Publication]:
                 f"{name} was published with another MLflow than this one, which has not its run: "
                 "set MLFLOW_TRACKING_URI to that one; nothing was changed"
             )
-        if tags.get(REGISTERED) != name:
+        if REGISTERED + name not in tags:
             found.append(publication)
     return found
 
@@ -97,7 +97,7 @@ def follow_number(registry: Registry, number: int, name: str) -> None:
         if has_remote():
             git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
     git("tag", "--delete", name, check=False)
-    registry.rename(number, right)
+    registry.record(number, TAG, right)
 
 
 def publication_of(name: str) -> Publication:

@@ -15,7 +15,6 @@ from pipeline.versions.version import (
     DATA_FROM,
     REGISTERED,
     ROLLBACK,
-    TAG,
     Publication,
     Version,
     number_of,
@@ -132,14 +131,12 @@ class Registry:
             import mlflow
 
             made = mlflow.register_model(f"runs:/{publication.run_id}/model", PROJECT, tags=publication.tags)
-            self.client.set_tag(publication.run_id, REGISTERED, publication.tags[TAG])
             return int(made.version)
 
-    def rename(self, number: int, tag: str) -> None:
-        """Keep that the Git tag of a version has another name."""
-        self.record(number, TAG, tag)
+    def mark_registered(self, version: Version) -> None:
+        """Keep on a version's run that it was registered, also when somebody deletes the version."""
         with said_plainly(self._uri, "run the same command again"):
-            self.client.set_tag(self.version(number).run_id, REGISTERED, tag)
+            self.client.set_tag(version.run_id, REGISTERED + version.tag, "")
 
     def delete(self, number: int) -> None:
         """Delete a version that should not be."""

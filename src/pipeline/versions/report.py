@@ -6,15 +6,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
-
-from pipeline.dvc_repository import stale
+from pipeline.dvc_remotes import files_of, remotes_here
+from pipeline.dvc_repository import dvc_repository, refuse_stale
 from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.git import GitError, git
 from pipeline.modelling.figure import draw
 from pipeline.outputs import METRICS, PLOTS, whole
-from pipeline.versions.remotes import files_of, remotes_here
 
 # By name, its value at the base and its value here, as DVC tells them; None where there is none.
 Changes = dict[str, dict[str, Any]]
@@ -31,7 +28,7 @@ def write_report(base: str, output: Path) -> None:
     """
     if output.suffix != ".md" or not output.parent.is_dir():
         raise ConfigurationError(f"{output}: --output is a file ending in .md, in a folder that exists")
-    commit = commit_of(base)
+    commit = base_commit(base)
     check_workspace()
     metrics, parameters = differences(commit)
     here, there = output.with_name(f"{output.stem}.png"), output.with_name(f"{output.stem}-base.png")
@@ -45,7 +42,7 @@ def write_report(base: str, output: Path) -> None:
         partial.write_text(markdown(f"{base} ({commit[:10]})", metrics, parameters, images), encoding="utf-8")
 
 
-def commit_of(base: str) -> str:
+def base_commit(base: str) -> str:
     """Return the commit that a name stands for.
 
     Raises:
@@ -67,13 +64,12 @@ def check_workspace() -> None:
     """
     if missing := [str(path) for path in (METRICS, PLOTS) if not path.exists()]:
         raise PipelineError(f"{missing[0]} is not here: run 'dvc repro', or 'dvc pull' to fetch it")
-    if found := stale():
-        raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
+    refuse_stale()
 
 
 def differences(commit: str) -> tuple[dict[str, Changes], dict[str, Changes]]:
     """Return all metrics, and the changed parameters, of a commit and of this workspace: by file."""
-    with Repo(config=remotes_here()) as repo:
+    with dvc_repository("metrics diff", config=remotes_here()) as repo:
         metrics, parameters = repo.metrics.diff(commit, all=True), repo.params.diff(commit)
     return metrics.get("diff", {}), parameters.get("diff", {})
 
@@ -143,9 +139,10 @@ def draw_base(commit: str, image: Path) -> bool:
     with TemporaryDirectory() as folder:
         plots = Path(folder) / "plots"
         try:
-            files_of(commit).get(str(PLOTS), str(plots), recursive=True)
+            with files_of(commit) as files:
+                files.get(str(PLOTS), str(plots), recursive=True)
             save(plots, image)
-        except (DvcException, OSError, KeyError, ValueError, TypeError):
+        except (PipelineError, KeyError, ValueError, TypeError):
             # Another version of the project may have written other plots.
             return False
     return True

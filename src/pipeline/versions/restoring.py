@@ -12,14 +12,14 @@ from ruamel.yaml import YAML
 
 from pipeline.dvc_repository import dvc_repository
 from pipeline.errors import PipelineError
-from pipeline.git import GitError, git, has_remote
+from pipeline.git import REMOTE, GitError, git, has_remote
 from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
-from pipeline.retraining.reachability import wait_for_servers
-from pipeline.retraining.worktrees import cache_of, throw_away_worktree
+from pipeline.reachability import check_remote
 from pipeline.tracking.lineage import LOCK, locked_outputs
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import ROLLBACK, Version
+from pipeline.worktrees import cache_of, throw_away_worktree
 
 PROOF_ROWS = 200
 
@@ -34,8 +34,7 @@ def rollback(number: int, reason: str) -> Version | None:
     version, replaced = registry.version(number), registry.champion()
     if replaced is not None and replaced.number == number:
         raise PipelineError(f"version {number} is the champion already; nothing was changed")
-    # From one that is away it would be fetched for minutes.
-    wait_for_servers(0, source=False)
+    check_remote()
     print(f"fetching all of version {number}, to prove that it is there", flush=True)
     prove(registry, version)
     record = {
@@ -92,7 +91,7 @@ def commit_of(version: Version) -> str:
         PipelineError: neither this clone nor the remote has its tag, or the tag names another commit.
     """
     if has_remote():
-        git("fetch", "--quiet", "origin", f"+refs/tags/{version.tag}:refs/tags/{version.tag}", check=False)
+        git("fetch", "--quiet", REMOTE, f"+refs/tags/{version.tag}:refs/tags/{version.tag}", check=False)
     try:
         commit = git("rev-parse", "--verify", "--quiet", f"{version.tag}^{{commit}}")
     except GitError:

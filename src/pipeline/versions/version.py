@@ -9,8 +9,8 @@ COMPARISON = "comparison"
 ROLLBACK = "rollback"
 DATA_FROM = "data.from"
 TAG = "git.tag"
-# On the run of a version: the Git tag that it was registered for. It stays when the version is deleted.
-REGISTERED = "registered.as"
+# On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.
+REGISTERED = "registered."
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,19 @@ def unreachable(source: bool = True) -> dict[str, str]:
     All are asked at once; what has not answered after 8 seconds counts as away. Without `source`, MongoDB is
     not asked.
     """
-    return {name: said for name, future in _asked(source).items() if (said := _said(future))}
+    return _away(_asked(source))
+
+
+def check_remote() -> None:
+    """Ask DVC's remote alone, which DVC itself would wait for in silence, for minutes.
+
+    Raises:
+        PipelineError: it does not answer within 8 seconds.
+    """
+    asked = {"remote": _in_background("remote", _remote)}
+    wait(asked.values(), timeout=PATIENCE)
+    if away := _away(asked):
+        raise PipelineError(f"the DVC remote cannot be used: {away['remote']}; nothing was changed")
 
 
 def _asked(source: bool) -> dict[str, "Future[None]"]:
@@ -37,13 +49,15 @@ def _asked(source: bool) -> dict[str, "Future[None]"]:
 
 
 _pending: dict[str, "Future[None]"] = {}
+_lock = threading.Lock()
 
 
 def _in_background(name: str, check: Callable[[], None]) -> "Future[None]":
     """Run a check in a thread that holds nobody up at the end; one that still waits is not started twice."""
-    if (before := _pending.get(name)) is not None and not before.done():
-        return before
-    future = _pending[name] = Future[None]()
+    with _lock:
+        if (before := _pending.get(name)) is not None and not before.done():
+            return before
+        future = _pending[name] = Future[None]()
 
     def run() -> None:
         try:
@@ -57,7 +71,7 @@ def _in_background(name: str, check: Callable[[], None]) -> "Future[None]":
 
 
 def wait_for_servers(seconds: float, source: bool = True) -> None:
-    """Wait until every server answers, and say which one is waited for; with 0 seconds, only ask.
+    """Wait until every server answers, and say which one is waited for.
 
     Raises:
         PipelineError: one is still away after that many seconds, or MONGODB_URI is needed and not set.
@@ -72,16 +86,13 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
     deadline, before = time.monotonic() + seconds, ""
     while True:
         asked = _asked(source)
-        for future in asked.values():
-            if future.done() and isinstance(error := future.exception(), ConfigurationError):
-                raise error
-        away = {name: why for name, future in asked.items() if (why := _said(future))}
-        if not away:
+        if refusal := _refusal(asked):
+            raise refusal
+        if not (away := _away(asked)):
             return
         said = "; ".join(f"{name}: {why}" for name, why in away.items())
         if time.monotonic() > deadline:
-            waited = f"it was waited for {seconds:.0f} seconds" if seconds else "nothing was changed"
-            raise PipelineError(f"{said}; {waited}")
+            raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
         if said != before:
             print(f"waiting for {said}", flush=True)
         before = said
@@ -97,11 +108,23 @@ def patiently(step: Callable[[], object], seconds: float, source: bool) -> None:
     try:
         step()
     except PipelineError as error:
-        if not unreachable(source):
+        asked = _asked(source)
+        if not _away(asked) or _refusal(asked):
             raise
         print(f"{error}; it will be tried again", flush=True)
         wait_for_servers(seconds, source)
         step()
+
+
+def _away(asked: dict[str, "Future[None]"]) -> dict[str, str]:
+    """Return which servers are away, and why."""
+    return {name: said for name, future in asked.items() if (said := _said(future))}
+
+
+def _refusal(asked: dict[str, "Future[None]"]) -> ConfigurationError | None:
+    """Return why waiting would not help, if it would not."""
+    errors = (future.exception() for future in asked.values() if future.done())
+    return next((error for error in errors if isinstance(error, ConfigurationError)), None)
 
 
 def _said(future: "Future[None]") -> str | None:

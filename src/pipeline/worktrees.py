@@ -7,10 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from dvc.repo import Repo
+from dvc.config import Config
 
+from pipeline.dvc_remotes import is_folder, remotes_here
+from pipeline.dvc_repository import dvc_repository, told_plainly
 from pipeline.git import SETTINGS, git
-from pipeline.versions.remotes import remotes_here
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
@@ -61,7 +62,7 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
             git(*NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(folder), commit)
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
-            if git("status", "--porcelain", "--", SETTINGS):
+            if cache is None or git("status", "--porcelain", "--", SETTINGS):
                 (folder / SETTINGS).write_bytes(Path(SETTINGS).read_bytes())
             settle(folder, cache)
             yield folder
@@ -76,21 +77,21 @@ def cache_of(folder: Path) -> Path:
 
 def shared_cache() -> Path:
     """Return the DVC cache of the checkout in the current folder."""
-    with Repo() as repo:
+    with dvc_repository("cache dir") as repo:
         return Path(repo.cache.local_cache_dir).resolve()
 
 
 def settle(folder: Path, cache: Path | None) -> None:
-    """Let a worktree use a cache, and this checkout's remotes: those that are folders; for old data, all."""
-    here = remotes_here()
-    with Repo(str(folder)) as repo, repo.config.edit("local") as config:
-        config["cache"]["dir"] = str(cache or cache_of(folder))
-        # Publishing adds the lock to Git: DVC need not advise to, in the log of each retrain.
-        config["core"]["autostage"] = True
-        if cache is None:
-            config["core"].update(here["core"])
-            config["remote"].update(here["remote"])
-            return
-        for name, remote in here["remote"].items():
-            if "://" not in remote["url"]:
-                config["remote"].setdefault(name, {})["url"] = remote["url"]
+    """Let a worktree use a cache, and those of its remotes that are folders where this checkout has them."""
+    here = remotes_here()["remote"]
+    with told_plainly("config"):
+        settings = Config(str(folder / ".dvc"))
+        with settings.edit("local") as config:
+            config["cache"]["dir"] = str(cache or cache_of(folder))
+            # Publishing adds the lock to Git: DVC need not advise to, in the log of each retrain.
+            config["core"]["autostage"] = True
+            # Else DVC would keep what it knows of this folder outside of it, for ever.
+            config["core"]["site_cache_dir"] = str(folder.with_name("site-cache"))
+            for name, remote in here.items():
+                if is_folder(remote) and is_folder(settings["remote"].get(name, remote)):
+                    config["remote"].setdefault(name, {})["url"] = remote["url"]

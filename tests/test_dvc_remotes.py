@@ -33,12 +33,16 @@ def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> 
 def test_nothing_is_deleted_while_the_remote_is_away(ready: Project) -> None:
     ready.dvc("remote", "modify", "s3", "endpointurl", f"http://127.0.0.1:{free_port()}")
     ready.dvc("remote", "default", "s3")
+    old = ready.root / ".dvc/cache/files/md5/00/11223344556677889900aabbccddee"
+    old.parent.mkdir()
+    old.write_bytes(b"of no version")
     keys = {"AWS_ACCESS_KEY_ID": "test-key", "AWS_SECRET_ACCESS_KEY": "S3cret"}
 
     for command in ("gc", "drill"):
         done = ready.run("pipeline", command, check=False, **keys)
 
         assert done.returncode == 1
-        assert done.stderr.startswith("pipeline: remote: ")
+        assert done.stderr.startswith("pipeline: the DVC remote cannot be used: ")
         assert done.stderr.endswith("; nothing was changed\n")
         assert done.stderr.count("\n") == 1
+        assert old.exists()

@@ -1,0 +1,43 @@
+"""Where old data is kept today: an old commit names the DVC remotes of its time, which may have moved."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.api import DVCFileSystem
+
+from pipeline.dvc_repository import dvc_repository, told_plainly
+
+
+def remotes_here() -> dict[str, Any]:
+    """Return the part of DVC's settings that names the remotes of this checkout, folders as whole paths."""
+    with dvc_repository("remote list") as repo:
+        found = {name: dict(remote) for name, remote in repo.config["remote"].items()}
+        core = {"remote": repo.config["core"]["remote"]} if "remote" in repo.config["core"] else {}
+    for remote in found.values():
+        if is_folder(remote):
+            remote["url"] = str(Path(remote["url"]).resolve())
+    return {"core": core, "remote": found}
+
+
+def is_folder(remote: dict[str, Any]) -> bool:
+    """Whether a remote is a folder of this machine."""
+    return "://" not in remote["url"]
+
+
+@contextmanager
+def files_of(commit: str | None) -> Iterator[DVCFileSystem]:
+    """Yield the files that DVC keeps of a commit (None: the workspace), from the cache or today's remote.
+
+    Raises:
+        PipelineError: they can be had from neither.
+    """
+    with told_plainly("get"):
+        files = DVCFileSystem(str(Path.cwd()), rev=commit)
+        if commit:
+            here = remotes_here()
+            files.repo.config["core"].update(here["core"])
+            # In place of the old ones: a setting that a remote has no more must not be left.
+            files.repo.config["remote"] = here["remote"]
+        yield files
