@@ -1,6 +1,7 @@
 """Which of the servers that a retrain needs answer, each named, within seconds."""
 
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -149,14 +150,16 @@ def _remote() -> None:
     from botocore.exceptions import NoCredentialsError
     from dvc.repo import Repo
 
-    with Repo(str(Path.cwd())) as repo:
-        objects = repo.cloud.get_remote_odb()
-        if objects.fs.protocol == "local":
-            return
-        try:
-            objects.fs.fs.ls(objects.path.split("/")[0], refresh=True)
-        except NoCredentialsError:
-            raise PipelineError("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
+    try:
+        with Repo(str(Path.cwd())) as repo:
+            objects = repo.cloud.get_remote_odb()
+            if objects.fs.protocol != "local":
+                objects.fs.fs.ls(objects.path.split("/")[0], refresh=True)
+    except NoCredentialsError:
+        raise PipelineError("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
+    except sqlite3.Error:
+        # Of what DVC notes here: the disk is full, say. That is not the remote's, and not to be waited for.
+        return
 
 
 def _mlflow() -> None:

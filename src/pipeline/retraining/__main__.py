@@ -1,9 +1,9 @@
 """The process of a retrain in its throw-away worktree: it runs the code of the worktree's commit."""
 
 import gc
+import os
 import signal
 import sys
-from pathlib import Path
 
 from pipeline.errors import PipelineError, message_and_code
 from pipeline.processes import die_with_parent
@@ -12,7 +12,7 @@ from pipeline.retraining.steps import retrain
 
 
 def main() -> None:
-    """Take the request and a file from the arguments, and write to the file how it ended.
+    """Take the request and an open file descriptor from the arguments, and write to it how the retrain ended.
 
     The third argument is the parent's process id: killed, it takes this process with it.
     """
@@ -23,7 +23,8 @@ def main() -> None:
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
         end = Failure(error=message, exit_code=code)
-    Path(sys.argv[2]).write_text(end.model_dump_json(), encoding="utf-8")
+    with os.fdopen(int(sys.argv[2]), "w", encoding="utf-8") as told:
+        told.write(end.model_dump_json())
     # As in `run_main`: the end of the process is no time to look for garbage.
     gc.freeze()
 

@@ -141,28 +141,25 @@ def run_in(folder: Path, request: Request) -> Outcome:
     Raises:
         PipelineError: it failed; the reason was printed, and what tells more is kept.
     """
-    result = folder.with_name("outcome.json")
     environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "pipeline.retraining",
-            request.model_dump_json(),
-            str(result),
-            str(os.getpid()),
-        ],
-        cwd=folder,
-        env=environment,
-        process_group=0,
-    )
-    try:
-        code = process.wait()
-    finally:
-        end_group(process)
-    if code or not result.exists():
+    # How it ended comes through a pipe: the disk may be full.
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as told:
+        try:
+            words = ["-m", "pipeline.retraining", request.model_dump_json(), str(write), str(os.getpid())]
+            process = subprocess.Popen(
+                [sys.executable, *words], cwd=folder, env=environment, process_group=0, pass_fds=(write,)
+            )
+        finally:
+            os.close(write)
+        try:
+            code = process.wait()
+        finally:
+            end_group(process)
+        content = told.read()
+    if code or not content:
         raise PipelineError(f"the retrain ended with exit code {code}, for the reason above")
-    end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(result.read_bytes())
+    end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(content)
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
         by_stage = end.error.startswith(SAID_BY_STAGE)
