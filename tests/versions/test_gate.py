@@ -15,6 +15,7 @@ from pipeline.outputs import MODEL, TRAIN
 from pipeline.parameters import load
 from pipeline.tracking.mlflow_store import PROJECT
 from pipeline.training import TrainingParameters, train
+from pipeline.versions import gate
 from pipeline.versions.gate import best_so_far, check_champion, decide, side
 from pipeline.versions.promotion import Decision
 from pipeline.versions.registry import CHAMPION, Registry
@@ -107,9 +108,16 @@ def test_many_small_steps_do_not_lead_down(here: Project) -> None:
     assert "; and as the best so far: ROC AUC 0.8150 beside 0.8197 of version 1, at worst " in accepted.reason
     assert accepted.best == 1
 
-    # What cannot be met any more is no reason to refuse
+    # Where it cannot be met since a server is away, the decision is made later
     here.git("tag", "--delete", "model-v1")
-    promoted = meets_the_champion(here, 6, 8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "unreachable", lambda **_: {"git": "no answer"})
+        with pytest.raises(PipelineError, match="the tag model-v1 is"):
+            meets_the_champion(here, 6, 8)
+    assert Registry().version(6).decision is None
+
+    # and else it is no reason to refuse
+    promoted = decide(Registry(), Registry().version(6), None)
     assert promoted.promoted
     assert promoted.reason.startswith("ROC AUC 0.8131 beside 0.8150 of version 5")
     assert "; version 1, the best so far, was not met: the tag model-v1 is neither" in promoted.reason
