@@ -106,7 +106,8 @@ def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> No
     service.start()
     service.wait_for_recovery()
 
-    assert service.job(job)["state"] == "interrupted"
+    ended = service.until(job, lambda job: job["model_version"])
+    assert (ended["state"], ended["model_version"]) == ("interrupted", 3)
     check(team)
     check_whole(team)
     assert "refs/tags/model-v3" in team.refs()

@@ -98,13 +98,24 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_e
     assert bool(found.error) == (state != "succeeded")
 
 
-@pytest.mark.parametrize(("stage", "version"), [("publishing", 2), ("training", None), (None, None)])
-def test_a_recovered_version_is_of_the_job_that_had_come_so_far(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch, stage: str | None, version: int | None
+@pytest.mark.parametrize(
+    ("log", "version"),
+    [
+        ("publishing: pushing the data\npublishing: pushing the commit and its tag model-v2\n", 2),
+        # Somebody else's version was finished by the same recovery, or alone.
+        ("publishing: pushing the data\npublishing: pushing the commit and its tag model-v4\n", None),
+        ("publishing: pushing the data\n", None),
+        (None, None),
+    ],
+)
+def test_a_recovered_version_is_of_the_job_that_pushed_it(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, log: str | None, version: int | None
 ) -> None:
     job, _ = runner.jobs.create(Order(), None)
-    runner.jobs.update(job.id, stage=stage)
-    monkeypatch.setattr(runner, "_run", lambda *_: Recovered(versions=[2]))
+    if log is not None:
+        runner.log(job.id).parent.mkdir()
+        runner.log(job.id).write_text(log)
+    monkeypatch.setattr(runner, "_run", lambda *_: Recovered(versions=[2, 3]))
 
     runner.recover()
     # It is done in the background, one thing after the other.

@@ -24,8 +24,8 @@ from pipeline.service.jobs import Job, Jobs, Order, now
 
 LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
-PUBLISHING = "publishing"
-STEP = re.compile(rb"Running stage '(\w+)'|^(%b):" % PUBLISHING.encode(), re.MULTILINE)
+STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
+PUSHED = re.compile(rb"^publishing: pushing the commit and its tag model-v(\d+)$", re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
 # A process that a signal stopped ends with 128 and the signal's number.
 FIRST_OF_SIGNALS = 128
@@ -125,12 +125,12 @@ class Runner:
             LOG.exception("recovery")
 
     def _finished(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
-        """Say which version the recovery finished for a job, if it did: one that had come so far."""
-        known = self.jobs.get(job)
-        if known is None or known.stage != PUBLISHING or not isinstance(end, Recovered) or not end.versions:
+        """Say which version the recovery finished for a job, if its log says that it pushed that one."""
+        pushed = PUSHED.findall(self.log(job).read_bytes()) if self.log(job).exists() else []
+        if not pushed or not isinstance(end, Recovered) or int(pushed[-1]) not in end.versions:
             return {}
         said = "it had pushed its commit when it was killed: its version was finished afterwards"
-        return {"model_version": end.versions[-1], "message": said}
+        return {"model_version": int(pushed[-1]), "message": said}
 
     def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
         """Run the process of a job to its end, and return what it says; None if it died without a word."""

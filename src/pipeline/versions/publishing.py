@@ -71,7 +71,6 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     check_champion(registry)
     say("pushing the data")
     push_data()
-    say("pushing the commit and its tag")
     publication = commit_and_push(registry, run, tags, branch)
     # Who deleted old data meanwhile did not know of this version.
     if not_on_remote():
@@ -130,6 +129,8 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
     try:
         commit = commit_recipe(f"Model version {number}")
         publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
+        # A job that is killed from here on is known to have made the version of this tag.
+        say(f"pushing the commit and its tag {name}")
         # A tag of this name is not on the remote: an interrupted publication left it.
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
