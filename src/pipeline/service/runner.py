@@ -21,11 +21,12 @@ from pipeline.retraining.request import Failure, Outcome
 from pipeline.service.catalogue import catalogue
 from pipeline.service.job import Recovered
 from pipeline.service.jobs import Job, Jobs, Order, now
+from pipeline.versions.version import PUSHING, tag_of
 
 LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
 STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
-PUSHED = re.compile(rb"^publishing: pushing the commit and its tag model-v(\d+)$", re.MULTILINE)
+PUSHED = re.compile(rf"^publishing: {PUSHING} (\S+)$", re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
 # A process that a signal stopped ends with 128 and the signal's number.
 FIRST_OF_SIGNALS = 128
@@ -126,11 +127,14 @@ class Runner:
 
     def _finished(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
         """Say which version the recovery finished for a job, if its log says that it pushed that one."""
-        pushed = PUSHED.findall(self.log(job).read_bytes()) if self.log(job).exists() else []
-        if not pushed or not isinstance(end, Recovered) or int(pushed[-1]) not in end.versions:
+        if not isinstance(end, Recovered) or not self.log(job).exists():
+            return {}
+        pushed = set(PUSHED.findall(self.log(job).read_text(encoding="utf-8", errors="replace")))
+        own = [version for version in end.versions if tag_of(version) in pushed]
+        if not own:
             return {}
         said = "it had pushed its commit when it was killed: its version was finished afterwards"
-        return {"model_version": int(pushed[-1]), "message": said}
+        return {"model_version": own[-1], "message": said}
 
     def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
         """Run the process of a job to its end, and return what it says; None if it died without a word."""

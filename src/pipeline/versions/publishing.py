@@ -17,7 +17,7 @@ from pipeline.versions.gate import check_champion, compare_with_source, decide
 from pipeline.versions.promotion import Decision
 from pipeline.versions.registration import finish_registrations, numbers, register
 from pipeline.versions.registry import Registry
-from pipeline.versions.version import COMPARISON, DATA_FROM, TAG, Publication, Version, tag_of
+from pipeline.versions.version import COMPARISON, DATA_FROM, PUSHING, TAG, Publication, Version, tag_of
 
 RECIPE = {str(LOCK), str(PATH)}
 CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
@@ -129,8 +129,8 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
     try:
         commit = commit_recipe(f"Model version {number}")
         publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
-        # A job that is killed from here on is known to have made the version of this tag.
-        say(f"pushing the commit and its tag {name}")
+        # If a killed job had said so, and the tag is on the remote, the version is its own.
+        say(f"{PUSHING} {name}")
         # A tag of this name is not on the remote: an interrupted publication left it.
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
