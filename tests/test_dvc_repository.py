@@ -1,10 +1,11 @@
 """DVC in this process: what it does is silent, what fails is told in one line, and each call looks anew."""
 
+import hashlib
 import logging
 
 import pytest
 
-from pipeline.dvc_repository import not_on_remote, pull, push_data, stale
+from pipeline.dvc_repository import not_on_remote, pull, push_data, refuse_stale, stale
 from pipeline.errors import PipelineError
 from project import Project
 
@@ -20,12 +21,21 @@ def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
 
     assert not_on_remote() == []
     assert stale() == {}
+    # Given a file of a folder that the remote holds no more, though it holds the folder's list
+    (part,) = (ready.root / "artifacts/features/train").iterdir()
+    md5 = hashlib.md5(part.read_bytes()).hexdigest()
+    (ready.root / "dvc-remote/files/md5" / md5[:2] / md5[2:]).unlink()
+    assert not_on_remote() == [f"artifacts/features/train/{part.name}"]
+    push_data()
+    assert not_on_remote() == []
     # Given an object that neither the cache nor the remote holds
     ready.run("rm", "-r", ".dvc/cache/files", "dvc-remote/files", "artifacts/model")
     assert not_on_remote()
     assert "training" in stale()
     with pytest.raises(PipelineError, match=r"^dvc pull: .*model: is it the remote that it was pushed to\?$"):
         pull("training")
+    with pytest.raises(PipelineError, match=r"^what the lock names is not here: .*: run 'dvc pull' first$"):
+        refuse_stale()
     assert capfd.readouterr() == ("", "")
     # and DVC speaks again to whoever uses it after that
     assert logging.getLogger("dvc").handlers is handlers

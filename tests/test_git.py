@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from deployment import executable
-from pipeline.git import GitError, changed, git
+from pipeline.errors import PipelineError
+from pipeline.git import GitError, branch, changed, check_identity, git, overlooked
 from project import Project, free_port
 
 
@@ -31,6 +32,62 @@ def test_a_refusal_does_not_show_the_token_in_the_url(repository: Project) -> No
     assert "127.0.0.1" in str(refused.value)
     assert "t0ken" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_key_that_the_settings_of_git_name_is_used(
+    repository: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh = executable(tmp_path / "ssh", "echo with the deploy key >&2; exit 1")
+    for variable in ("GIT_SSH_COMMAND", "GIT_SSH"):
+        monkeypatch.delenv(variable, raising=False)
+    repository.git("config", "core.sshCommand", str(ssh))
+    with pytest.raises(GitError, match="with the deploy key"):
+        git("ls-remote", "ssh://127.0.0.1/churn")
+
+    repository.git("config", "--unset", "core.sshCommand")
+    monkeypatch.setenv("GIT_SSH", str(ssh))
+    with pytest.raises(GitError, match="with the deploy key"):
+        git("ls-remote", "ssh://127.0.0.1/churn")
+
+
+def test_a_repository_of_another_owner_is_no_detached_head(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    with pytest.raises(GitError, match="dubious ownership"):
+        branch()
+
+
+def test_whoever_commits_is_asked_for_before_anything_is_done(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    repository.git("config", "user.useConfigOnly", "true")
+
+    with pytest.raises(PipelineError, match=r"'git config user.name NAME' and 'git config user.email"):
+        check_identity()
+
+    repository.git("config", "user.name", "Somebody")
+    repository.git("config", "user.email", "somebody@example.org")
+    check_identity()
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_was_told_to_overlook_is_seen(repository: Project, flag: str) -> None:
+    repository.git("update-index", flag, "dvc.lock")
+    assert overlooked() == []
+
+    (repository.root / "dvc.lock").write_text("two")
+
+    assert changed() == []
+    assert overlooked() == ["dvc.lock"]
+    # and what a sparse checkout leaves out is not
+    (repository.root / "dvc.lock").unlink()
+    assert overlooked() == []
 
 
 @pytest.mark.parametrize(

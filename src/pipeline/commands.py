@@ -9,6 +9,7 @@ from pymongo import MongoClient
 
 from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.parameters import load
+from pipeline.saying import conclude, say
 from pipeline.source.parameters import IngestionParameters
 from pipeline.source.sample import let_arrive, sample_server
 
@@ -50,7 +51,7 @@ def publish_here() -> None:
         from pipeline.retraining.steps import told
         from pipeline.versions.publishing import publish
 
-        print(told(publish(branch())).message)
+        conclude(told(publish(branch())).message)
 
 
 @app.command("retrain")
@@ -90,7 +91,7 @@ def retrain(
         data_from=data_from,
         overrides=tuple(set_param or ()),
     )
-    print(run(request).message)
+    conclude(run(request).message)
 
 
 @app.command("serve")
@@ -176,10 +177,12 @@ def roll_back(
     from pipeline.versions.restoring import rollback
     from pipeline.versions.version import tag_of
 
+    if not reason.strip():
+        raise ConfigurationError("--reason is empty: say why, for those who read the history")
     with exclusive():
         replaced = rollback(version, reason)
-    print(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
-    print(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
+    say(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
+    conclude(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
 
 
 @app.command("drill")
@@ -187,6 +190,7 @@ def rehearse() -> None:
     """Restore every version from an empty cache, and hold all of its bytes to their hashes."""
     from pipeline.retraining.exclusive import exclusive
     from pipeline.versions.housekeeping import drill
+    from pipeline.versions.registration import numbers
     from pipeline.versions.registry import none_published
 
     failed = proven = 0
@@ -198,6 +202,8 @@ def rehearse() -> None:
     if failed:
         raise PipelineError(f"{failed} version(s) cannot be restored")
     if not proven:
+        if numbers():
+            raise PipelineError(none_published())
         print(none_published())
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.saying import say
 
 STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
 # How the line begins by which a stage says why it failed.
@@ -43,8 +44,6 @@ def repro(*words: str) -> None:
     Raises:
         PipelineError: a stage failed; the message is what the stage said.
     """
-    # What we printed so far comes before what the stages print.
-    sys.stdout.flush()
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", *words],
         stderr=subprocess.PIPE,
@@ -55,7 +54,7 @@ def repro(*words: str) -> None:
         assert process.stderr is not None  # noqa: S101 - it is a pipe
         reason = "a stage failed, for the reason above"
         for line in process.stderr:
-            print(line, end="", file=sys.stderr, flush=True)
+            say(line.rstrip("\n"), sys.stderr)
             if line.startswith(SAID_BY_STAGE):
                 reason = line.strip()
             elif line.startswith("ERROR: ") and not reason.startswith(SAID_BY_STAGE):

@@ -91,10 +91,35 @@ def refuse_stale() -> None:
     """Refuse what other code, parameters or data made than those that are here.
 
     Raises:
-        PipelineError: says which stages have yet to run.
+        PipelineError: says which stages have yet to run, or what has to be fetched before that can be told.
     """
-    if found := stale():
+    found = stale()
+    if lost := _not_here(found):
+        raise PipelineError(f"what the lock names is not here: {', '.join(lost[:3])}: run 'dvc pull' first")
+    if found:
         raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
+
+
+def _not_here(found: dict[str, Any]) -> list[str]:
+    """Return the outputs of which `dvc status` says that neither the workspace nor the cache has them."""
+    changes = [change for stage in found.values() for change in stage if isinstance(change, dict)]
+    outputs = [pair for change in changes for pair in change.get("changed outs", {}).items()]
+    return [path for path, state in outputs if state in {"deleted", "not in cache"}]
+
+
+def kept_by_git() -> list[str]:
+    """Return the outputs that DVC hashes and leaves to Git: dvc.yaml says `cache: false`.
+
+    Raises:
+        PipelineError: nobody keeps one, since dvc.yaml says `push: false`: no version could have it back.
+    """
+    with dvc_repository("status") as repo:
+        outs = list(repo.index.outs)
+        if unpushed := [str(out) for out in outs if out.use_cache and not out.can_push]:
+            raise PipelineError(
+                f"{', '.join(unpushed[:3])}: with 'push: false' in dvc.yaml a version could not be restored"
+            )
+        return [str(out) for out in outs if not out.use_cache]
 
 
 def push_data() -> None:
@@ -105,11 +130,21 @@ def push_data() -> None:
     """
     with dvc_repository("push") as repo:
         repo.push()
+    if not_on_remote():
+        _push_each()
     if missing := not_on_remote():
         raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")
 
 
 def not_on_remote() -> list[str]:
-    """Ask the remote which outputs that the lock names it does not hold."""
+    """Ask the remote which outputs that the lock names it does not hold, each file of a folder too."""
     with dvc_repository("data status") as repo:
-        return list(repo.data_status(not_in_remote=True, remote_refresh=True).get("not_in_remote", []))
+        found = repo.data_status(not_in_remote=True, remote_refresh=True, granular=True)
+        return list(found.get("not_in_remote", []))
+
+
+def _push_each() -> None:
+    """Push each file that is not on the remote: where a folder's list is, DVC takes its files for there."""
+    with dvc_repository("push") as repo:
+        objects = {out.hash_info for out in repo.index.outs if out.use_cache}
+        repo.cloud.transfer(repo.cache.local, repo.cloud.get_remote_odb(), objects, shallow=False)

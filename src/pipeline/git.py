@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 from pipeline.errors import ConfigurationError, PipelineError
 
@@ -21,12 +22,13 @@ OF_HOOKS = (
     "GIT_OBJECT_DIRECTORY",
     "GIT_COMMON_DIR",
 )
-
-
+# What may reach the remote by SSH.
+OVER_SSH = {"fetch", "ls-remote", "push"}
 # What Git says below the reason, where a remote cannot be read.
 USELESS = ("hint:", "fatal: Could not read from remote", "Please make sure you", "and the repository exists")
-# What says more than the last line: a full disk, or why a remote refused a ref (not for another one's sake).
-TELLING = re.compile(r"No space left|! \[.*rejected\](?!.*atomic)")
+# What says more than the last line: a full disk, another's folder, or why a remote refused a ref (not
+# for another one's sake).
+TELLING = re.compile(r"No space left|dubious ownership|! \[.*rejected\](?!.*atomic)")
 
 
 class GitError(PipelineError):
@@ -39,11 +41,15 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
     Raises:
         GitError: it failed, and `check` is true; or it took longer than `patience`, in seconds.
     """
-    name = words[2] if words[0] == "-c" else words[0]
+    name = words[2] if words[0] in {"-c", "-C"} else words[0]
     environment = {key: value for key, value in os.environ.items() if key not in OF_HOOKS}
     # Nobody is there to answer a question.
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+    if words[0] in OVER_SSH and not (
+        "GIT_SSH" in environment or git("config", "core.sshCommand", check=False)
+    ):
+        # The variable would beat these two, which may name a deploy key.
+        environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     try:
         done = subprocess.run(
             ["git", *words],
@@ -82,6 +88,8 @@ def branch() -> str:
     Raises:
         GitError: none is (a detached HEAD).
     """
+    # Whether Git works here at all is asked first: it refuses the folder of somebody else, say.
+    git("rev-parse", "--git-dir")
     found = git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
     if not found:
         raise GitError("no branch is checked out: 'git switch' to the one to publish on")
@@ -104,6 +112,35 @@ def changed() -> list[str]:
     """Return the paths that differ from HEAD, untracked ones too; not the settings of DVC."""
     listed = git("status", "--porcelain", "-z", "--untracked-files=all")
     return [entry[3:] for entry in listed.split("\0") if entry[2:3] == " " and entry[3:] != SETTINGS]
+
+
+def settings_changed() -> bool:
+    """Whether the settings of DVC differ from HEAD."""
+    return bool(git("status", "--porcelain", "--", SETTINGS))
+
+
+def overlooked() -> list[str]:
+    """Return the paths that differ from HEAD, and that `changed` leaves out: Git was told to look away."""
+    # A lower-case letter says "assume unchanged", an S "skip in the worktree".
+    listed = git("ls-files", "-v", "-z").split("\0")
+    flagged = [entry[2:] for entry in listed if entry[:1].islower() or entry[:1] == "S"]
+    there = [path for path in flagged if Path(path).is_file()]
+    return [path for path in there if git("hash-object", path) != git("rev-parse", f"HEAD:{path}")]
+
+
+def check_identity() -> None:
+    """Look whether Git knows who commits, before anything is done that ends in a commit.
+
+    Raises:
+        PipelineError: it does not.
+    """
+    try:
+        for role in ("AUTHOR", "COMMITTER"):
+            git("var", f"GIT_{role}_IDENT")
+    except GitError as error:
+        raise PipelineError(
+            f"{error}: say who commits, with 'git config user.name NAME' and 'git config user.email ADDRESS'"
+        ) from None
 
 
 def remote_tags(pattern: str) -> dict[str, str]:

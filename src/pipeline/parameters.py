@@ -12,6 +12,14 @@ from pipeline.errors import ConfigurationError
 PATH = Path("params.yaml")
 SECTIONS = ("ingestion", "schema", "validation", "transformation", "training", "evaluation")
 
+# What is said of an error of pydantic, by its type, where its own words speak of Python.
+OF_YAML = {
+    "extra_forbidden": "unknown key",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a mapping",
+    "model_type": "should be a mapping",
+}
+
 
 class Section(BaseModel):
     """A part of params.yaml: frozen, no type coercion, no unknown key."""
@@ -64,7 +72,7 @@ def explain(section: str, error: ValidationError) -> str:
     lines = []
     for problem in problems[:3]:
         key = ".".join([section, *(str(part) for part in problem["loc"])])
-        said = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        said = OF_YAML.get(problem["type"], problem["msg"])
         lines.append(_one_line(f"{key}: {said.removeprefix('Value error, ')}"))
     if len(problems) > 3:
         lines.append(f"and {len(problems) - 3} more")

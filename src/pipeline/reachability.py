@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.git import REMOTE, git, has_remote
 from pipeline.parameters import load
+from pipeline.saying import say
 from pipeline.source.mongo import connect
 from pipeline.source.parameters import IngestionParameters
 from pipeline.versions.registry import Registry
@@ -95,7 +96,7 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
         if time.monotonic() > deadline:
             raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
         if said != before:
-            print(f"waiting for {said}", flush=True)
+            say(f"waiting for {said} ({seconds:.0f} seconds at most)")
         before = said
         time.sleep(PAUSE)
 
@@ -112,7 +113,7 @@ def patiently(step: Callable[[], object], seconds: float, source: bool) -> None:
         asked = _asked(source)
         if not _away(asked) or _refusal(asked):
             raise
-        print(f"{error}; it will be tried again", flush=True)
+        say(f"{error}; it will be tried again")
         wait_for_servers(seconds, source)
         step()
 
@@ -150,13 +151,17 @@ def _remote() -> None:
     from botocore.exceptions import NoCredentialsError
     from dvc.repo import Repo
 
+    bucket = ""
     try:
         with Repo(str(Path.cwd())) as repo:
             objects = repo.cloud.get_remote_odb()
             if objects.fs.protocol != "local":
-                objects.fs.fs.ls(objects.path.split("/")[0], refresh=True)
+                bucket = objects.path.split("/")[0]
+                objects.fs.fs.ls(bucket, refresh=True)
     except NoCredentialsError:
         raise PipelineError("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
+    except FileNotFoundError:
+        raise PipelineError(f"there is no bucket {bucket}: make it, or correct the remote's url") from None
     except sqlite3.Error:
         # Of what DVC notes here: the disk is full, say. That is not the remote's, and not to be waited for.
         return

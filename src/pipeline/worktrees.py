@@ -1,5 +1,6 @@
 """Throw-away worktrees: a commit's files in a folder of their own, where killing a run costs nothing."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from dvc.config import Config
 
 from pipeline.dvc_remotes import is_folder, remotes_here
 from pipeline.dvc_repository import dvc_repository, told_plainly
-from pipeline.git import SETTINGS, git
+from pipeline.git import SETTINGS, git, settings_changed
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
@@ -62,7 +63,7 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
             git(*NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(folder), commit)
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
-            if cache is None or git("status", "--porcelain", "--", SETTINGS):
+            if cache is None or settings_changed():
                 (folder / SETTINGS).write_bytes(Path(SETTINGS).read_bytes())
             settle(folder, cache)
             yield folder
@@ -73,6 +74,11 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
 def cache_of(folder: Path) -> Path:
     """Return where a throw-away worktree keeps its own DVC cache."""
     return folder.with_name("cache")
+
+
+def site_cache_of(folder: Path) -> str:
+    """Return where DVC is to keep what it knows of a throw-away worktree: else it would stay, for ever."""
+    return str(folder.with_name("site-cache"))
 
 
 def shared_cache() -> Path:
@@ -87,11 +93,10 @@ def settle(folder: Path, cache: Path | None) -> None:
     with told_plainly("config"):
         settings = Config(str(folder / ".dvc"))
         with settings.edit("local") as config:
-            config["cache"]["dir"] = str(cache or cache_of(folder))
+            # Relative: DVC writes no letter that is not ASCII, and the path of the clone may have one.
+            config["cache"]["dir"] = os.path.relpath(cache or cache_of(folder))
             # Publishing adds the lock to Git: DVC need not advise to, in the log of each retrain.
             config["core"]["autostage"] = True
-            # Else DVC would keep what it knows of this folder outside of it, for ever.
-            config["core"]["site_cache_dir"] = str(folder.with_name("site-cache"))
             for name, remote in here.items():
                 if is_folder(remote) and is_folder(settings["remote"].get(name, remote)):
-                    config["remote"].setdefault(name, {})["url"] = remote["url"]
+                    config["remote"].setdefault(name, {})["url"] = os.path.relpath(remote["url"])

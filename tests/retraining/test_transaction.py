@@ -40,7 +40,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
     # The servers and the stages have no part in this.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
-    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
+    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: [])
     monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
     monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
     monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *_: "")
@@ -110,16 +110,43 @@ def test_a_checkout_that_was_switched_meanwhile_is_left_alone(
 def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Outcome(state="succeeded", message="version 2 is published", version=2)
-    finished: list[tuple[list[Outcome], list[str]]] = [([], []), ([whole], [])]
+    # Given another one publishes meanwhile, too
+    whole = Outcome(state="succeeded", message="version 3 is published", version=3)
+    pushed: list[str] = []
 
-    def fail(*_: object) -> Outcome:
+    def run_in(_: Path, request: Request) -> Outcome:
+        if request.finish == "model-v3":
+            return whole
+        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
+        checkout.git("commit", "-q", "--allow-empty", "-m", "Model version 3")
+        checkout.git("tag", "-a", "model-v3", "-m", "Its own")
+        pushed.extend(["model-v2", "model-v3"])
         raise PipelineError("the process died")
 
-    monkeypatch.setattr(transaction, "run_in", fail)
-    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: finished.pop(0))
+    monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
+    monkeypatch.setattr(transaction, "unfinished", lambda: pushed)
+    monkeypatch.setattr(transaction, "run_in", run_in)
 
     assert transaction.run(NEW_DATA) == whole
+
+
+def test_what_another_one_pushed_meanwhile_is_no_success_of_a_run_that_failed(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def run_in(_: Path, request: Request) -> Outcome:
+        tried.append(request.finish or "the run")
+        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
+        raise PipelineError("somebody was faster")
+
+    monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
+    monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2"] if tried else [])
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    with pytest.raises(PipelineError, match="somebody was faster"):
+        transaction.run(NEW_DATA)
+    assert tried == ["the run"]
 
 
 def test_a_run_that_failed_before_its_push_has_failed(
@@ -145,10 +172,9 @@ def test_a_version_that_cannot_be_finished_holds_up_no_other(
     monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2", "model-v3"])
     monkeypatch.setattr(transaction, "run_in", run_in)
 
-    finished, given_up = finish_interrupted("main")
+    finished = finish_interrupted("main")
 
     assert [outcome.version for outcome in finished] == [3]
-    assert given_up == ["model-v2"]
     assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"
 
 
@@ -156,6 +182,7 @@ def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a version that could not be finished before the run, and can be after it
+    checkout.git("tag", "-a", "model-v2", "made", "-m", "Of an earlier run")
     tried: list[str] = []
 
     def run_in(_: Path, request: Request) -> Outcome:

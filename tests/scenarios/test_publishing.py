@@ -2,7 +2,7 @@
 
 from filelock import FileLock
 
-from project import SMALL, Project
+from project import Project
 from team import Team, champion, models
 
 
@@ -64,11 +64,10 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
             assert refused.stderr.splitlines()[-1].startswith("pipeline: another retrain or publication")
 
 
-def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(project: Project) -> None:
-    # Given a clone in which nothing has run: neither the workspace nor MLflow has anything yet
+def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(ready: Project) -> None:
+    # Given a clone in which nothing has run: neither the workspace nor MLflow has what its lock names
+    project = ready.cloned("new")
     project.git("remote", "remove", "origin")
-    project.set(**SMALL)
-    project.git("commit", "-qam", "A small model")
 
     done = project.run("pipeline", "retrain")
 
@@ -77,3 +76,7 @@ def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(project: Pr
     # The version is whole: its data is in the folder that is the DVC remote, its model outlives the worktree.
     assert "version 1: restored" in project.run("pipeline", "drill").stdout
     assert champion(project) == 1
+    # A drill that finds no version to restore is none: here of another MLflow
+    refused = project.run("pipeline", "drill", check=False, MLFLOW_TRACKING_URI="sqlite:///other.db")
+    assert refused.returncode == 1
+    assert "knows none of the 1 versions in Git: set MLFLOW_TRACKING_URI" in refused.stderr

@@ -75,6 +75,8 @@ def test_what_is_wrong_is_told_by_a_problem_document(
     assert answer.json()["status"] == status
     assert answer.json()["detail"]
     assert TOKEN not in answer.text
+    if status == 405:
+        assert answer.headers["Allow"] == "GET, POST"
 
 
 def test_a_form_in_place_of_json_is_told_what_to_send(service: Service) -> None:

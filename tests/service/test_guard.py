@@ -1,11 +1,11 @@
 """Who may start a retrain."""
 
 import pytest
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials
 
 from pipeline.errors import ConfigurationError
-from pipeline.service.guard import authorized
+from pipeline.service.guard import addressed, authorized
 from pipeline.service.serve import serve
 
 
@@ -35,6 +35,28 @@ def test_with_the_token_it_matters_not_where_a_request_comes_from(monkeypatch: p
         with pytest.raises(HTTPException) as refused:
             authorized(given, "same-origin")
         assert refused.value.status_code == 401
+
+
+def request(host: str) -> Request:
+    headers = [(b"host", host.encode())]
+    return Request({"type": "http", "scheme": "http", "path": "/", "query_string": b"", "headers": headers})
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "127.0.0.1", "[::1]:8000"])
+def test_this_machine_is_answered_without_a_token(host: str) -> None:
+    addressed(request(host))
+
+
+@pytest.mark.parametrize("host", ["evil.example:8000", "127.0.0.1.evil.example", "localhost.example", "["])
+def test_a_name_that_was_made_to_lead_here_is_answered_with_a_token_alone(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(HTTPException) as refused:
+        addressed(request(host))
+    assert refused.value.status_code == 421
+
+    monkeypatch.setenv("TRAIN_API_TOKEN", "right")
+    addressed(request(host))
 
 
 @pytest.mark.parametrize("sent", ["sésame", "open sesame", "sesame\n"])

@@ -12,7 +12,10 @@ import pytest
 from mlflow.entities import Run
 from ruamel.yaml import YAML
 
+from pipeline.errors import PipelineError
+from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import without_credentials
+from pipeline.tracking.runs import _experiment
 from project import Project, environment, free_port
 
 
@@ -143,6 +146,29 @@ def test_without_mlflow_the_model_is_kept_and_the_next_run_evaluates_only(
     assert ready.repro(MLFLOW_TRACKING_URI=mlflow_server) == ["evaluation"]
     # What made it is in no commit yet, and its run says so.
     assert runs(mlflow_server)[0].data.tags["git.dirty"] == "true"
+
+
+def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    number = _experiment(uri, None)
+    mlflow.MlflowClient(uri).delete_experiment(number)
+
+    with pytest.raises(PipelineError, match=f"was deleted in MLflow: .*restore --experiment-id {number}'"):
+        _experiment(uri, None)
+
+
+@pytest.mark.parametrize("name", ["a%20b", "what?", "two words", "é#"])
+def test_the_own_store_lies_in_the_repository_whatever_its_path(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(mlflow_store, "stores_root", lambda: tmp_path / name)
+    (tmp_path / name).mkdir()
+    uri, _ = mlflow_store.tracking_store()
+
+    assert _experiment(uri, None)
+
+    assert (tmp_path / name / "mlflow.db").is_file()
 
 
 def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:

@@ -106,3 +106,21 @@ def test_a_server_that_refuses_the_credentials_is_no_server_that_is_away(
         server.shutdown()
 
     assert "S3cret" not in str(raised.value)
+
+
+def test_what_answers_and_is_no_mlflow_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(PipelineError, match=r"^MLflow at http://127.0.0.1:\d+ cannot be used"):
+            Registry().version(1)
+        server.shutdown()

@@ -29,7 +29,7 @@ def newest(branch: str) -> str:
         return there
     if is_ancestor(there, here):
         return here
-    raise PipelineError(f"{branch} here and on {REMOTE} have gone different ways: 'git pull' first")
+    raise PipelineError(f"{branch} here and on {REMOTE} have gone different ways: 'git pull --rebase' first")
 
 
 def is_ancestor(older: str, newer: str) -> bool:

@@ -48,7 +48,11 @@ def lock_data_of(commit: str) -> tuple[str, ...]:
     """
     yaml = YAML(typ="safe", pure=True)
     there = yaml.load(git("show", f"{commit}:{LOCK}"))
-    here: dict[str, Any] = yaml.load(LOCK)
+    try:
+        here: dict[str, Any] = yaml.load(LOCK)
+        here["stages"] |= {}
+    except (YAMLError, TypeError, KeyError):
+        raise PipelineError(f"{LOCK} is no lock: 'git checkout {LOCK}' or 'dvc repro' makes it one") from None
     if missing := [stage for stage in DATA if stage not in there["stages"]]:
         raise PipelineError(f"the lock of commit {commit[:10]} has no stage {', '.join(missing)}")
     here["stages"] |= {stage: there["stages"][stage] for stage in DATA}

@@ -14,6 +14,7 @@ from pipeline.retraining.recovery import finish
 from pipeline.retraining.request import Outcome, Request
 from pipeline.tracking.lineage import LOCK, locked_tags
 from pipeline.versions.publishing import Published, publish
+from pipeline.versions.registration import numbers
 from pipeline.versions.registry import SCORES, Registry
 from pipeline.versions.restoring import commit_of
 
@@ -37,9 +38,11 @@ def retrain(request: Request) -> Outcome:
         on_kept_data(request)
     else:
         on_new_data(request)
-        if LOCK.name not in changed() and not known():
+        # The first version may be what the lock names; later, one that was deleted stays deleted.
+        if LOCK.name not in changed() and not known() and numbers():
             return outcome(
-                "unchanged", "nothing changed; no version holds this model yet: 'pipeline publish'"
+                "unchanged",
+                "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
     published: list[Published] = []
     patiently(lambda: published.append(publish(request.branch)), PATIENCE, request.reads_source)
@@ -105,7 +108,8 @@ def told(published: Published) -> Outcome:
         verdict = "champion" if published.champion else "not promoted"
         verdict += f": {published.decision.reason}"
     else:
-        verdict = "it is champion" if published.champion else "it is not champion"
+        rise = f"'pipeline rollback {published.version}' makes it that"
+        verdict = "it is champion" if published.champion else f"it is not champion: {rise}"
     said = f"version {published.version} {state}; {verdict}"
     if published.comparison:
         said += f"; beside the version that its data is from: {published.comparison.reason}"

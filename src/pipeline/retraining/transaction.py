@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from pipeline.dvc_process import SAID_BY_STAGE
 from pipeline.errors import ConfigurationError, PipelineError, message_and_code
-from pipeline.git import REMOTE, changed, git, has_remote
+from pipeline.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
 from pipeline.processes import end_group
 from pipeline.pruning import keep_newest
 from pipeline.reachability import wait_for_servers
@@ -22,8 +22,9 @@ from pipeline.retraining.checkout import bring_forward, catch_up, newest
 from pipeline.retraining.exclusive import exclusive
 from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.stopping import StoppedError, stoppable
+from pipeline.saying import say
 from pipeline.versions.registration import unfinished
-from pipeline.worktrees import shared_cache, sweep, throw_away_worktree
+from pipeline.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 
 # What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
 # still that of the run before.
@@ -51,44 +52,47 @@ def run(
         PipelineError: it failed and left everything as it was; or the checkout cannot be retrained.
     """
     with stoppable(), exclusive(lock_patience):
+        check_identity()
         if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
             raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
         if found := changed():
-            print(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}", flush=True)
+            say(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}")
         wait_for_servers(PATIENCE, request.reads_source)
-        _, given_up = finish_interrupted(request.branch)
-        commit = newest(request.branch)
-        try:
-            with throw_away_worktree(commit, shared_cache()) as folder:
+        finish_interrupted(request.branch)
+        commit, outcome = newest(request.branch), None
+        with throw_away_worktree(commit, shared_cache()) as folder:
+            try:
                 outcome = run_in(folder, request)
                 tell(outcome)
-        except StoppedError:
-            raise
-        except PipelineError as error:
-            outcome = what_it_had_pushed(request.branch, error, given_up)
+            except StoppedError:
+                raise
+            except PipelineError as error:
+                failure, made = error, git("-C", str(folder), "rev-parse", "HEAD", check=False)
+        if outcome is None:
+            outcome = what_it_had_pushed(request.branch, failure, made)
             tell(outcome)
         if request.data_from is None:
-            print(bring_forward(request.branch, outcome), flush=True)
+            say(bring_forward(request.branch, outcome))
         return outcome
 
 
-def what_it_had_pushed(branch: str, error: PipelineError, given_up: list[str]) -> Outcome:
+def what_it_had_pushed(branch: str, error: PipelineError, made: str) -> Outcome:
     """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
 
-    What an earlier run had pushed, and could not be finished before this one, is none of it: `given_up`.
+    Only a version of the commit that the run `made` is its own: others publish at the same time.
 
     Raises:
         PipelineError: `error`, since nothing was pushed, or a server is away and the next run finishes it.
     """
     try:
-        finished, _ = finish_interrupted(branch, given_up)
+        finished = finish_interrupted(branch, made)
     except StoppedError:
         raise
     except PipelineError:
         raise error from None
     if not finished:
         raise error
-    print(f"{error}; it had pushed its commit, and its version was finished", flush=True)
+    say(f"{error}; it had pushed its commit, and its version was finished")
     return finished[-1]
 
 
@@ -102,25 +106,25 @@ def recover(branch: str, lock_patience: float) -> list[Outcome]:
     with stoppable(), exclusive(lock_patience):
         sweep()
         wait_for_servers(PATIENCE, source=False)
-        finished, _ = finish_interrupted(branch)
+        finished = finish_interrupted(branch)
         # If it cannot be done now, the next run does it; what was finished is to be told all the same.
         with suppress(PipelineError):
             catch_up()
         return finished
 
 
-def finish_interrupted(branch: str, without: Sequence[str] = ()) -> tuple[list[Outcome], list[str]]:
-    """Finish the publications that were interrupted after their push, but for those `without`.
+def finish_interrupted(branch: str, commit: str | None = None) -> list[Outcome]:
+    """Finish the publications that were interrupted after their push, all or that of a `commit`.
 
-    Returns what came of each, and the tags of those that could not be finished: where its data is lost, say,
-    that must not keep newer data from being learned. It is named, and tried again by the next run.
+    Returns what came of each. One that cannot be finished, because its data is lost, say, must not keep newer
+    data from being learned: it is named, and tried again by the next run.
 
     Raises:
         PipelineError: this MLflow is not the one that they were published with, or a server is away.
     """
-    finished, given_up = [], []
+    finished = []
     for name in unfinished():
-        if name in without:
+        if commit is not None and remote_tags(name).get(name) != commit:
             continue
         try:
             if has_remote():
@@ -130,9 +134,8 @@ def finish_interrupted(branch: str, without: Sequence[str] = ()) -> tuple[list[O
         except StoppedError:
             raise
         except PipelineError as error:
-            print(f"pipeline: {name} could not be finished: {error}", file=sys.stderr, flush=True)
-            given_up.append(name)
-    return finished, given_up
+            say(f"pipeline: {name} could not be finished: {error}", sys.stderr)
+    return finished
 
 
 def run_in(folder: Path, request: Request) -> Outcome:
@@ -141,7 +144,10 @@ def run_in(folder: Path, request: Request) -> Outcome:
     Raises:
         PipelineError: it failed; the reason was printed, and what tells more is kept.
     """
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+    environment = os.environ | {
+        "PYTHONPATH": str(folder / "src"),
+        "DVC_SITE_CACHE_DIR": site_cache_of(folder),
+    }
     # How it ended comes through a pipe: the disk may be full.
     read, write = os.pipe()
     with os.fdopen(read, "rb") as told:

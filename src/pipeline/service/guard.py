@@ -1,10 +1,11 @@
 """What a request must pass first: the token, and the size of its body."""
 
 import hmac
+import ipaddress
 import os
 from typing import Annotated
 
-from fastapi import Depends, Header, HTTPException
+from fastapi import Depends, Header, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,6 +40,30 @@ def authorized(
         raise HTTPException(401, "a valid bearer token is needed", {"WWW-Authenticate": "Bearer"})
     if not expected and sec_fetch_site in {"cross-site", "same-site"}:
         raise HTTPException(403, "a page of another site may not start a retrain")
+
+
+def addressed(request: Request) -> None:
+    """Without a token, answer requests to this machine alone.
+
+    The name of another site can be made to lead here: for a browser, its page is then the service's own.
+
+    Raises:
+        HTTPException: 421.
+    """
+    try:
+        host = request.url.hostname or ""
+    except ValueError:
+        host = ""
+    if not token() and not is_loopback(host):
+        raise HTTPException(421, "without TRAIN_API_TOKEN only localhost and its addresses are answered")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class BoundedBody:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
 
 from pydantic import BaseModel
 
@@ -16,6 +15,7 @@ from pipeline.outputs import whole
 from pipeline.processes import die_with_parent
 from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.transaction import recover, run
+from pipeline.saying import say
 from pipeline.service.jobs import Order
 
 # How long a job waits for a recovery, or for a retrain from a terminal, to end, in seconds;
@@ -51,7 +51,7 @@ def main() -> None:
         else:
             outcome = retrain(Order.model_validate_json(sys.argv[1]), tell)
             tell(outcome, DISK_PATIENCE)
-            say(outcome.message, sys.stdout)
+            say(outcome.message)
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
         tell(Failure(error=message, exit_code=code), DISK_PATIENCE)
@@ -79,12 +79,6 @@ def first_end(result: Path) -> Callable[..., None]:
                 time.sleep(1)
 
     return tell
-
-
-def say(message: str, stream: TextIO) -> None:
-    """Print a line to the log, unless the disk is full: how the job ended is told elsewhere."""
-    with suppress(OSError):
-        print(message, file=stream, flush=True)
 
 
 if __name__ == "__main__":

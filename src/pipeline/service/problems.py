@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from pipeline.errors import cause_of
 from pipeline.service.jobs import KeyReusedError, RunningError
@@ -67,9 +67,9 @@ def install(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             # Starlette names the methods of the first route of this path only.
-            found = (route for route in app.routes if route.matches(request.scope)[0] != Match.NONE)
-            methods = {method for route in found for method in getattr(route, "methods", None) or ()}
-            headers["Allow"] = ", ".join(sorted(methods))
+            paths = app.openapi()["paths"].items()
+            found = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
+            headers["Allow"] = ", ".join(sorted(method.upper() for methods in found for method in methods))
         return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)

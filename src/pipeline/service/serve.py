@@ -1,6 +1,5 @@
 """Starts the service: where it listens, and how it logs."""
 
-import ipaddress
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.repository import stores_root
 from pipeline.retraining.exclusive import BusyError
 from pipeline.service.app import make_app
-from pipeline.service.guard import token
+from pipeline.service.guard import is_loopback, token
 
 JOBS = "jobs"
 
@@ -92,11 +91,3 @@ def listening(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise PipelineError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -30,7 +30,8 @@ def tracking_store() -> tuple[str, str | None]:
     It is MLFLOW_TRACKING_URI, or a sqlite database at the root of the repository with its files beside it.
     """
     root = stores_root()
-    default = f"sqlite:///{root / 'mlflow.db'}"
+    # In a URI these two mean something else.
+    default = f"sqlite:///{root / 'mlflow.db'}".replace("%", "%25").replace("?", "%3F")
     uri = os.environ.get("MLFLOW_TRACKING_URI") or default
     # MLflow writes the URI that it is given into the environment, where the next process finds it: what
     # counts is what it is, not whether it is set. Else artifacts would go to a worktree, and away with it.

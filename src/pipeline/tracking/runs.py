@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from pipeline.contract import Contract
+from pipeline.errors import PipelineError
 from pipeline.modelling.figure import draw
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
@@ -90,6 +91,9 @@ def _experiment(uri: str, artifacts: str | None) -> str:
     client = mlflow.MlflowClient(uri)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or PROJECT
     if found := client.get_experiment_by_name(name):
+        if found.lifecycle_stage == "deleted":
+            restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise PipelineError(f"the experiment {name} was deleted in MLflow: '{restore}' brings it back")
         return str(found.experiment_id)
     return str(client.create_experiment(name, artifact_location=artifacts))
 

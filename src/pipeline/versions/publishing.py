@@ -8,18 +8,18 @@ each step finds what is done already.
 from dataclasses import dataclass
 
 from pipeline.dvc_process import repro
-from pipeline.dvc_repository import not_on_remote, push_data, refuse_stale
+from pipeline.dvc_repository import not_on_remote, push_data
 from pipeline.errors import PipelineError
-from pipeline.git import REMOTE, GitError, changed, git, has_remote, remote_tags
-from pipeline.parameters import PATH
-from pipeline.tracking.lineage import LOCK, locked_tags
+from pipeline.git import REMOTE, GitError, changed, check_identity, git, has_remote, remote_tags
+from pipeline.saying import say
+from pipeline.tracking.lineage import locked_tags
 from pipeline.versions.gate import check_champion, compare_with_source, decide
 from pipeline.versions.promotion import Decision
+from pipeline.versions.recipe import check_workspace, commit_recipe, undo_commit
 from pipeline.versions.registration import finish_registrations, numbers, register
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import COMPARISON, DATA_FROM, PUSHING, TAG, Publication, Version, tag_of
 
-RECIPE = {str(LOCK), str(PATH)}
 CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
 
 
@@ -45,6 +45,7 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
         PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
             was published by then is whole, and the rest as it was.
     """
+    check_identity()
     check_workspace()
     registry = Registry()
     finish_registrations(registry)
@@ -69,21 +70,16 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
             "MLflow has no run of this model, also after its evaluation: is it the same server?"
         )
     check_champion(registry)
-    say("pushing the data")
+    say("publishing: pushing the data")
     push_data()
     publication = commit_and_push(registry, run, tags, branch)
     # Who deleted old data meanwhile did not know of this version.
     if not_on_remote():
         push_data()
-    say(f"registering version {publication.number}")
+    say(f"publishing: registering version {publication.number}")
     number = register(registry, publication)
-    say(f"comparing version {number} with the champion")
+    say(f"publishing: comparing version {number} with the champion")
     return decided(registry, registry.version(number), True, current, source)
-
-
-def say(step: str) -> None:
-    """Tell which step begins, at once also where the output is a file."""
-    print(f"publishing: {step}", flush=True)
 
 
 def decided(
@@ -105,19 +101,6 @@ def decided(
     return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
 
 
-def check_workspace() -> None:
-    """Refuse to publish what the lock does not describe.
-
-    Raises:
-        PipelineError: a stage has yet to run, or code is not committed.
-    """
-    refuse_stale()
-    if other := sorted(set(changed()) - RECIPE):
-        raise PipelineError(
-            f"not committed: {', '.join(other[:3])}: commit or remove it, then run 'dvc repro'"
-        )
-
-
 def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: str | None) -> Publication:
     """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
 
@@ -130,11 +113,11 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
         commit = commit_recipe(f"Model version {number}")
         publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
         # If a killed job had said so, and the tag is on the remote, the version is its own.
-        say(f"{PUSHING} {name}")
+        say(f"publishing: {PUSHING} {name}")
         # A tag of this name is not on the remote: an interrupted publication left it.
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
-    except GitError:
+    except (GitError, OSError):
         if has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD"):
             # The remote took it, and only its answer was lost.
             return publication
@@ -160,14 +143,6 @@ def keep_lock(branch: str, version: Version) -> None:
         raise
 
 
-def commit_recipe(message: str) -> str:
-    """Commit the lock and the parameters if they changed, and return the commit."""
-    if changed():
-        git("add", "--", *sorted(RECIPE))
-        git("commit", "--quiet", "--message", message)
-    return git("rev-parse", "HEAD")
-
-
 def push(branch: str | None, *refs: str) -> None:
     """Push HEAD as a branch, and other refs with it, all or none; without a remote there is nothing to do.
 
@@ -184,9 +159,3 @@ def push(branch: str | None, *refs: str) -> None:
             f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "
             "'git stash pop', 'dvc repro', then publish again"
         ) from None
-
-
-def undo_commit(before: str) -> None:
-    """Take the last commit back, and leave its changes in the workspace."""
-    git("reset", "--quiet", "--soft", before)
-    git("reset", "--quiet")

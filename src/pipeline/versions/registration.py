@@ -16,7 +16,7 @@ def finish_registrations(registry: Registry) -> None:
     """
     for version in registry.versions():
         if version.tags.get(TAG, version.tag) != version.tag:
-            follow_number(registry, version.number, version.tags[TAG])
+            follow_number(registry, version, version.tags[TAG])
     for publication in unregistered(registry):
         register(registry, publication)
 
@@ -72,32 +72,41 @@ def register(registry: Registry, publication: Publication) -> int:
     if name in {version.tags.get(TAG) for version in registry.versions()}:
         return publication.number
     number = registry.register(publication)
+    while number < publication.number:
+        # The registered model was deleted, and MLflow counts anew: these numbers are those of older tags.
+        registry.delete(number)
+        number = registry.register(publication)
     if number == publication.number:
         return number
     if publication.number in {version.number for version in registry.versions()}:
         # Somebody else finished it at the same moment.
         registry.delete(number)
         return publication.number
-    follow_number(registry, number, name)
+    follow_number(registry, registry.version(number), name)
     return number
 
 
-def follow_number(registry: Registry, number: int, name: str) -> None:
+def follow_number(registry: Registry, version: Version, name: str) -> None:
     """Let the Git tag `name` follow the number that MLflow gave its version.
 
     MLflow never gives a number twice: after somebody registered a version by hand and deleted it, the next
-    one has not the number that follows from the tags.
+    one has not the number that follows from the tags. One whose number is that of another version's tag was
+    made by a `register` that was interrupted, and goes.
     """
-    right = tag_of(number)
-    if right not in remote_tags(right):
+    right = version.tag
+    there = remote_tags(right).get(right)
+    if there is not None and there != version.tags.get("git.commit"):
+        registry.delete(version.number)
+        return
+    if there is None:
         publication = publication_of(name)
-        moved = replace(publication, number=number, tags=publication.tags | {TAG: right})
+        moved = replace(publication, number=version.number, tags=publication.tags | {TAG: right})
         commit = publication.tags["git.commit"]
         git("tag", "--force", "--annotate", right, commit, "--message", moved.message())
         if has_remote():
             git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
     git("tag", "--delete", name, check=False)
-    registry.record(number, TAG, right)
+    registry.record(version.number, TAG, right)
 
 
 def publication_of(name: str) -> Publication:

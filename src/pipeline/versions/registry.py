@@ -41,8 +41,10 @@ class Registry:
         """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
         with said_plainly(self._uri, "nothing was changed"):
             champion = self._champion()
-            found = self.client.search_model_versions(f"name = '{PROJECT}'")
-        return sorted((_version(item, champion) for item in found), key=lambda version: version.number)
+            found = [
+                _version(item, champion) for item in self.client.search_model_versions(f"name = '{PROJECT}'")
+            ]
+        return sorted(found, key=lambda version: version.number)
 
     def scored(self) -> list[Version]:
         """Return all versions, the oldest first, with what their runs tell: one question for all of them."""
@@ -62,9 +64,10 @@ class Registry:
         with said_plainly(self._uri, "nothing was changed"):
             champion = self._champion()
             item = _or_none(lambda: self.client.get_model_version(PROJECT, str(number)))
-        if item is None:
+            version = _version(item, champion) if item else None
+        if version is None:
             raise PipelineError(f"there is no version {number} of {PROJECT}: 'pipeline models' lists them")
-        return _version(item, champion)
+        return version
 
     def champion(self) -> Version | None:
         """Return the version in use, if there is one."""

@@ -4,11 +4,9 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
-from ruamel.yaml import YAML
 
 from pipeline.dvc_repository import dvc_repository
 from pipeline.errors import PipelineError
@@ -16,10 +14,10 @@ from pipeline.git import REMOTE, GitError, git, has_remote
 from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
 from pipeline.reachability import check_remote
-from pipeline.tracking.lineage import LOCK, locked_outputs
+from pipeline.saying import say
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import ROLLBACK, Version
-from pipeline.worktrees import cache_of, throw_away_worktree
+from pipeline.worktrees import cache_of, site_cache_of, throw_away_worktree
 
 PROOF_ROWS = 200
 
@@ -35,7 +33,7 @@ def rollback(number: int, reason: str) -> Version | None:
     if replaced is not None and replaced.number == number:
         raise PipelineError(f"version {number} is the champion already; nothing was changed")
     check_remote()
-    print(f"fetching all of version {number}, to prove that it is there", flush=True)
+    say(f"fetching all of version {number}, to prove that it is there")
     prove(registry, version)
     record = {
         "replaced": replaced.number if replaced else None,
@@ -63,19 +61,22 @@ def prove(registry: Registry, version: Version) -> None:
     commit = commit_of(version)
     with throw_away_worktree(commit) as folder:
         reason = "the remote holds it no more, or damaged"
+        settings = {"core": {"site_cache_dir": site_cache_of(folder)}}
+        with dvc_repository("fetch", folder, settings) as repo:
+            wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache}
         try:
-            with dvc_repository("fetch", folder) as repo:
+            with dvc_repository("fetch", folder, settings) as repo:
                 repo.fetch()
         except PipelineError as error:
             # It names one object; all that are not to be had are of interest.
             reason = str(error)
-        if wrong := unproven(cache_of(folder), YAML(typ="safe", pure=True).load(folder / LOCK)):
+        if wrong := unproven(cache_of(folder), wanted):
             more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             raise PipelineError(
                 f"version {version.number} cannot be restored: {', '.join(wrong[:3])}{more} could not be "
                 f"fetched whole ({reason}); nothing was changed"
             )
-        with dvc_repository("checkout", folder) as repo:
+        with dvc_repository("checkout", folder, settings) as repo:
             repo.checkout()
         rows = read_side(folder / TEST).head(PROOF_ROWS)
         kept = joblib.load(folder / MODEL)
@@ -95,7 +96,8 @@ def commit_of(version: Version) -> str:
     try:
         commit = git("rev-parse", "--verify", "--quiet", f"{version.tag}^{{commit}}")
     except GitError:
-        raise PipelineError(f"the tag {version.tag} is neither here nor on the remote") from None
+        where = "nor on the remote" if has_remote() else f"and there is no Git remote {REMOTE} to ask"
+        raise PipelineError(f"the tag {version.tag} is neither here {where}") from None
     if commit != version.tags.get("git.commit"):
         raise PipelineError(
             f"the tag {version.tag} names another commit than MLflow's version {version.number}"
@@ -103,13 +105,13 @@ def commit_of(version: Version) -> str:
     return commit
 
 
-def unproven(cache: Path, lock: dict[str, Any]) -> list[str]:
-    """Return the objects of a lock, files of folders included, that a DVC cache lacks or holds damaged.
+def unproven(cache: Path, outputs: set[str]) -> list[str]:
+    """Return the objects of outputs, files of folders included, that a DVC cache lacks or holds damaged.
 
     An object is intact when the md5 of its bytes is its name.
     """
-    wanted = set(locked_outputs(lock).values())
-    for name in [name for name in wanted if name.endswith(".dir")]:
+    wanted = set(outputs)
+    for name in [name for name in outputs if name.endswith(".dir")]:
         if intact(cache, name):
             wanted.update(entry["md5"] for entry in json.loads(place(cache, name).read_text()))
     return sorted(name for name in wanted if not intact(cache, name))

@@ -1,0 +1,56 @@
+"""What publishing commits: the lock, the parameters, the outputs that DVC leaves to Git; and no more."""
+
+from pathlib import Path
+
+from pipeline.dvc_repository import kept_by_git, refuse_stale
+from pipeline.errors import PipelineError
+from pipeline.git import SETTINGS, changed, git, overlooked, settings_changed
+from pipeline.parameters import PATH
+from pipeline.saying import say
+from pipeline.tracking.lineage import LOCK
+
+
+def check_workspace() -> None:
+    """Refuse to publish what the lock does not describe.
+
+    Raises:
+        PipelineError: a stage has yet to run, code is not committed, or nobody would keep an output.
+    """
+    refuse_stale()
+    if hidden := overlooked():
+        raise PipelineError(
+            f"Git was told to overlook how these differ: {', '.join(hidden[:3])}: 'git update-index "
+            "--no-assume-unchanged --no-skip-worktree' and their names, then 'dvc repro'"
+        )
+    if settings_changed():
+        say(f"{SETTINGS} is not committed: the commit of this version names other remotes than those in use")
+    for path in kept_by_git():
+        if git("check-ignore", path, check=False):
+            raise PipelineError(
+                f"neither Git nor DVC would keep {path}: take it out of .gitignore, or 'cache: false' out of "
+                "dvc.yaml"
+            )
+    if other := sorted(set(changed()) - set(recipe())):
+        raise PipelineError(
+            f"not committed: {', '.join(other[:3])}: commit or remove it, then run 'dvc repro'"
+        )
+
+
+def recipe() -> list[str]:
+    """Return what changed of what publishing commits: the lock, the parameters, the outputs left to Git."""
+    mine = {str(LOCK), str(PATH), *kept_by_git()}
+    return [path for path in changed() if mine & {path, *map(str, Path(path).parents)}]
+
+
+def commit_recipe(message: str) -> str:
+    """Commit the recipe if it changed, and return the commit."""
+    if mine := recipe():
+        git("add", "--", *mine)
+        git("commit", "--quiet", "--message", message)
+    return git("rev-parse", "HEAD")
+
+
+def undo_commit(before: str) -> None:
+    """Take the last commit back, and leave its changes in the workspace."""
+    git("reset", "--quiet", "--soft", before)
+    git("reset", "--quiet")

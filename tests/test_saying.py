@@ -1,0 +1,36 @@
+"""What is said while nobody reads, or the disk is full, changes nothing of how a command ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline import saying
+
+SAYS = "from pipeline.saying import conclude, say\nsay('one')\nsay('two')\nconclude('three')\nprint('four')"
+
+
+def ends(command: str) -> subprocess.CompletedProcess[str]:
+    """Run what says four lines in a shell, with the code that is under test, and return how it ended."""
+    return subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, SAYS],
+        cwd=Path(saying.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_is_said_in_order_and_at_once() -> None:
+    assert ends('exec "$1" -c "$2"').stdout == "one\ntwo\nthree\nfour\n"
+
+
+def test_whoever_stops_reading_stops_nothing() -> None:
+    done = ends('{ "$1" -c "$2"; echo $? >&2; } | true')
+
+    assert done.stderr == "0\n"
+
+
+def test_a_full_disk_behind_the_log_stops_nothing() -> None:
+    done = ends('exec "$1" -c "$2" > /dev/full')
+
+    assert (done.returncode, done.stderr) == (0, "")
