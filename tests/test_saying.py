@@ -25,7 +25,12 @@ def test_it_is_said_in_order_and_at_once() -> None:
 
 
 def test_whoever_stops_reading_stops_nothing() -> None:
-    done = ends('{ "$1" -c "$2"; echo $? >&2; } | true')
+    done = ends('{ sleep 0.1; "$1" -c "$2"; echo $? >&2; } | true')
+
+    assert done.stderr == "0\n"
+    # nor what is started after that, and writes to the same place
+    starts = "say('one')\nimport subprocess\nsubprocess.run(['echo', 'two'], check=True)"
+    done = ends(f'{{ sleep 0.1; "$1" -c "from pipeline.saying import say\n{starts}"; echo $? >&2; }} | true')
 
     assert done.stderr == "0\n"
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from pipeline.commands import app
 from pipeline.errors import ConfigurationError, run_main
 
+NAME = "pipeline"
+
 
 def workspace() -> Path:
     """Find the root of the checkout that the current folder lies in.
@@ -27,7 +29,7 @@ def main() -> None:
     The environment's command is the one of the checkout that installed it; called in another clone or in
     a worktree, it hands over to the code there.
     """
-    run_main("pipeline", command)
+    run_main(NAME, command)
 
 
 def command() -> None:
@@ -37,13 +39,13 @@ def command() -> None:
     except ConfigurationError:
         if "--help" not in sys.argv:
             raise
-        app()
+        app(prog_name=NAME)
     os.chdir(root)
     source = root / "src"
     if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
         os.environ["PYTHONPATH"] = str(source)
         os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", *sys.argv[1:]])  # noqa: S606 - our own words
-    app()
+    app(prog_name=NAME)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ def arrive(
 
 @app.command("publish")
 def publish_here() -> None:
-    """Publish what 'dvc repro' made here: data, commit, tag, version; champion if it is good enough."""
+    """Publish what 'dvc repro' made here.
+
+    Data, commit, tag, version; and champion if it is good enough.
+    """
     from pipeline.retraining.exclusive import exclusive
 
     with exclusive():
@@ -72,7 +75,10 @@ def retrain(
         typer.Option("-S", "--set-param", metavar="NAME=VALUE", help="with --data-from: change a parameter"),
     ] = None,
 ) -> None:
-    """Read what is new, run what changed and publish it: all of it, or everything stays as it was."""
+    """Read what is new, run what changed, publish it.
+
+    All of it is done, or everything stays as it was.
+    """
     from pipeline.git import branch
     from pipeline.retraining.request import Request
     from pipeline.retraining.transaction import run
@@ -112,7 +118,10 @@ def report_changes(
     base: Annotated[str, typer.Option(help="the commit to compare with")] = "origin/main",
     output: Annotated[Path, typer.Option(help="the Markdown file; images go beside it")] = Path("report.md"),
 ) -> None:
-    """Write metrics, parameters and plots of this workspace against a commit, ready for a comment."""
+    """Compare this workspace with a commit, in Markdown.
+
+    Metrics, parameters and plots, ready for a comment.
+    """
     from pipeline.versions.report import write_report
 
     write_report(base, output)
@@ -155,7 +164,7 @@ def show_lineage(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
-    """Show what made a version: commit, data, parameters, run; and how to bring it back."""
+    """Show what made a version, and how to bring it back."""
     from pipeline.versions.registry import Registry
     from pipeline.versions.telling import lineage
 
@@ -172,7 +181,10 @@ def roll_back(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
     reason: Annotated[str, typer.Option(help="why, for those who read the history")],
 ) -> None:
-    """Make a version champion again, once its data and its model are proven to be there."""
+    """Make a version champion again.
+
+    Before that, its data and its model are proven to be there.
+    """
     from pipeline.retraining.exclusive import exclusive
     from pipeline.versions.restoring import rollback
     from pipeline.versions.version import tag_of
@@ -187,7 +199,10 @@ def roll_back(
 
 @app.command("drill")
 def rehearse() -> None:
-    """Restore every version from an empty cache, and hold all of its bytes to their hashes."""
+    """Restore every version, and verify every byte.
+
+    Each is fetched into an empty cache and held to its hashes.
+    """
     from pipeline.retraining.exclusive import exclusive
     from pipeline.versions.housekeeping import drill
     from pipeline.versions.registration import numbers
@@ -212,7 +227,10 @@ def delete_old_data(
     cloud: Annotated[bool, typer.Option("--cloud", help="on the remote too, not only in the cache")] = False,
     dry: Annotated[bool, typer.Option("--dry", help="only say what would go")] = False,
 ) -> None:
-    """Delete data that no version, no branch, no experiment of this clone and not this workspace needs."""
+    """Delete data that nothing needs any more.
+
+    What counts is every version, every branch, the experiments of this clone, and this workspace.
+    """
     from pipeline.retraining.exclusive import exclusive
     from pipeline.versions.housekeeping import collect_garbage
 

@@ -15,6 +15,8 @@ from project import Project, free_port
 from served import Service, running_service
 
 TOKEN = "a-t0ken"
+# A name of another site that leads here.
+LED = {"Host": "evil.example"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -143,7 +145,10 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
 
     with running_service(project, **env) as service:
         answer = service.get("/ready")
+        # and a name that was made to lead here is told nothing: this service has no token
+        led = [requests.get(service.url(path), headers=LED, timeout=30) for path in ("/", "/train")]
 
+    assert [(each.status_code, each.json()["status"]) for each in led] == [(421, 421)] * 2
     assert answer.status_code == 503
     assert answer.json()["servers"] == {
         "mongodb": "ok",
