@@ -16,7 +16,7 @@ SCRIPT = """#!/bin/sh
 # Called as: python -m pipeline.service.job WORDS RESULT PARENT
 if [ "$3" = recover ]; then
     sleep 0.5
-    echo '{"versions": []}' > "$4"
+    echo '{"commits": {}}' > "$4"
 else
     # A line may be seen before it is whole.
     printf "Running stage 'trai"
@@ -101,9 +101,9 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_e
 @pytest.mark.parametrize(
     ("log", "version"),
     [
-        ("publishing: pushing the data\npublishing: pushing the commit and its tag model-v2\n", 2),
+        ("publishing: pushing the data\npublishing: pushing commit c0ffee and its tag model-v2\n", 2),
         # Somebody else's version was finished by the same recovery, or alone.
-        ("publishing: pushing the data\npublishing: pushing the commit and its tag model-v4\n", None),
+        ("publishing: pushing the data\npublishing: pushing commit abad1dea and its tag model-v2\n", None),
         ("publishing: pushing the data\n", None),
         (None, None),
     ],
@@ -115,7 +115,7 @@ def test_a_recovered_version_is_of_the_job_that_pushed_it(
     if log is not None:
         runner.log(job.id).parent.mkdir()
         runner.log(job.id).write_text(log)
-    monkeypatch.setattr(runner, "_run", lambda *_: Recovered(versions=[2, 3]))
+    monkeypatch.setattr(runner, "_run", lambda *_: Recovered(commits={2: "c0ffee", 3: "decade"}))
 
     runner.recover()
     # It is done in the background, one thing after the other.

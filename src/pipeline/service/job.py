@@ -25,9 +25,9 @@ DISK_PATIENCE = 120.0
 
 
 class Recovered(BaseModel):
-    """The versions whose publication was finished."""
+    """The versions whose publication was finished, and the commit of each."""
 
-    versions: list[int]
+    commits: dict[int, str]
 
 
 def retrain(order: Order, tell: Callable[[Outcome], None]) -> Outcome:
@@ -46,8 +46,9 @@ def main() -> None:
     tell, code = first_end(Path(sys.argv[2])), 0
     try:
         if sys.argv[1] == "recover":
-            versions = [each.version for each in recover(branch(), PATIENCE) if each.version]
-            tell(Recovered(versions=versions), DISK_PATIENCE)
+            found = {each.version: each.commit for each in recover(branch(), PATIENCE)}
+            commits = {version: commit for version, commit in found.items() if version and commit}
+            tell(Recovered(commits=commits), DISK_PATIENCE)
         else:
             outcome = retrain(Order.model_validate_json(sys.argv[1]), tell)
             tell(outcome, DISK_PATIENCE)

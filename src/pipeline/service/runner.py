@@ -21,12 +21,12 @@ from pipeline.retraining.request import Failure, Outcome
 from pipeline.service.catalogue import catalogue
 from pipeline.service.job import Recovered
 from pipeline.service.jobs import Job, Jobs, Order, now
-from pipeline.versions.version import PUSHING, tag_of
+from pipeline.versions.version import PUSHING
 
 LOG = logging.getLogger("pipeline.service")
 # What DVC and publishing say when a step begins.
 STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
-PUSHED = re.compile(rf"^publishing: {PUSHING} (\S+)$", re.MULTILINE)
+PUSHED = re.compile(rf"^publishing: {PUSHING} ([0-9a-f]+) ", re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
 # A process that a signal stopped ends with 128 and the signal's number.
 FIRST_OF_SIGNALS = 128
@@ -130,7 +130,7 @@ class Runner:
         if not isinstance(end, Recovered) or not self.log(job).exists():
             return {}
         pushed = set(PUSHED.findall(self.log(job).read_text(encoding="utf-8", errors="replace")))
-        own = [version for version in end.versions if tag_of(version) in pushed]
+        own = [version for version, commit in end.commits.items() if commit in pushed]
         if not own:
             return {}
         said = "it had pushed its commit when it was killed: its version was finished afterwards"

@@ -112,8 +112,8 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
     try:
         commit = commit_recipe(f"Model version {number}")
         publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
-        # If a killed job had said so, and the tag is on the remote, the version is its own.
-        say(f"publishing: {PUSHING} {name}")
+        # If a killed job had said so, and a version has this commit, it is its own.
+        say(f"publishing: {PUSHING} {commit} and its tag {name}")
         # A tag of this name is not on the remote: an interrupted publication left it.
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")

@@ -9,8 +9,8 @@ COMPARISON = "comparison"
 ROLLBACK = "rollback"
 DATA_FROM = "data.from"
 TAG = "git.tag"
-# What publishing says before it pushes a version; the name of its Git tag follows.
-PUSHING = "pushing the commit and its tag"
+# What publishing says before it pushes a version; the commit follows.
+PUSHING = "pushing commit"
 # On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.
 REGISTERED = "registered."
 
