@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.versions import publishing, registry
+from pipeline.versions import publishing, recipe, registry
 
 STEPS = (
     "push_data",
@@ -48,6 +48,8 @@ def attempt(when: str, step: str) -> None:
         name = step.split(maxsplit=1)[0]
         if name in {"register", "record", "make_champion"}:
             owner = registry.Registry
+        elif step == "git commit":
+            owner = recipe
         setattr(owner, name, dying(getattr(owner, name), step, when))
     # What it says of its steps is not an answer.
     os.dup2(2, 1)

@@ -57,5 +57,5 @@ def test_a_version_has_a_picture_if_its_run_has(
 def test_the_documented_answers_are_those(tmp_path: Path) -> None:
     told = make_app(tmp_path).openapi()["paths"]["/versions/{version}/plots.png"]["get"]["responses"]
 
-    assert set(told) == {"200", "404", "422", "500", "503"}
+    assert set(told) == {"200", "404", "421", "422", "500", "503"}
     assert list(told["200"]["content"]) == ["image/png"]

@@ -171,6 +171,28 @@ def test_the_own_store_lies_in_the_repository_whatever_its_path(
     assert (tmp_path / name / "mlflow.db").is_file()
 
 
+def test_without_a_server_nothing_lies_where_the_process_happens_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the current folder is a worktree that will be thrown away
+    (tmp_path / "worktree").mkdir()
+    monkeypatch.chdir(tmp_path / "worktree")
+    monkeypatch.setattr(mlflow_store, "stores_root", lambda: tmp_path)
+
+    for store in ("sqlite:///own.db", f"sqlite:///{tmp_path}/elsewhere.db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+        uri, artifacts = mlflow_store.tracking_store()
+        found = mlflow.MlflowClient(uri).get_experiment(_experiment(uri, artifacts))
+
+        assert uri == f"sqlite:///{tmp_path}/{store.rpartition('/')[2]}"
+        assert found.artifact_location == (tmp_path / "mlartifacts").as_uri()
+    assert list(Path.cwd().iterdir()) == []
+    # and a server decides itself
+    for store in ("https://mlflow.example.org", "databricks"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+        assert mlflow_store.tracking_store() == (store, None)
+
+
 def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:
     # Given a server that accepts connections and never answers
     import socket

@@ -1,6 +1,7 @@
 """Where MLflow keeps runs and models, and its failures in one line."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ from pipeline.tracking.lineage import without_credentials
 
 # The experiment of all runs, and the name of the registered model.
 PROJECT = "churn-pipeline"
+# What MLflow reads and writes without a server, as its URIs begin.
+DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 # What MLflow makes of 401 and 403.
 REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
 
@@ -27,15 +30,16 @@ for _name, _value in {
 def tracking_store() -> tuple[str, str | None]:
     """Return the tracking URI and where the artifacts of a new experiment go (None: the server decides).
 
-    It is MLFLOW_TRACKING_URI, or a sqlite database at the root of the repository with its files beside it.
+    It is MLFLOW_TRACKING_URI, or a sqlite database. One with a relative path lies at the root of the
+    repository, and so do the artifacts where there is no server: MLflow would take the current folder, which
+    may be a throw-away worktree.
     """
-    root = stores_root()
-    # In a URI these two mean something else.
-    default = f"sqlite:///{root / 'mlflow.db'}".replace("%", "%25").replace("?", "%3F")
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or default
-    # MLflow writes the URI that it is given into the environment, where the next process finds it: what
-    # counts is what it is, not whether it is set. Else artifacts would go to a worktree, and away with it.
-    return uri, (root / "mlartifacts").as_uri() if uri == default else None
+    root, uri = stores_root(), os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    if path := re.fullmatch(r"sqlite:///([^/:].*)", uri):
+        # In a URI these two mean something else.
+        escaped = str(root).replace("%", "%25").replace("?", "%3F")
+        uri = f"sqlite:///{escaped}/{path[1]}"
+    return uri, (root / "mlartifacts").as_uri() if uri.startswith(DATABASES) else None
 
 
 @contextmanager
