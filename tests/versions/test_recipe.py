@@ -23,49 +23,39 @@ def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return ready
 
 
-def add_stage(project: Project, path: str, **flags: bool) -> None:
-    """Add a stage of the team's own, with one output, and run it."""
-    content = YAML().load(project.root / "dvc.yaml")
+def test_an_output_that_neither_git_nor_dvc_would_keep_is_refused(here: Project) -> None:
+    # Given a stage of the team's own, whose output DVC leaves to Git
+    content = YAML().load(here.root / "dvc.yaml")
+    flags = {"cache": False}
     content["stages"]["size"] = {
-        "cmd": f"mkdir -p $(dirname {path}) && wc -c < artifacts/model/model.joblib > {path}",
+        "cmd": "mkdir -p reports && wc -c < artifacts/model/model.joblib > reports/size.txt",
         "deps": ["artifacts/model"],
-        "outs": [{path: flags}],
+        "outs": [{"reports/size.txt": flags}],
     }
-    YAML().dump(content, project.root / "dvc.yaml")
-    project.dvc("repro", "size")
-    project.git("add", "dvc.yaml", "dvc.lock")
-    project.git("commit", "-qm", "A stage of our own")
-
-
-def test_an_output_that_dvc_leaves_to_git_is_committed_with_the_lock(here: Project) -> None:
-    add_stage(here, "reports/size.txt", cache=False)
+    YAML().dump(content, here.root / "dvc.yaml")
+    here.dvc("repro", "size")
+    here.git("commit", "-qam", "A stage of our own")
 
     check_workspace()
-
     assert recipe() == ["reports/size.txt"]
 
-
-def test_an_output_that_nobody_would_keep_is_refused(here: Project) -> None:
-    add_stage(here, "artifacts/size.txt", cache=False)
-
-    with pytest.raises(PipelineError, match=r"^neither Git nor DVC would keep artifacts/size.txt: "):
+    (here.root / ".git/info/exclude").write_text("reports/\n")
+    with pytest.raises(PipelineError, match=r"^neither Git nor DVC would keep reports/size.txt: "):
         check_workspace()
 
-
-def test_an_output_that_is_never_pushed_is_refused(here: Project) -> None:
-    add_stage(here, "reports/size.txt", push=False)
-
+    flags |= {"cache": True, "push": False}
+    YAML().dump(content, here.root / "dvc.yaml")
+    here.dvc("commit", "--force", "size")
     with pytest.raises(PipelineError, match=r"^reports/size.txt: with 'push: false' in dvc.yaml"):
         check_workspace()
 
 
-def test_parameters_that_git_was_told_to_overlook_are_refused(here: Project) -> None:
-    here.git("update-index", "--assume-unchanged", "params.yaml")
-    here.set(evaluation__threshold=0.4)
-    here.dvc("repro")
-    here.git("commit", "-qam", "A lock without its parameters")
+def test_what_git_was_told_to_overlook_is_refused(here: Project) -> None:
+    here.git("update-index", "--assume-unchanged", "README.md")
+    check_workspace()
+    (here.root / "README.md").write_text("changed")
 
-    with pytest.raises(PipelineError, match=r"overlook how these differ: params.yaml: 'git update-index"):
+    with pytest.raises(PipelineError, match=r"overlook how these differ: README.md: 'git update-index"):
         check_workspace()
 
 
