@@ -6,7 +6,7 @@ import pytest
 
 from deployment import executable
 from pipeline.errors import PipelineError
-from pipeline.git import GitError, branch, changed, check_identity, git, overlooked
+from pipeline.git import GitError, branch, changed, check_identity, git, overlooked, remote_tags
 from project import Project, free_port
 
 
@@ -48,6 +48,20 @@ def test_a_key_that_the_settings_of_git_name_is_used(
     monkeypatch.setenv("GIT_SSH", str(ssh))
     with pytest.raises(GitError, match="with the deploy key"):
         git("ls-remote", "ssh://127.0.0.1/churn")
+
+
+def test_a_tag_is_told_with_its_commit_whoever_made_it(repository: Project, tmp_path: Path) -> None:
+    repository.git("tag", "-a", "model-v1", "-m", "Model version 1")
+    repository.git("tag", "model-v2")
+    repository.git("tag", "another")
+    commit = repository.git("rev-parse", "HEAD").strip()
+    expected = {"model-v1": commit, "model-v2": commit}
+
+    assert remote_tags("model-v*") == expected
+    repository.git("clone", "-q", "--bare", ".", "remote.git")
+    repository.git("remote", "add", "origin", str(tmp_path / "remote.git"))
+    assert remote_tags("model-v*") == expected
+    assert remote_tags("model-v1") == {"model-v1": commit}
 
 
 def test_a_repository_of_another_owner_is_no_detached_head(
