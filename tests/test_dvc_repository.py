@@ -34,7 +34,9 @@ def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
     assert "training" in stale()
     with pytest.raises(PipelineError, match=r"^dvc pull: .*model: is it the remote that it was pushed to\?$"):
         pull("training")
-    with pytest.raises(PipelineError, match=r"^what the lock names is not here: .*: run 'dvc pull' first$"):
+    with pytest.raises(
+        PipelineError, match=r"^what the lock names is not here: .*: 'dvc pull' fetches it, 'dvc repro'"
+    ):
         refuse_stale()
     assert capfd.readouterr() == ("", "")
     # and DVC speaks again to whoever uses it after that

@@ -95,7 +95,10 @@ def refuse_stale() -> None:
     """
     found = stale()
     if lost := _not_here(found):
-        raise PipelineError(f"what the lock names is not here: {', '.join(lost[:3])}: run 'dvc pull' first")
+        raise PipelineError(
+            f"what the lock names is not here: {', '.join(lost[:3])}: 'dvc pull' fetches it, 'dvc repro' "
+            "makes it anew"
+        )
     if found:
         raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
 
@@ -146,5 +149,5 @@ def not_on_remote() -> list[str]:
 def _push_each() -> None:
     """Push each file that is not on the remote: where a folder's list is, DVC takes its files for there."""
     with dvc_repository("push") as repo:
-        objects = {out.hash_info for out in repo.index.outs if out.use_cache}
+        objects = {out.hash_info for out in repo.index.outs if out.use_cache and out.hash_info}
         repo.cloud.transfer(repo.cache.local, repo.cloud.get_remote_odb(), objects, shallow=False)
