@@ -40,7 +40,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
     # The servers and the stages have no part in this.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
-    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: [])
+    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
     monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
     monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
     monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *_: "")
@@ -172,17 +172,18 @@ def test_a_version_that_cannot_be_finished_holds_up_no_other(
     monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2", "model-v3"])
     monkeypatch.setattr(transaction, "run_in", run_in)
 
-    finished = finish_interrupted("main")
+    finished, given_up = finish_interrupted("main")
 
     assert [outcome.version for outcome in finished] == [3]
+    assert given_up == ["model-v2"]
     assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"
 
 
 def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a version that could not be finished before the run, and can be after it
-    checkout.git("tag", "-a", "model-v2", "made", "-m", "Of an earlier run")
+    # Given a version of the commit that the run begins with, which can be finished only after the run
+    checkout.git("tag", "-a", "model-v2", "-m", "Of an earlier run")
     tried: list[str] = []
 
     def run_in(_: Path, request: Request) -> Outcome:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +58,7 @@ def run(
         if found := changed():
             say(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}")
         wait_for_servers(PATIENCE, request.reads_source)
-        finish_interrupted(request.branch)
+        _, given_up = finish_interrupted(request.branch)
         commit, outcome = newest(request.branch), None
         with throw_away_worktree(commit, shared_cache()) as folder:
             try:
@@ -69,23 +69,24 @@ def run(
             except PipelineError as error:
                 failure, made = error, git("-C", str(folder), "rev-parse", "HEAD", check=False)
         if outcome is None:
-            outcome = what_it_had_pushed(request.branch, failure, made)
+            outcome = what_it_had_pushed(request.branch, failure, made, given_up)
             tell(outcome)
         if request.data_from is None:
             say(bring_forward(request.branch, outcome))
         return outcome
 
 
-def what_it_had_pushed(branch: str, error: PipelineError, made: str) -> Outcome:
+def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
     """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
 
-    Only a version of the commit that the run `made` is its own: others publish at the same time.
+    Only a version of the commit that the run `made` is its own: others publish at the same time. What could
+    not be finished before the run, `given_up`, is not: its commit may be the one that the run began with.
 
     Raises:
         PipelineError: `error`, since nothing was pushed, or a server is away and the next run finishes it.
     """
     try:
-        finished = finish_interrupted(branch, made)
+        finished, _ = finish_interrupted(branch, made, given_up)
     except StoppedError:
         raise
     except PipelineError:
@@ -106,24 +107,29 @@ def recover(branch: str, lock_patience: float) -> list[Outcome]:
     with stoppable(), exclusive(lock_patience):
         sweep()
         wait_for_servers(PATIENCE, source=False)
-        finished = finish_interrupted(branch)
+        finished, _ = finish_interrupted(branch)
         # If it cannot be done now, the next run does it; what was finished is to be told all the same.
         with suppress(PipelineError):
             catch_up()
         return finished
 
 
-def finish_interrupted(branch: str, commit: str | None = None) -> list[Outcome]:
-    """Finish the publications that were interrupted after their push, all or that of a `commit`.
+def finish_interrupted(
+    branch: str, commit: str | None = None, without: Sequence[str] = ()
+) -> tuple[list[Outcome], list[str]]:
+    """Finish the publications that were interrupted after their push: all, or that of a `commit`.
 
-    Returns what came of each. One that cannot be finished, because its data is lost, say, must not keep newer
-    data from being learned: it is named, and tried again by the next run.
+    Those of the tags `without` are left out. Returns what came of each, and the tags of those that could not
+    be finished: where its data is lost, say, that must not keep newer data from being learned. It is named,
+    and tried again by the next run.
 
     Raises:
         PipelineError: this MLflow is not the one that they were published with, or a server is away.
     """
-    finished = []
+    finished, given_up = [], []
     for name in unfinished():
+        if name in without:
+            continue
         if commit is not None and remote_tags(name).get(name) != commit:
             continue
         try:
@@ -135,7 +141,8 @@ def finish_interrupted(branch: str, commit: str | None = None) -> list[Outcome]:
             raise
         except PipelineError as error:
             say(f"pipeline: {name} could not be finished: {error}", sys.stderr)
-    return finished
+            given_up.append(name)
+    return finished, given_up
 
 
 def run_in(folder: Path, request: Request) -> Outcome:
