@@ -2,12 +2,50 @@
 
 import hashlib
 import logging
+from pathlib import Path
 
 import pytest
 
 from pipeline.dvc_repository import not_on_remote, pull, push_data, refuse_stale, stale
 from pipeline.errors import PipelineError
 from project import Project
+
+
+def test_a_stage_that_has_yet_to_run_has_nothing_to_fetch(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ready.root)
+    text = (ready.root / "dvc.yaml").read_text()
+    stage = "stages:\n  new:\n    cmd: echo > new.txt\n    outs: [new.txt]\n"
+    (ready.root / "dvc.yaml").write_text(text.replace("stages:\n", stage))
+
+    with pytest.raises(PipelineError, match=r"^new changed since the last run: run 'dvc repro' first$"):
+        refuse_stale()
+
+
+def test_a_file_is_sent_again_to_the_remote_that_its_output_names(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ready.root)
+    ready.dvc("remote", "add", "own", str(ready.root.with_name("own")))
+    text = (ready.root / "dvc.yaml").read_text()
+    assert "      - artifacts/features/train" in text
+    (ready.root / "dvc.yaml").write_text(
+        text.replace(
+            "    outs:\n      - artifacts/features/train",
+            "    outs:\n      - artifacts/features/train:\n          remote: own",
+        )
+    )
+    push_data()
+    (part,) = (ready.root / "artifacts/features/train").iterdir()
+    md5 = hashlib.md5(part.read_bytes()).hexdigest()
+    place = Path("files/md5") / md5[:2] / md5[2:]
+    (ready.root.with_name("own") / place).unlink()
+
+    push_data()
+
+    assert (ready.root.with_name("own") / place).is_file()
+    assert not (ready.root / "dvc-remote" / place).exists()
 
 
 def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(

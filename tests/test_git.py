@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployment import executable
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigurationError
 from pipeline.git import GitError, branch, changed, check_identity, git, overlooked, remote_tags
 from project import Project, free_port
 
@@ -82,7 +82,7 @@ def test_whoever_commits_is_asked_for_before_anything_is_done(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     repository.git("config", "user.useConfigOnly", "true")
 
-    with pytest.raises(PipelineError, match=r"'git config user.name NAME' and 'git config user.email"):
+    with pytest.raises(ConfigurationError, match=r"'git config user.name NAME' and 'git config user.email"):
         check_identity()
 
     repository.git("config", "user.name", "Somebody")
@@ -99,6 +99,18 @@ def test_what_git_was_told_to_overlook_is_seen(repository: Project, flag: str) -
 
     assert changed() == []
     assert overlooked() == ["dvc.lock"]
+    # nor is what leads elsewhere as before, what only the index knows, or how the remote is reached from here
+    (repository.root / "link").symlink_to("dvc.lock")
+    (repository.root / ".dvc").mkdir()
+    (repository.root / ".dvc/config").write_text("one")
+    repository.git("add", "link", ".dvc/config")
+    repository.git("update-index", flag, "link", ".dvc/config")
+    (repository.root / ".dvc/config").write_text("two")
+    assert overlooked() == ["dvc.lock"]
+    (repository.root / "link").unlink()
+    (repository.root / "link").symlink_to("elsewhere")
+    assert overlooked() == ["dvc.lock", "link"]
+    (repository.root / "link").unlink()
     # and what a sparse checkout leaves out is not
     (repository.root / "dvc.lock").unlink()
     assert overlooked() == []

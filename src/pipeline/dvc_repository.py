@@ -93,8 +93,10 @@ def refuse_stale() -> None:
     Raises:
         PipelineError: says which stages have yet to run, or what has to be fetched before that can be told.
     """
-    found = stale()
-    if lost := _not_here(found):
+    with dvc_repository("status") as repo:
+        found = dict(repo.status())
+        fetchable = {str(out) for out in repo.index.outs if out.use_cache and out.hash_info}
+    if lost := [path for path in _missing(found) if path in fetchable]:
         raise PipelineError(
             f"what the lock names is not here: {', '.join(lost[:3])}: 'dvc pull' fetches it, 'dvc repro' "
             "makes it anew"
@@ -103,8 +105,8 @@ def refuse_stale() -> None:
         raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
 
 
-def _not_here(found: dict[str, Any]) -> list[str]:
-    """Return the outputs of which `dvc status` says that neither the workspace nor the cache has them."""
+def _missing(found: dict[str, Any]) -> list[str]:
+    """Return the outputs of which `dvc status` says that the workspace or the cache has them not."""
     changes = [change for stage in found.values() for change in stage if isinstance(change, dict)]
     outputs = [pair for change in changes for pair in change.get("changed outs", {}).items()]
     return [path for path, state in outputs if state in {"deleted", "not in cache"}]
@@ -133,9 +135,10 @@ def push_data() -> None:
     """
     with dvc_repository("push") as repo:
         repo.push()
-    if not_on_remote():
-        _push_each()
     if missing := not_on_remote():
+        _push_each()
+        missing = not_on_remote()
+    if missing:
         raise PipelineError(f"not on the remote after the push: {', '.join(missing)}; run the command again")
 
 
@@ -149,5 +152,8 @@ def not_on_remote() -> list[str]:
 def _push_each() -> None:
     """Push each file that is not on the remote: where a folder's list is, DVC takes its files for there."""
     with dvc_repository("push") as repo:
-        objects = {out.hash_info for out in repo.index.outs if out.use_cache and out.hash_info}
-        repo.cloud.transfer(repo.cache.local, repo.cloud.get_remote_odb(), objects, shallow=False)
+        outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+        # An output may name a remote of its own.
+        for name in {out.remote for out in outs}:
+            objects = {out.hash_info for out in outs if out.remote == name}
+            repo.cloud.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), objects, shallow=False)

@@ -120,25 +120,32 @@ def settings_changed() -> bool:
 
 
 def overlooked() -> list[str]:
-    """Return the paths that differ from HEAD, and that `changed` leaves out: Git was told to look away."""
+    """Return the paths that differ from the index and that Git was told to overlook; not DVC's settings."""
     # A lower-case letter says "assume unchanged", an S "skip in the worktree".
     listed = git("ls-files", "-v", "-z").split("\0")
     flagged = [entry[2:] for entry in listed if entry[:1].islower() or entry[:1] == "S"]
-    there = [path for path in flagged if Path(path).is_file()]
-    return [path for path in there if git("hash-object", path) != git("rev-parse", f"HEAD:{path}")]
+    # What is not there is left out by a sparse checkout.
+    return [path for path in flagged if path != SETTINGS and os.path.lexists(path) and not _as_staged(path)]
+
+
+def _as_staged(path: str) -> bool:
+    """Whether a file, or where a link leads, is what the index holds."""
+    if Path(path).is_symlink():
+        return str(Path(path).readlink()) == git("cat-file", "blob", f":{path}")
+    return git("hash-object", path) == git("rev-parse", f":{path}")
 
 
 def check_identity() -> None:
     """Look whether Git knows who commits, before anything is done that ends in a commit.
 
     Raises:
-        PipelineError: it does not.
+        ConfigurationError: it does not.
     """
     try:
         for role in ("AUTHOR", "COMMITTER"):
             git("var", f"GIT_{role}_IDENT")
     except GitError as error:
-        raise PipelineError(
+        raise ConfigurationError(
             f"{error}: say who commits, with 'git config user.name NAME' and 'git config user.email ADDRESS'"
         ) from None
 

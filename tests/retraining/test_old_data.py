@@ -21,5 +21,5 @@ def test_a_lock_that_is_none_is_said_to_be_that(
     (tmp_path / "dvc.lock").write_text(lock)
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(PipelineError, match=r"^dvc\.lock is no lock: "):
+    with pytest.raises(PipelineError, match=r"^dvc\.lock, as it is committed, is no lock: "):
         lock_data_of("HEAD")

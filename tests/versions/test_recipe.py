@@ -37,11 +37,13 @@ def test_an_output_that_neither_git_nor_dvc_would_keep_is_refused(here: Project)
     here.git("commit", "-qam", "A stage of our own")
 
     check_workspace()
-    assert recipe() == ["reports/size.txt"]
+    assert recipe(["reports/size.txt"]) == ["reports/size.txt"]
+    assert recipe(["reports"]) == ["reports/size.txt"]
 
-    (here.root / ".git/info/exclude").write_text("reports/\n")
-    with pytest.raises(PipelineError, match=r"^neither Git nor DVC would keep reports/size.txt: "):
-        check_workspace()
+    for ignored in ("reports/", "*.txt"):
+        (here.root / ".git/info/exclude").write_text(f"{ignored}\n")
+        with pytest.raises(PipelineError, match=r"^neither Git nor DVC would keep reports/size.txt: "):
+            check_workspace()
 
     flags |= {"cache": True, "push": False}
     YAML().dump(content, here.root / "dvc.yaml")
@@ -86,4 +88,4 @@ def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
 
     assert git("rev-parse", "HEAD") == before
     assert git("tag") == ""
-    assert recipe() == ["dvc.lock"]
+    assert recipe([]) == ["dvc.lock"]

@@ -50,9 +50,10 @@ def lock_data_of(commit: str) -> tuple[str, ...]:
     there = yaml.load(git("show", f"{commit}:{LOCK}"))
     try:
         here: dict[str, Any] = yaml.load(LOCK)
-        here["stages"] |= {}
-    except (YAMLError, TypeError, KeyError):
-        raise PipelineError(f"{LOCK} is no lock: 'git checkout {LOCK}' or 'dvc repro' makes it one") from None
+    except YAMLError:
+        here = {}
+    if not isinstance(here, dict) or "stages" not in here:
+        raise PipelineError(f"{LOCK}, as it is committed, is no lock: 'dvc repro', and commit what it writes")
     if missing := [stage for stage in DATA if stage not in there["stages"]]:
         raise PipelineError(f"the lock of commit {commit[:10]} has no stage {', '.join(missing)}")
     here["stages"] |= {stage: there["stages"][stage] for stage in DATA}

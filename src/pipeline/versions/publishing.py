@@ -138,7 +138,7 @@ def keep_lock(branch: str, version: Version) -> None:
     try:
         commit_recipe(f"The model of version {version.number} again")
         push(branch)
-    except GitError:
+    except (GitError, OSError):
         undo_commit(before)
         raise
 

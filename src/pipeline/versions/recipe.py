@@ -24,27 +24,27 @@ def check_workspace() -> None:
         )
     if settings_changed():
         say(f"{SETTINGS} is not committed: the commit of this version names other remotes than those in use")
-    for path in kept_by_git():
-        if git("check-ignore", path, check=False):
-            raise PipelineError(
-                f"neither Git nor DVC would keep {path}: take it out of .gitignore, or 'cache: false' out of "
-                "dvc.yaml"
-            )
-    if other := sorted(set(changed()) - set(recipe())):
+    kept = kept_by_git()
+    if kept and (lost := git("ls-files", "--others", "--ignored", "--exclude-standard", "--", *kept)):
+        raise PipelineError(
+            f"neither Git nor DVC would keep {lost.splitlines()[0]}: take it out of .gitignore, or "
+            "'cache: false' out of dvc.yaml"
+        )
+    if other := sorted(set(changed()) - set(recipe(kept))):
         raise PipelineError(
             f"not committed: {', '.join(other[:3])}: commit or remove it, then run 'dvc repro'"
         )
 
 
-def recipe() -> list[str]:
-    """Return what changed of what publishing commits: the lock, the parameters, the outputs left to Git."""
-    mine = {str(LOCK), str(PATH), *kept_by_git()}
+def recipe(kept: list[str]) -> list[str]:
+    """Return what changed of what publishing commits: the lock, the parameters, the outputs `kept` by Git."""
+    mine = {str(LOCK), str(PATH), *kept}
     return [path for path in changed() if mine & {path, *map(str, Path(path).parents)}]
 
 
 def commit_recipe(message: str) -> str:
     """Commit the recipe if it changed, and return the commit."""
-    if mine := recipe():
+    if mine := recipe(kept_by_git()):
         git("add", "--", *mine)
         git("commit", "--quiet", "--message", message)
     return git("rev-parse", "HEAD")

@@ -63,7 +63,7 @@ def prove(registry: Registry, version: Version) -> None:
         reason = "the remote holds it no more, or damaged"
         settings = {"core": {"site_cache_dir": site_cache_of(folder)}}
         with dvc_repository("fetch", folder, settings) as repo:
-            wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache}
+            wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache and out.hash_info}
         try:
             with dvc_repository("fetch", folder, settings) as repo:
                 repo.fetch()
