@@ -59,6 +59,7 @@ def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
         ("POST", "/train", {"headers": BEARER, "data": iter([b"x" * 10_000] * 3)}, 413),
         ("POST", "/train", {"headers": BEARER | {"Idempotency-Key": "k" * 300}}, 422),
         ("DELETE", "/train", {}, 405),
+        ("POST", "/", {}, 405),
         ("GET", "/train/0123456789ab", {}, 404),
         ("GET", "/train/0123456789ab/events", {}, 404),
         ("GET", "/train/nope", {}, 404),
@@ -77,8 +78,9 @@ def test_what_is_wrong_is_told_by_a_problem_document(
     assert answer.json()["status"] == status
     assert answer.json()["detail"]
     assert TOKEN not in answer.text
+    allowed = {"/train": "GET, POST", "/": "GET"}.get(path)
     if status == 405:
-        assert answer.headers["Allow"] == "GET, POST"
+        assert answer.headers["Allow"] == allowed
 
 
 def test_a_form_in_place_of_json_is_told_what_to_send(service: Service) -> None:
@@ -146,9 +148,12 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
     with running_service(project, **env) as service:
         answer = service.get("/ready")
         # and a name that was made to lead here is told nothing: this service has no token
-        led = [requests.get(service.url(path), headers=LED, timeout=30) for path in ("/", "/train")]
+        led = [
+            requests.get(service.url(path), headers=LED, timeout=30)
+            for path in ("/", "/train", "/docs", "/none")
+        ]
 
-    assert [(each.status_code, each.json()["status"]) for each in led] == [(421, 421)] * 2
+    assert [(each.status_code, each.json()["status"]) for each in led] == [(421, 421)] * 4
     assert answer.status_code == 503
     assert answer.json()["servers"] == {
         "mongodb": "ok",

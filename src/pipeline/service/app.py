@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from pipeline.service import observation, page, plots, problems, training
 from pipeline.service.catalogue import catalogue
-from pipeline.service.guard import BoundedBody, addressed
+from pipeline.service.guard import BoundedBody, OwnNames
 from pipeline.service.jobs import Jobs
 from pipeline.service.runner import Runner
 
@@ -31,11 +31,11 @@ def make_app(folder: Path) -> FastAPI:
         summary="Reads what is new in MongoDB, runs what changed, publishes a version or changes nothing.",
         version="1",
         lifespan=lifespan,
-        dependencies=[Depends(addressed)],
         responses=problems.responses(421, 500, 503),
     )
     app.state.runner = runner
     app.add_middleware(BoundedBody)
+    app.add_middleware(OwnNames)
     app.include_router(training.router)
     app.include_router(observation.router)
     app.include_router(plots.router)

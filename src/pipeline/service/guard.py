@@ -5,8 +5,9 @@ import ipaddress
 import os
 from typing import Annotated
 
-from fastapi import Depends, Header, HTTPException, Request
+from fastapi import Depends, Header, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import URL
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.service.problems import problem
@@ -42,20 +43,30 @@ def authorized(
         raise HTTPException(403, "a page of another site may not start a retrain")
 
 
-def addressed(request: Request) -> None:
-    """Without a token, answer requests to this machine alone.
+class OwnNames:
+    """Answers, without a token, only what is addressed to this machine.
 
     The name of another site can be made to lead here: for a browser, its page is then the service's own.
-
-    Raises:
-        HTTPException: 421.
     """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse any other name."""
+        if scope["type"] == "http" and not token() and not is_loopback(named_by(scope)):
+            said = "without TRAIN_API_TOKEN only localhost and its addresses are answered"
+            await problem(421, said)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+
+def named_by(scope: Scope) -> str:
+    """Return the name by which a request calls this machine; none if it makes no sense."""
     try:
-        host = request.url.hostname or ""
+        return URL(scope=scope).hostname or ""
     except ValueError:
-        host = ""
-    if not token() and not is_loopback(host):
-        raise HTTPException(421, "without TRAIN_API_TOKEN only localhost and its addresses are answered")
+        return ""
 
 
 def is_loopback(host: str) -> bool:

@@ -69,7 +69,10 @@ def install(app: FastAPI) -> None:
             # Starlette names the methods of the first route of this path only.
             paths = app.openapi()["paths"].items()
             found = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
-            headers["Allow"] = ", ".join(sorted(method.upper() for methods in found for method in methods))
+            if found:
+                headers["Allow"] = ", ".join(
+                    sorted(method.upper() for methods in found for method in methods)
+                )
         return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
