@@ -35,6 +35,18 @@ def test_whoever_stops_reading_stops_nothing() -> None:
     assert done.stderr == "0\n"
 
 
+def test_streams_that_were_closed_lead_nowhere() -> None:
+    says = f"from pipeline.saying import open_streams\nopen_streams()\n{SAYS}\nimport sys\n"
+    says += (
+        "assert open('/dev/null').fileno() > 2\nprint('five', file=sys.stderr)\nassert not sys.stdin.read()"
+    )
+    for closed, left in (("<&- >&-", "five\n"), ("<&- 2>&-", ""), ("<&- >&- 2>&-", "")):
+        done = ends(f'"$1" -c "{says}" {closed}; echo $?')
+
+        assert done.stdout.splitlines()[-1] == "0", closed
+        assert done.stderr == left, closed
+
+
 def test_a_full_disk_behind_the_log_stops_nothing() -> None:
     done = ends('exec "$1" -c "$2" > /dev/full')
 

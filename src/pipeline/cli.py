@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.commands import app
 from pipeline.errors import ConfigurationError, run_main
+from pipeline.saying import open_streams
 
 NAME = "pipeline"
 
@@ -29,6 +30,7 @@ def main() -> None:
     The environment's command is the one of the checkout that installed it; called in another clone or in
     a worktree, it hands over to the code there.
     """
+    open_streams()
     run_main(NAME, command)
 
 

@@ -29,6 +29,17 @@ def conclude(message: str) -> None:
         _let_go(sys.stdout)
 
 
+def open_streams() -> None:
+    """Let stdin, stdout and stderr lead nowhere where they were closed: a file would get their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is given, and those below it are taken.
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
 def _let_go(stream: TextIO) -> None:
     # Else Python would try again at its end, and fail for it; and so would what this process starts.
     with suppress(OSError):

@@ -8,14 +8,17 @@ import threading
 from pathlib import Path
 
 import mlflow
+import mlflow.sklearn
 import pytest
 from mlflow.entities import Run
 from ruamel.yaml import YAML
+from sklearn.dummy import DummyClassifier
 
 from pipeline.errors import PipelineError
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.runs import _experiment
+from pipeline.versions.registry import Registry
 from project import Project, environment, free_port
 
 
@@ -164,11 +167,19 @@ def test_the_own_store_lies_in_the_repository_whatever_its_path(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(mlflow_store, "stores_root", lambda: tmp_path / name)
     (tmp_path / name).mkdir()
-    uri, _ = mlflow_store.tracking_store()
+    uri, artifacts = mlflow_store.tracking_store()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(experiment_id=_experiment(uri, artifacts))
+    with mlflow.start_run() as run:
+        model = DummyClassifier().fit([[0], [1]], [0, 1])
+        mlflow.sklearn.log_model(model, name="model", serialization_format="pickle", pip_requirements=[])
+    mlflow.register_model(f"runs:/{run.info.run_id}/model", mlflow_store.PROJECT)
 
-    assert _experiment(uri, None)
+    registry = Registry()
 
+    assert registry.load_model(registry.version(1)).predict([[0]]) == [0]
     assert (tmp_path / name / "mlflow.db").is_file()
+    assert (tmp_path / name / "mlartifacts").is_dir()
 
 
 def test_without_a_server_nothing_lies_where_the_process_happens_to_run(

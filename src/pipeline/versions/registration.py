@@ -72,7 +72,7 @@ def register(registry: Registry, publication: Publication) -> int:
     if name in {version.tags.get(TAG) for version in registry.versions()}:
         return publication.number
     number = registry.register(publication)
-    while number < publication.number:
+    while number < publication.number or taken(registry.version(number)):
         # The registered model was deleted, and MLflow counts anew: these numbers are those of older tags.
         registry.delete(number)
         number = registry.register(publication)
@@ -94,11 +94,10 @@ def follow_number(registry: Registry, version: Version, name: str) -> None:
     made by a `register` that was interrupted, and goes.
     """
     right = version.tag
-    there = remote_tags(right).get(right)
-    if there is not None and there != version.tags.get("git.commit"):
+    if taken(version):
         registry.delete(version.number)
         return
-    if there is None:
+    if right not in remote_tags(right):
         publication = publication_of(name)
         moved = replace(publication, number=version.number, tags=publication.tags | {TAG: right})
         commit = publication.tags["git.commit"]
@@ -107,6 +106,11 @@ def follow_number(registry: Registry, version: Version, name: str) -> None:
             git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
     git("tag", "--delete", name, check=False)
     registry.record(version.number, TAG, right)
+
+
+def taken(version: Version) -> bool:
+    """Whether the Git tag of a version's number is on the remote and names another commit."""
+    return remote_tags(version.tag).get(version.tag) not in {None, version.tags.get("git.commit")}
 
 
 def publication_of(name: str) -> Publication:

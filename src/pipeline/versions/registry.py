@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -151,7 +152,9 @@ class Registry:
         with said_plainly(self._uri, "run the same command again"):
             import mlflow.sklearn
 
-            return mlflow.sklearn.load_model(f"models:/{PROJECT}/{version.number}")
+            # MLflow decodes a path twice where it reads in place: one with %20 in it would not be found.
+            with tempfile.TemporaryDirectory() as folder:
+                return mlflow.sklearn.load_model(f"models:/{PROJECT}/{version.number}", dst_path=folder)
 
     def record(self, number: int, name: str, content: Any) -> None:
         """Keep `content` in a tag of a version, as JSON unless it is text."""
