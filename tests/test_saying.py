@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipeline import saying
 
 SAYS = "from pipeline.saying import conclude, say\nsay('one')\nsay('two')\nconclude('three')\nprint('four')"
@@ -47,7 +49,9 @@ def test_streams_that_were_closed_lead_nowhere() -> None:
         assert done.stderr == left, closed
 
 
-def test_a_full_disk_behind_the_log_stops_nothing() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_log_stops_nothing(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     done = ends('exec "$1" -c "$2" > /dev/full')
 
     assert (done.returncode, done.stderr) == (0, "")

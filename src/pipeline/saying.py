@@ -22,9 +22,8 @@ def say(message: str, stream: TextIO | None = None) -> None:
 
 def conclude(message: str) -> None:
     """Say how it ended. The exit code says so, too: it is the same whether or not somebody reads this."""
-    say(message)
     try:
-        sys.stdout.flush()
+        print(message, flush=True)
     except OSError:
         _let_go(sys.stdout)
 
