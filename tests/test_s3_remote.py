@@ -3,11 +3,15 @@
 import hashlib
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
+from pipeline import reachability
+from pipeline.errors import ConfigurationError
 from pipeline.tracking.lineage import locked_outputs
 from project import Project
 from proxy import proxy
@@ -83,6 +87,35 @@ def test_a_missing_bucket_is_named(ready: Project, s3: S3) -> None:
     assert done.returncode != 0
     assert "nowhere" in done.stderr or "bucket" in done.stderr.lower()
     assert SECRET not in done.stdout + done.stderr
+
+
+def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
+    ready: Project, s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a bucket that others use too
+    s3.fill({"other/1": b"1", "2": b"2"})
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(ready.root)
+    s3.use(ready)
+
+    def asks() -> list[str]:
+        known = s3.log.stat().st_size
+        reachability.check_remote()
+        return re.findall(r'"([A-Z]+ /\S*)', s3.log.read_text()[known:])
+
+    # when nothing is pushed yet, then the bucket is asked for and not listed
+    first = asks()
+    assert first[-1] == f"HEAD /{BUCKET}"
+    ready.dvc("push")
+    (later,) = asks()
+    for listing in (*first[:-1], later):
+        assert listing.startswith(f"GET /{BUCKET}?list-type=2&prefix=dvc")
+
+    # and a bucket that is missing is named at once: it will not come by itself
+    s3.use(ready, bucket="nowhere")
+    with pytest.raises(ConfigurationError, match="there is no bucket nowhere"):
+        reachability.wait_for_servers(0, source=False)
 
 
 def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:

@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.git import REMOTE, git, has_remote
@@ -157,14 +159,29 @@ def _remote() -> None:
             objects = repo.cloud.get_remote_odb()
             if objects.fs.protocol != "local":
                 bucket = objects.path.split("/")[0]
-                objects.fs.fs.ls(bucket, refresh=True)
+                _look_into(objects.fs.fs, objects.path, bucket)
     except NoCredentialsError:
         raise PipelineError("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
     except FileNotFoundError:
-        raise PipelineError(f"there is no bucket {bucket}: make it, or correct the remote's url") from None
+        raise ConfigurationError(
+            f"there is no bucket {bucket}: make it, or correct the remote's url"
+        ) from None
     except sqlite3.Error:
         # Of what DVC notes here: the disk is full, say. That is not the remote's, and not to be waited for.
         return
+
+
+def _look_into(files: Any, folder: str, bucket: str) -> None:
+    """List DVC's folder alone: the bucket may hold millions of other things, and not be ours to list.
+
+    Raises:
+        FileNotFoundError: there is no such bucket; without the folder, nothing was pushed yet.
+    """
+    try:
+        files.ls(folder, refresh=True)
+    except FileNotFoundError:
+        with suppress(PermissionError):
+            files.info(bucket, refresh=True)
 
 
 def _mlflow() -> None:
