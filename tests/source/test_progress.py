@@ -15,9 +15,9 @@ def test_long_read_says_how_far_it_is_about_every_hundred_thousand_documents(
     captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "ingestion: 120,000 of 330,000 documents",
-        "ingestion: 210,000 of 330,000 documents",
-        "ingestion: 300,000 of 330,000 documents",
+        "MongoDB: 120,000 of 330,000 documents",
+        "MongoDB: 210,000 of 330,000 documents",
+        "MongoDB: 300,000 of 330,000 documents",
     ]
 
 

@@ -26,5 +26,8 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def say(line: str) -> None:
-    """Print one line, above the progress bar if there is one."""
-    tqdm.write(f"ingestion: {line}", file=sys.stderr)
+    """Print one line, above the progress bar if there is one.
+
+    It begins as no error of a stage does, lest who runs the stage take it for the reason of a failure.
+    """
+    tqdm.write(f"MongoDB: {line}", file=sys.stderr)
