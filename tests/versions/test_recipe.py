@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.errors import PipelineError
-from pipeline.git import git
+from pipeline.git import GitError, git
 from pipeline.versions import publishing
 from pipeline.versions.publishing import commit_and_push
 from pipeline.versions.recipe import check_workspace, recipe
@@ -89,3 +89,20 @@ def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
     assert git("rev-parse", "HEAD") == before
     assert git("tag") == ""
     assert recipe([]) == ["dvc.lock"]
+
+
+def test_a_push_during_which_the_remote_goes_away_leaves_no_commit_and_no_tag(here: Project) -> None:
+    # Given a remote that can be asked before the push, and not after it
+    here.git("clone", "-q", "--bare", ".", "../remote.git")
+    here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))
+    hook = here.root / ".git/hooks/pre-push"
+    hook.write_text("#!/bin/sh\nmv ../remote.git ../gone\nexit 1\n")
+    hook.chmod(0o755)
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text() + "\n")
+    before = git("rev-parse", "HEAD")
+
+    with pytest.raises(GitError, match=r"^git push: "):
+        commit_and_push(Registry(), "run", {}, "main")
+
+    assert git("rev-parse", "HEAD") == before
+    assert git("tag") == ""

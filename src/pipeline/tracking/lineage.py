@@ -9,17 +9,18 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.outputs import MODEL, RAW, TRAIN
+from pipeline.outputs import METRICS, MODEL, RAW, TRAIN
 
 LOCK = Path("dvc.lock")
 
 
 def lineage_tags() -> dict[str, str]:
-    """Return the tags of a run: `git.commit`, `git.dirty`, `dvc.lock.md5` and the md5 of data and model.
+    """Return the tags of a run: `git.commit`, `git.dirty`, and the md5 of dvc.lock, data, model and metrics.
 
     The hashes are those of dvc.lock as it stands while evaluation runs: DVC has recorded every stage before
-    it by then. What is not known, outside Git or before the first `dvc repro`, has no tag. A tree is dirty
-    when anything but dvc.lock differs from the commit, since DVC rewrites that file as it goes.
+    it by then. That of the metrics is of what evaluation has just written. What is not known, outside Git or
+    before the first `dvc repro`, has no tag. A tree is dirty when anything but dvc.lock differs from the
+    commit, since DVC rewrites that file as it goes.
     """
     tags: dict[str, str] = {}
     if commit := _git("rev-parse", "HEAD"):
@@ -27,16 +28,19 @@ def lineage_tags() -> dict[str, str]:
         tags |= {"git.commit": commit, "git.dirty": str(bool(changed)).lower()}
         # MLflow adds the URL of the remote by itself, with the token that may be in it.
         tags["mlflow.source.git.repoURL"] = without_credentials(_git("remote", "get-url", "origin"))
-    return tags | locked_tags()
+    tags |= locked_tags()
+    if METRICS.exists():
+        tags["metrics.md5"] = _md5(METRICS)
+    return tags
 
 
 def locked_tags() -> dict[str, str]:
-    """Return the md5 of dvc.lock as it stands, and those of data and model that it names."""
+    """Return the md5 of dvc.lock as it stands, and those of data, model and metrics that it names."""
     if not LOCK.exists():
         return {}
-    tags = {"dvc.lock.md5": hashlib.md5(LOCK.read_bytes(), usedforsecurity=False).hexdigest()}
+    tags = {"dvc.lock.md5": _md5(LOCK)}
     outputs = locked_outputs(YAML(typ="safe", pure=True).load(LOCK))
-    wanted = {"data.raw.md5": RAW, "data.train.md5": TRAIN, "model.md5": MODEL.parent}
+    wanted = {"data.raw.md5": RAW, "data.train.md5": TRAIN, "model.md5": MODEL.parent, "metrics.md5": METRICS}
     return tags | {tag: outputs[str(path)] for tag, path in wanted.items() if str(path) in outputs}
 
 
@@ -57,6 +61,10 @@ def without_credentials(uri: str) -> str:
     else:
         bare = uri.rpartition("@")[2] if ":" in uri.rpartition("@")[0] else uri
     return re.split("[?#]", bare, maxsplit=1)[0]
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _git(*words: str) -> str:

@@ -20,7 +20,8 @@ from pipeline.versions.registration import finish_registrations, numbers, regist
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import COMPARISON, DATA_FROM, PUSHING, TAG, Publication, Version, tag_of
 
-CONTENT = ("data.raw.md5", "data.train.md5", "model.md5")
+# By these a run is known for that of a model: the same model may have been scored otherwise, too.
+CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,24 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
     except (GitError, OSError):
-        if has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD"):
-            # The remote took it, and only its answer was lost.
+        if took(name):
+            # Only its answer was lost.
             return publication
         git("tag", "--delete", name, check=False)
         undo_commit(before)
         raise
     return publication
+
+
+def took(name: str) -> bool:
+    """Whether the remote has the tag `name` on this commit, as far as it can be asked.
+
+    If it took the tag and cannot be asked now, the next run finds the tag there, and finishes its version.
+    """
+    try:
+        return has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD")
+    except GitError:
+        return False
 
 
 def keep_lock(branch: str, version: Version) -> None:
