@@ -17,6 +17,7 @@ from pipeline.errors import PipelineError, run_main
 from pipeline.modelling.features import read_features
 from pipeline.modelling.models import ALGORITHMS, build, check_derived, check_parameters
 from pipeline.outputs import MODEL, TRAIN, whole
+from pipeline.packages import check_packages
 from pipeline.parameters import Section, load
 
 
@@ -76,6 +77,7 @@ def save(model: Pipeline, path: Path) -> None:
 
 def main() -> None:
     """Run the stage."""
+    check_packages()
     parameters, contract = load("training", TrainingParameters), load_contract()
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:

@@ -16,8 +16,9 @@ from sklearn.dummy import DummyClassifier
 
 from pipeline.errors import PipelineError
 from pipeline.tracking import mlflow_store
-from pipeline.tracking.lineage import without_credentials
+from pipeline.tracking.lineage import locked_tags, without_credentials
 from pipeline.tracking.runs import _experiment
+from pipeline.versions.publishing import CONTENT
 from pipeline.versions.registry import Registry
 from project import Project, environment, free_port
 
@@ -70,6 +71,7 @@ def test_an_evaluated_model_is_one_run_with_all_that_made_it(
     assert tags["data.raw.md5"] == outputs["artifacts/raw"]
     assert tags["data.train.md5"] == outputs["artifacts/features/train"]
     assert tags["model.md5"] == outputs["artifacts/model"]
+    assert tags["metrics.md5"] == outputs["artifacts/evaluation/metrics.json"]
     assert "t0ken" not in str(tags)
 
     metrics = ready.json("artifacts/evaluation/metrics.json")
@@ -245,3 +247,23 @@ def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:
 )
 def test_a_uri_is_shown_without_its_credentials(uri: str, shown: str) -> None:
     assert without_credentials(uri) == shown
+
+
+def test_a_run_is_known_by_its_scores_and_not_by_its_model_alone(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ready.root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
+
+    def run_of_the_lock() -> str | None:
+        tags = locked_tags()
+        return Registry().run_of({name: tags[name] for name in CONTENT})
+
+    committed = run_of_the_lock()
+    # Given an experiment that scores the same model at another threshold, and is given up
+    ready.set(evaluation__threshold=0.3)
+    assert ready.repro() == ["evaluation"]
+    assert run_of_the_lock() not in {None, committed}
+    ready.git("checkout", "-q", "dvc.lock", "params.yaml")
+
+    assert run_of_the_lock() == committed is not None

@@ -15,12 +15,11 @@ from threadpoolctl import threadpool_limits
 from pipeline.contract import Contract
 from pipeline.errors import PipelineError
 from pipeline.modelling.figure import draw
+from pipeline.packages import PACKAGES
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
 from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
 
-# All that the model needs where it serves; MLflow would find the same by importing it, in five seconds.
-REQUIREMENTS = ("mlflow", "scikit-learn", "numpy", "pandas", "scipy", "joblib", "pyarrow")
 SIGNATURE_TYPES = {
     "integer": "long",
     "number": "double",
@@ -75,7 +74,8 @@ def log_run(
                     serialization_format="pickle",
                     signature=_signature(contract),
                     input_example=example,
-                    pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                    # MLflow would find the same by importing the model, in five seconds.
+                    pip_requirements=[f"{name}=={version(name)}" for name in PACKAGES],
                     pyfunc_predict_fn="predict_proba",
                 )
             status = "FAILED" if failed else "FINISHED"
