@@ -1,5 +1,7 @@
 """The gate: who may be champion, decided on the same rows for both, and the same each time."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,18 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from pipeline.contract import Contract
-from pipeline.versions.promotion import Decision, bootstrap, compare, weighted_auc
+from pipeline.versions.promotion import (
+    SLICE_TOLERANCE,
+    Decision,
+    bootstrap,
+    collapses,
+    compare,
+    losses,
+    weighted_auc,
+)
 
 CONTRACT = Contract.model_validate(
     {
@@ -103,6 +113,56 @@ def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd
     assert decide(Model(0.0, lost="north"), Model(1.0), rows, slices=()).promoted
 
 
+@pytest.mark.parametrize("wrong", [lambda score: score**0.2, lambda score: score / 9])
+def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
+    wrong: Callable[[np.ndarray], np.ndarray], rows: pd.DataFrame
+) -> None:
+    class Uncalibrated(Model):
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            score = wrong(super().predict_proba(rows)[:, 1])
+            return np.column_stack([1 - score, score])
+
+    decision = decide(Uncalibrated(0.1), Model(0.1), rows)
+
+    assert (decision.promoted, decision.difference) == (False, 0)
+    found = re.fullmatch(
+        r"ROC AUC (\S+) beside \1 of version 7, but its probabilities are worse: log loss (\S+) beside (\S+)",
+        decision.reason,
+    )
+    assert found
+    assert decision.log_loss_difference == pytest.approx(float(found[2]) - float(found[3]), abs=1e-4)
+    # The other way round it is better, and a hair is forgiven.
+    assert decide(Model(0.1), Uncalibrated(0.1), rows).promoted
+    assert decide(Model(0.2), Model(0.1), rows).promoted
+
+
+@pytest.mark.parametrize("positives", [3, 14])
+def test_a_slice_that_is_worse_by_chance_is_no_reason(positives: int) -> None:
+    # Given a slice with few positives, in which models that are equally good differ by their noise
+    target = (np.arange(150) < positives).astype(int)
+    rows = pd.DataFrame({"region": ["north"] * 150})
+    lost = []
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(size=(3, 150))
+        ours, theirs = target + noise[0] + noise[1:]
+        lost.append(roc_auc_score(target, theirs) - roc_auc_score(target, ours))
+        assert not collapses(rows, target, ours, theirs, ("region",)), seed
+
+    assert max(lost) > SLICE_TOLERANCE
+
+
+def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
+    rows["region"] = rows["region"].where(rows["region"] != "north")
+
+    class Blind(Model):
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            return super().predict_proba(rows.assign(signal=rows["signal"].where(rows["region"].notna(), 0)))
+
+    for kind in ("object", "category", "str"):
+        decision = decide(Blind(0.0), Model(1.0), rows.astype({"region": kind}))
+        assert decision.reason.startswith("a slice collapses: region null loses 0."), kind
+
+
 def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:
     for few in (rows.head(99), rows[rows["churned"] == 1], rows.head(0)):
         decision = decide(Model(0.0), Model(1.0), few)
@@ -126,5 +186,15 @@ def test_resamples_are_drawn_alike_for_both() -> None:
     target = np.arange(300) % 2
     score = np.random.default_rng(0).random(300)
 
-    assert not bootstrap(target, score, score).any()
-    assert len(bootstrap(target, score, 1 - score)) == 1000
+    for differences in bootstrap(target, score, score):
+        assert not differences.any()
+    for differences in bootstrap(target, score, 1 - score):
+        assert len(differences) == 1000
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40))
+def test_the_mean_of_the_losses_is_the_log_loss_of_scikit_learn(rows: list[tuple[bool, float]]) -> None:
+    positive, probability = (np.array(column) for column in zip(*rows, strict=True))
+
+    expected = log_loss(positive, probability, labels=[False, True])
+    assert losses(positive, probability).mean() == pytest.approx(expected)

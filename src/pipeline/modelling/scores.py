@@ -69,14 +69,19 @@ def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Sco
     return {name: None if value is None else _round(value) for name, value in found.items()}
 
 
-def slice_scores(
-    values: pd.Series, target: np.ndarray, probability: np.ndarray, threshold: float
-) -> dict[str, Any]:
-    """Score each value of a column on its own; a value that is null is called 'null'."""
+def slice_names(values: pd.Series) -> pd.Series:
+    """Name the value of each row, as in params.yaml; one that is null is called 'null'."""
     named = values.astype(object).map(
         lambda value: str(value).lower() if isinstance(value, bool) else str(value)
     )
-    named = named.where(values.notna(), "null")
+    return named.where(values.notna(), "null")
+
+
+def slice_scores(
+    values: pd.Series, target: np.ndarray, probability: np.ndarray, threshold: float
+) -> dict[str, Any]:
+    """Score each value of a column on its own, by its name."""
+    named = slice_names(values)
     report = {}
     for value in sorted(named.unique()):
         rows = (named == value).to_numpy()
