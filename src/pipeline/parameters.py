@@ -10,7 +10,8 @@ from ruamel.yaml.error import YAMLError
 from pipeline.errors import ConfigurationError
 
 PATH = Path("params.yaml")
-SECTIONS = ("ingestion", "schema", "validation", "transformation", "training", "evaluation")
+# The last of them belongs to no stage, and has a default for all that is in it.
+SECTIONS = ("ingestion", "schema", "validation", "transformation", "training", "evaluation", "mlflow")
 
 # What is said of an error of pydantic, by its type, where its own words speak of Python.
 OF_YAML = {
@@ -57,7 +58,7 @@ def load(section: str, model: type[S], path: Path = PATH) -> S:
         ConfigurationError: the file or the section is missing, or a key is unknown, of the wrong type
             or impossible; the message names the key, or the first three where there are more.
     """
-    content = _document(path).get(section)
+    content = _document(path).get(section, {} if section == SECTIONS[-1] else None)
     if content is None:
         raise ConfigurationError(f"{path}: the section {section} is missing or empty")
     try:

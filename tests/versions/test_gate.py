@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -18,7 +19,8 @@ from pipeline.training import TrainingParameters, train
 from pipeline.versions import gate
 from pipeline.versions.gate import best_so_far, check_champion, decide, side
 from pipeline.versions.promotion import Decision
-from pipeline.versions.registry import CHAMPION, Registry
+from pipeline.versions.registry import CHAMPION, Registry, UnreadableModelError
+from pipeline.versions.restoring import prove
 from pipeline.versions.version import DECISION, ROLLBACK, Publication, Version
 from project import Project
 
@@ -138,6 +140,24 @@ def test_many_small_steps_do_not_lead_down(here: Project) -> None:
     # and a champion of another schema holds nothing up before the two are compared
     here.set(schema__id="number")
     check_champion(Registry())
+
+
+def test_a_champion_that_other_packages_made_holds_nothing_up(here: Project) -> None:
+    # Given its model is of a scikit-learn that had a class of another name
+    assert meets_the_champion(here, 1, 8).promoted
+    # MLflow hands out the file itself where it can be read in place.
+    kept = Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/1"))
+    (kept / "model.pkl").write_bytes(b"csklearn.tree\nOld\n.")
+
+    check_champion(Registry())
+    refused = meets_the_champion(here, 2, 20)
+
+    assert (refused.promoted, refused.champion) == (False, 1)
+    assert refused.reason.startswith("version 1 cannot score this holdout (AttributeError): ")
+    # and whoever wants it back is told how
+    told = r"version 1 \(AttributeError\): 'git checkout model-v1' and 'make setup' bring those that made it"
+    with pytest.raises(UnreadableModelError, match=told):
+        prove(Registry(), Registry().version(1))
 
 
 def champion(best: int | None, **tags: Any) -> Version:

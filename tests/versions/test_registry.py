@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
@@ -41,6 +42,26 @@ def add(registry: Registry, *scores: float) -> None:
         client.create_model_version(
             PROJECT, f"runs:/{run}/model", run_id=run, tags={"git.commit": f"c{score}"}
         )
+
+
+def test_another_project_on_the_same_server_has_versions_of_its_own(
+    registry: Registry, tmp_path: Path
+) -> None:
+    add(registry, 0.7)
+    # Given the current folder's params.yaml names its model otherwise
+    (tmp_path / "params.yaml").write_text("mlflow: {registered_model: fraud}\n")
+
+    other = Registry()
+
+    assert other.versions() == []
+    with pytest.raises(PipelineError, match="there is no version 1 of fraud: "):
+        other.version(1)
+    assert len(registry.versions()) == 1
+    (tmp_path / "params.yaml").write_text("mlflow: {registered_model: a/b}\n")
+    with pytest.raises(ConfigurationError, match=r"^params.yaml: mlflow.registered_model: "):
+        Registry()
+    (tmp_path / "params.yaml").write_text("training: {}\n")
+    assert Registry().versions() == registry.versions()
 
 
 def test_versions_have_the_scores_of_their_own_runs(registry: Registry) -> None:

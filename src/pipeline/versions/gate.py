@@ -1,5 +1,6 @@
 """The gate: a published version meets the champion, and takes its place if it is good enough."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +17,8 @@ from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
 from pipeline.reachability import unreachable
-from pipeline.versions.promotion import Decision, compare, of_another_schema
-from pipeline.versions.registry import Registry
+from pipeline.versions.promotion import Decision, compare, not_met
+from pipeline.versions.registry import Registry, UnreadableModelError
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import COMPARISON, DECISION, ROLLBACK, Version
 
@@ -57,18 +58,21 @@ def check_champion(registry: Registry) -> None:
     """Look whether the champion can be met at all, before anything is published.
 
     Raises:
-        PipelineError: its model cannot be loaded, its commit is gone, or the rows that it was trained on are.
+        PipelineError: its model cannot be had, its commit is gone, or the rows that it was trained on are.
     """
     champion = registry.champion()
     if champion is None:
         return
     try:
-        registry.load_model(champion)
+        # One that cannot be read is not met: see `challenge`.
+        with suppress(UnreadableModelError):
+            registry.load_model(champion)
         side_of(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
-            "make another champion ('pipeline rollback'), or take its alias away in MLflow"
+            "make another champion ('pipeline rollback'), or take its alias away in MLflow; if it is another "
+            "project's, give your model a name in params.yaml (mlflow.registered_model)"
         ) from None
 
 
@@ -153,7 +157,9 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
             evaluation.slices,
         )
     except KeyError as error:
-        return of_another_schema(rival.number, error)
+        return not_met(rival.number, error)
+    except UnreadableModelError as error:
+        return not_met(rival.number, error.__cause__ or error)
 
 
 @lru_cache(maxsize=3)

@@ -3,12 +3,16 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from pydantic import Field
+
 from pipeline.errors import PipelineError
 from pipeline.git import remote_tags
+from pipeline.parameters import PATH, Section, load
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
 from pipeline.versions.version import (
@@ -25,10 +29,41 @@ CHAMPION = "champion"
 SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 
 
+class MLflowParameters(Section):
+    """The section `mlflow` of params.yaml."""
+
+    # MLflow refuses names with these two.
+    registered_model: str = Field(default=PROJECT, pattern="^[^/:]+$")
+
+
+class UnreadableModelError(PipelineError):
+    """The packages here cannot read, or ask, the model of a version: others made it."""
+
+
+@contextmanager
+def read_by_these_packages(version: Version) -> Iterator[None]:
+    """Read or ask the model of a version, of which scikit-learn promises nothing to its other releases.
+
+    Raises:
+        UnreadableModelError: in place of whatever a model raises.
+    """
+    try:
+        yield
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise UnreadableModelError(
+            f"the packages here cannot read the model of version {version.number} ({type(error).__name__}): "
+            f"'git checkout {version.tag}' and 'make setup' bring those that made it"
+        ) from error
+
+
 class Registry:
-    """The registered model named for the project, on the MLflow server in use."""
+    """The registered model that params.yaml names, on the MLflow server in use."""
 
     def __init__(self) -> None:
+        # Other projects may use the same server.
+        self.name = load("mlflow", MLflowParameters).registered_model if PATH.exists() else PROJECT
         self._uri, _ = tracking_store()
         # The model is small, and a bar for it is noise in a log.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -43,7 +78,8 @@ class Registry:
         with said_plainly(self._uri, "nothing was changed"):
             champion = self._champion()
             found = [
-                _version(item, champion) for item in self.client.search_model_versions(f"name = '{PROJECT}'")
+                _version(item, champion)
+                for item in self.client.search_model_versions(f"name = '{self.name}'")
             ]
         return sorted(found, key=lambda version: version.number)
 
@@ -64,10 +100,10 @@ class Registry:
         """
         with said_plainly(self._uri, "nothing was changed"):
             champion = self._champion()
-            item = _or_none(lambda: self.client.get_model_version(PROJECT, str(number)))
+            item = _or_none(lambda: self.client.get_model_version(self.name, str(number)))
             version = _version(item, champion) if item else None
         if version is None:
-            raise PipelineError(f"there is no version {number} of {PROJECT}: 'pipeline models' lists them")
+            raise PipelineError(f"there is no version {number} of {self.name}: 'pipeline models' lists them")
         return version
 
     def champion(self) -> Version | None:
@@ -77,7 +113,7 @@ class Registry:
         return None if number is None else self.version(number)
 
     def _champion(self) -> int | None:
-        model = _or_none(lambda: self.client.get_registered_model(PROJECT))
+        model = _or_none(lambda: self.client.get_registered_model(self.name))
         number = model.aliases.get(CHAMPION) if model else None
         return None if number is None else int(number)
 
@@ -134,7 +170,9 @@ class Registry:
         with said_plainly(self._uri, "the data and the commit are published: run the same command again"):
             import mlflow
 
-            made = mlflow.register_model(f"runs:/{publication.run_id}/model", PROJECT, tags=publication.tags)
+            made = mlflow.register_model(
+                f"runs:/{publication.run_id}/model", self.name, tags=publication.tags
+            )
             return int(made.version)
 
     def mark_registered(self, version: Version) -> None:
@@ -145,27 +183,35 @@ class Registry:
     def delete(self, number: int) -> None:
         """Delete a version that should not be."""
         with said_plainly(self._uri, "run the same command again"):
-            self.client.delete_model_version(PROJECT, str(number))
+            self.client.delete_model_version(self.name, str(number))
 
     def load_model(self, version: Version) -> Any:
-        """Load the scikit-learn model of a version from MLflow."""
-        with said_plainly(self._uri, "run the same command again"):
-            import mlflow.sklearn
+        """Load the scikit-learn model of a version from MLflow.
 
-            # MLflow decodes a path twice where it reads in place: one with %20 in it would not be found.
-            with tempfile.TemporaryDirectory() as folder:
-                return mlflow.sklearn.load_model(f"models:/{PROJECT}/{version.number}", dst_path=folder)
+        Raises:
+            UnreadableModelError: the packages here cannot read it.
+            PipelineError: MLflow is away, or has it no more.
+        """
+        # MLflow decodes a path twice where it reads in place: one with %20 in it would not be found.
+        with tempfile.TemporaryDirectory() as folder:
+            with said_plainly(self._uri, "run the same command again"):
+                import mlflow.sklearn
+                from mlflow.artifacts import download_artifacts
+
+                path = download_artifacts(f"models:/{self.name}/{version.number}", dst_path=folder)
+            with read_by_these_packages(version):
+                return mlflow.sklearn.load_model(path)
 
     def record(self, number: int, name: str, content: Any) -> None:
         """Keep `content` in a tag of a version, as JSON unless it is text."""
         text = content if isinstance(content, str) else json.dumps(content)
         with said_plainly(self._uri, "run the same command again"):
-            self.client.set_model_version_tag(PROJECT, str(number), name, text)
+            self.client.set_model_version_tag(self.name, str(number), name, text)
 
     def make_champion(self, number: int) -> None:
         """Let the alias `champion` name a version."""
         with said_plainly(self._uri, "run the same command again"):
-            self.client.set_registered_model_alias(PROJECT, CHAMPION, str(number))
+            self.client.set_registered_model_alias(self.name, CHAMPION, str(number))
 
 
 def _or_none(ask: Callable[[], Any]) -> Any:

@@ -15,7 +15,7 @@ from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
 from pipeline.reachability import check_remote
 from pipeline.saying import say
-from pipeline.versions.registry import Registry
+from pipeline.versions.registry import Registry, read_by_these_packages
 from pipeline.versions.version import ROLLBACK, Version
 from pipeline.worktrees import cache_of, site_cache_of, throw_away_worktree
 
@@ -79,9 +79,11 @@ def prove(registry: Registry, version: Version) -> None:
         with dvc_repository("checkout", folder, settings) as repo:
             repo.checkout()
         rows = read_side(folder / TEST).head(PROOF_ROWS)
-        kept = joblib.load(folder / MODEL)
-        columns = list(kept.feature_names_in_)
-        if not np.array_equal(kept.predict_proba(rows[columns]), model.predict_proba(rows[columns])):
+        with read_by_these_packages(version):
+            kept = joblib.load(folder / MODEL)
+            rows = rows[list(kept.feature_names_in_)]
+            same = np.array_equal(kept.predict_proba(rows), model.predict_proba(rows))
+        if not same:
             raise PipelineError(f"version {version.number} in MLflow is not the model that its commit names")
 
 
