@@ -57,6 +57,18 @@ def test_with_nothing_there_it_says_so() -> None:
     assert "MLflow does not answer" not in said
 
 
+def test_it_stays_that_of_the_running_code_when_a_retrain_brings_newer_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, content in (("page.html", "{{ unknown }}"), ("page.js", ""), ("page.css", "")):
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(page, "FOLDER", tmp_path)
+
+    assert "There is none yet" in html([], known(), NOW)
+    assert page.script().body
+    assert page.style().body
+
+
 def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None:
     # Version 3 is another model of the data of version 1.
     data = {"data.raw.md5": "same"}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.service import guard
@@ -55,13 +55,13 @@ def index(runner: Running) -> HTMLResponse:
 @router.get("/page.js")
 def script() -> Response:
     """The script of the page."""
-    return FileResponse(FOLDER / "page.js", headers=HEADERS, media_type="text/javascript")
+    return Response(SCRIPT, headers=HEADERS, media_type="text/javascript")
 
 
 @router.get("/page.css")
 def style() -> Response:
     """The style of the page."""
-    return FileResponse(FOLDER / "page.css", headers=HEADERS, media_type="text/css")
+    return Response(STYLE, headers=HEADERS, media_type="text/css")
 
 
 def render(jobs: Jobs) -> str:
@@ -71,22 +71,11 @@ def render(jobs: Jobs) -> str:
 
 def html(jobs: list[Job], known: Known, moment: datetime) -> str:
     """Return the page for these jobs, the newest first, and these versions, at this moment."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "utc": utc,
-        "age": lambda since: age(moment - since),
-        "spent": spent,
-        "moment": lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC),
-    }
     commits = commits_url()
-    environment.globals |= {"run_url": run_url, "commit_url": lambda commit: commit_url(commits, commit)}
-    return environment.get_template("page.html").render(
+    return TEMPLATE.render(
+        now=moment,
+        run_url=run_url,
+        commit_url=lambda commit: commit_url(commits, commit),
         active=next((job for job in jobs if job.state in ACTIVE), None),
         champion=champion_of(known.versions),
         jobs=jobs,
@@ -118,3 +107,21 @@ def spent(job: Job) -> str:
         return ""
     seconds = (job.finished_at - job.started_at).total_seconds()
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+# All of it is read as this process starts: a retrain may bring newer files into the folder.
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {
+    "utc": utc,
+    "age": age,
+    "spent": spent,
+    "moment": lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC),
+}
+TEMPLATE = ENVIRONMENT.get_template("page.html")
+SCRIPT, STYLE = (FOLDER / "page.js").read_bytes(), (FOLDER / "page.css").read_bytes()
