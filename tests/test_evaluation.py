@@ -5,12 +5,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 
-from pipeline.evaluation import COLUMNS_AT_ONCE, IMPORTANCE_ROWS, importance
+from pipeline.evaluation import IMPORTANCE_ROWS, importance
 
 
-class Model:
+class Model(ClassifierMixin, BaseEstimator):
     """Looks at two columns alone, and twice as much at the first."""
+
+    classes_ = np.array([0, 1])
+
+    def fit(self, *_: object) -> "Model":
+        """Be a model as scikit-learn knows them."""
+        return self
 
     def predict_proba(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the probabilities of both classes."""
@@ -19,9 +26,9 @@ class Model:
 
 
 def holdout(rows: int, positive: float) -> tuple[pd.DataFrame, np.ndarray]:
-    """Make a holdout in which both columns tell of the target, with more columns than are asked at once."""
+    """Make a holdout in which both columns tell of the target, and others do not."""
     random = np.random.default_rng(1)
-    columns: dict[str, Any] = {f"ignored_{i:02}": random.normal(size=rows) for i in range(COLUMNS_AT_ONCE)}
+    columns: dict[str, Any] = {f"ignored_{i:02}": random.normal(size=rows) for i in range(5)}
     columns |= {"strong": random.normal(size=rows), "weak": random.normal(size=rows)}
     columns["text"] = pd.Series(["a", None] * (rows // 2), dtype=object)
     score = 2 * columns["strong"] + columns["weak"] + random.logistic(size=rows)

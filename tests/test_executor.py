@@ -66,7 +66,7 @@ def stage(name: str, scheduler: str, source: Path = ROOT / "src") -> subprocess.
 
 def test_several_processes_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = one_by_one()
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(executor, "processors", lambda: 2)
 
     validation.main()
     transformation.main()
@@ -77,7 +77,7 @@ def test_several_processes_give_the_same_bytes(folder: Folder, monkeypatch: pyte
 
 def test_order_and_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(executor, "processors", lambda: 2)
     with part_executor(8) as several, part_executor(1) as one:
         assert list(several.map(abs, range(-8, 0))) == list(range(8, 0, -1))
         assert os.getpid() not in {several.submit(os.getpid).result() for _ in range(3)}
@@ -85,9 +85,17 @@ def test_order_and_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one.submit(os.getpid).result() == os.getpid()
 
 
+def test_no_more_processes_than_the_container_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DASK_SCHEDULER", raising=False)
+    # A cgroup's quota counts alike, and cannot be set here.
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    with part_executor(8) as one:
+        assert one.submit(os.getpid).result() == os.getpid()
+
+
 def test_a_failure_in_a_process_is_the_same_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(executor, "processors", lambda: 2)
 
     def fail() -> None:
         with part_executor(2) as processes:
@@ -98,7 +106,7 @@ def test_a_failure_in_a_process_is_the_same_failure(monkeypatch: pytest.MonkeyPa
 
 def test_a_process_that_dies_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(executor, "processors", lambda: 2)
 
     def die() -> None:
         with part_executor(2) as processes:

@@ -34,7 +34,7 @@ def part_executor(parts: int) -> Iterator[Executor]:
         with _cluster(scheduler) as executor:
             yield executor
         return
-    workers = min(parts, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    workers = min(parts, processors()) if parts > 1 else 1
     if workers <= 1:
         with ThreadPoolExecutor(1) as threads:
             yield threads
@@ -47,6 +47,13 @@ def part_executor(parts: int) -> Iterator[Executor]:
             f"one of {workers} processes died, likely for want of memory: give it more, or set a smaller "
             "ingestion.rows_per_part"
         ) from None
+
+
+def processors() -> int:
+    """Return how many processors this process may use: a container may be given fewer than there are."""
+    import joblib
+
+    return int(joblib.cpu_count())
 
 
 @contextmanager

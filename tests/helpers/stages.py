@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from pymongo.database import Database
 from ruamel.yaml import YAML
 
+from pipeline import executor
 from pipeline.contract import Contract
 from pipeline.ingestion import ingest
 from pipeline.outputs import RAW, REJECTED_BY_INGESTION
@@ -87,7 +87,7 @@ class Folder:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(root)
         # One part after the other in this process; tests/test_executor.py shows that it is all the same.
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+        monkeypatch.setattr(executor, "processors", lambda: 1)
         monkeypatch.delenv("DASK_SCHEDULER", raising=False)
         self.root = root
         self.parameters: dict[str, Any] = {
