@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.git import REMOTE, git, has_remote
@@ -103,21 +103,24 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
         time.sleep(PAUSE)
 
 
-def patiently(step: Callable[[], object], seconds: float, source: bool) -> None:
+T = TypeVar("T")
+
+
+def patiently(step: Callable[[], T], seconds: float, source: bool) -> T:
     """Do a step; if it fails while a server is away, wait for the server and do it once more.
 
     Raises:
         PipelineError: it failed for another reason, or again, or the server stayed away.
     """
     try:
-        step()
+        return step()
     except PipelineError as error:
         asked = _asked(source)
         if not _away(asked) or _refusal(asked):
             raise
         say(f"{error}; it will be tried again")
         wait_for_servers(seconds, source)
-        step()
+        return step()
 
 
 def _away(asked: dict[str, "Future[None]"]) -> dict[str, str]:

@@ -44,9 +44,7 @@ def retrain(request: Request) -> Outcome:
                 "unchanged",
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
-    published: list[Published] = []
-    patiently(lambda: published.append(publish(request.branch)), PATIENCE, request.reads_source)
-    return told(published[-1])
+    return told(patiently(lambda: publish(request.branch), PATIENCE, request.reads_source))
 
 
 def on_kept_data(request: Request) -> None:
@@ -90,9 +88,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
     patiently(repro, PATIENCE, False)
-    published: list[Published] = []
-    patiently(lambda: published.append(publish(None, source)), PATIENCE, False)
-    return told(published[-1])
+    return told(patiently(lambda: publish(None, source), PATIENCE, False))
 
 
 def known() -> bool:
