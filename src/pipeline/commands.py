@@ -50,7 +50,7 @@ def publish_here() -> None:
     from pipeline.retraining.exclusive import exclusive
 
     with exclusive():
-        from pipeline.git import branch
+        from pipeline.git_and_dvc.git import branch
         from pipeline.retraining.steps import told
         from pipeline.versions.publishing import publish
 
@@ -79,7 +79,7 @@ def retrain(
 
     All of it is done, or everything stays as it was.
     """
-    from pipeline.git import branch
+    from pipeline.git_and_dvc.git import branch
     from pipeline.retraining.request import Request
     from pipeline.retraining.transaction import run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import ConfigurationError, PipelineError, cause_of
-from pipeline.git import REMOTE, git, has_remote
+from pipeline.git_and_dvc.git import REMOTE, git, has_remote
 from pipeline.parameters import load
 from pipeline.saying import say
 from pipeline.source.mongo import connect

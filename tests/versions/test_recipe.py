@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.errors import PipelineError
-from pipeline.git import GitError, git
+from pipeline.git_and_dvc.git import GitError, git
 from pipeline.versions import publishing
 from pipeline.versions.publishing import commit_and_push
 from pipeline.versions.recipe import check_workspace, recipe

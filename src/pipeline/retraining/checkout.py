@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline.dvc_process import dvc
 from pipeline.errors import PipelineError, message_and_code
-from pipeline.git import REMOTE, changed, git, has_remote
-from pipeline.git import branch as current_branch
+from pipeline.git_and_dvc.dvc_process import dvc
+from pipeline.git_and_dvc.git import REMOTE, changed, git, has_remote
+from pipeline.git_and_dvc.git import branch as current_branch
 from pipeline.retraining.request import Outcome
 from pipeline.retraining.stopping import StoppedError, held
 from pipeline.tracking.lineage import LOCK

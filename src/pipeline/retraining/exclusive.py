@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pipeline.errors import PipelineError
-from pipeline.git import git
+from pipeline.git_and_dvc.git import git
 
 
 class BusyError(PipelineError):

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.git import changed, git
+from pipeline.git_and_dvc.git import changed, git
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import LOCK
 

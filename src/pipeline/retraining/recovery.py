@@ -1,8 +1,8 @@
 """Finishes publications that were interrupted after their push: from there the way is forward."""
 
-from pipeline.dvc_repository import pull
 from pipeline.errors import PipelineError
-from pipeline.git import git
+from pipeline.git_and_dvc.dvc_repository import pull
+from pipeline.git_and_dvc.git import git
 from pipeline.versions.publishing import Published, decided
 from pipeline.versions.registration import finish_registrations
 from pipeline.versions.registry import Registry

@@ -3,10 +3,10 @@
 import json
 from typing import Any, Literal
 
-from pipeline.dvc_process import repro
-from pipeline.dvc_repository import dvc_repository, pull, stale
 from pipeline.errors import PipelineError
-from pipeline.git import changed
+from pipeline.git_and_dvc.dvc_process import repro
+from pipeline.git_and_dvc.dvc_repository import dvc_repository, pull, stale
+from pipeline.git_and_dvc.git import changed
 from pipeline.outputs import METRICS, VALIDATION_REPORT
 from pipeline.reachability import patiently
 from pipeline.retraining.old_data import lock_data_of, override

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pipeline.dvc_process import SAID_BY_STAGE
 from pipeline.errors import ConfigurationError, PipelineError, message_and_code
-from pipeline.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
+from pipeline.git_and_dvc.dvc_process import SAID_BY_STAGE
+from pipeline.git_and_dvc.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
+from pipeline.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from pipeline.processes import end_group
 from pipeline.pruning import keep_newest
 from pipeline.reachability import wait_for_servers
@@ -24,7 +25,6 @@ from pipeline.retraining.request import Failure, Outcome, Request
 from pipeline.retraining.stopping import StoppedError, stoppable
 from pipeline.saying import say
 from pipeline.versions.registration import unfinished
-from pipeline.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 
 # What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
 # still that of the run before.

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from pipeline.errors import PipelineError, message_and_code
-from pipeline.git import branch
+from pipeline.git_and_dvc.git import branch
 from pipeline.outputs import whole
 from pipeline.processes import die_with_parent
 from pipeline.retraining.request import Failure, Outcome, Request

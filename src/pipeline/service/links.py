@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from pipeline.git import REMOTE, git
+from pipeline.git_and_dvc.git import REMOTE, git
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import tracking_store
 from pipeline.versions.version import Version

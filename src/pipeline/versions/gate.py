@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.contract import load_contract
-from pipeline.dvc_remotes import files_of
 from pipeline.errors import PipelineError
+from pipeline.git_and_dvc.dvc_remotes import files_of
 from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from pipeline.dvc_process import dvc
 from pipeline.errors import PipelineError
-from pipeline.git import REMOTE, git, has_remote
+from pipeline.git_and_dvc.dvc_process import dvc
+from pipeline.git_and_dvc.git import REMOTE, git, has_remote
 from pipeline.reachability import check_remote
 from pipeline.versions.registry import Registry
 from pipeline.versions.restoring import commit_of, prove

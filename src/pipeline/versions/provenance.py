@@ -2,9 +2,9 @@
 
 from ruamel.yaml import YAML
 
-from pipeline.dvc_remotes import files_of
 from pipeline.errors import ConfigurationError
-from pipeline.git import git
+from pipeline.git_and_dvc.dvc_remotes import files_of
+from pipeline.git_and_dvc.git import git
 from pipeline.tracking.lineage import LOCK, locked_outputs
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import Version

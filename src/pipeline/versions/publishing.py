@@ -7,10 +7,10 @@ each step finds what is done already.
 
 from dataclasses import dataclass
 
-from pipeline.dvc_process import repro
-from pipeline.dvc_repository import not_on_remote, push_data
 from pipeline.errors import PipelineError
-from pipeline.git import REMOTE, GitError, changed, check_identity, git, has_remote, remote_tags
+from pipeline.git_and_dvc.dvc_process import repro
+from pipeline.git_and_dvc.dvc_repository import not_on_remote, push_data
+from pipeline.git_and_dvc.git import REMOTE, GitError, changed, check_identity, git, has_remote, remote_tags
 from pipeline.saying import say
 from pipeline.tracking.lineage import locked_tags
 from pipeline.versions.gate import check_champion, compare_with_source, decide

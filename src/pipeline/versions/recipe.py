@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.dvc_repository import kept_by_git, refuse_stale
 from pipeline.errors import PipelineError
-from pipeline.git import SETTINGS, changed, git, overlooked, settings_changed
+from pipeline.git_and_dvc.dvc_repository import kept_by_git, refuse_stale
+from pipeline.git_and_dvc.git import SETTINGS, changed, git, overlooked, settings_changed
 from pipeline.parameters import PATH
 from pipeline.saying import say
 from pipeline.tracking.lineage import LOCK

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pipeline.errors import PipelineError
-from pipeline.git import REMOTE, git, has_remote, remote_tags
+from pipeline.git_and_dvc.git import REMOTE, git, has_remote, remote_tags
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import REGISTERED, TAG, Publication, Version, tag_of
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from pipeline.errors import PipelineError
-from pipeline.git import remote_tags
+from pipeline.git_and_dvc.git import remote_tags
 from pipeline.parameters import PATH, Section, load
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store

@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.dvc_remotes import files_of, remotes_here
-from pipeline.dvc_repository import dvc_repository, refuse_stale
 from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.git import GitError, git
+from pipeline.git_and_dvc.dvc_remotes import files_of, remotes_here
+from pipeline.git_and_dvc.dvc_repository import dvc_repository, refuse_stale
+from pipeline.git_and_dvc.git import GitError, git
 from pipeline.modelling.figure import draw
 from pipeline.outputs import METRICS, PLOTS, whole
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from pipeline.dvc_repository import dvc_repository
 from pipeline.errors import PipelineError
-from pipeline.git import REMOTE, GitError, git, has_remote
+from pipeline.git_and_dvc.dvc_repository import dvc_repository
+from pipeline.git_and_dvc.git import REMOTE, GitError, git, has_remote
+from pipeline.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away_worktree
 from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
 from pipeline.reachability import check_remote
 from pipeline.saying import say
 from pipeline.versions.registry import Registry, read_by_these_packages
 from pipeline.versions.version import ROLLBACK, Version
-from pipeline.worktrees import cache_of, site_cache_of, throw_away_worktree
 
 PROOF_ROWS = 200
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dvc_repository import not_on_remote, pull, push_data, refuse_stale, stale
 from pipeline.errors import PipelineError
+from pipeline.git_and_dvc.dvc_repository import not_on_remote, pull, push_data, refuse_stale, stale
 from project import Project
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 from dvc.config import Config
 
-from pipeline.dvc_remotes import is_folder, remotes_here
-from pipeline.dvc_repository import dvc_repository, told_plainly
-from pipeline.git import SETTINGS, git, settings_changed
+from pipeline.git_and_dvc.dvc_remotes import is_folder, remotes_here
+from pipeline.git_and_dvc.dvc_repository import dvc_repository, told_plainly
+from pipeline.git_and_dvc.git import SETTINGS, git, settings_changed
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"

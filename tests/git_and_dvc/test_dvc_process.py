@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dvc_process import repro
 from pipeline.errors import PipelineError
+from pipeline.git_and_dvc.dvc_process import repro
 from project import ROOT, Project
 
 STAGE = """stages:

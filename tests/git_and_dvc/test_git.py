@@ -6,7 +6,7 @@ import pytest
 
 from deployment import executable
 from pipeline.errors import ConfigurationError
-from pipeline.git import GitError, branch, changed, check_identity, git, overlooked, remote_tags
+from pipeline.git_and_dvc.git import GitError, branch, changed, check_identity, git, overlooked, remote_tags
 from project import Project, free_port
 
 

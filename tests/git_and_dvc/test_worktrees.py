@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from pipeline.dvc_repository import dvc_repository
-from pipeline.worktrees import cache_of, shared_cache, throw_away_worktree
+from pipeline.git_and_dvc.dvc_repository import dvc_repository
+from pipeline.git_and_dvc.worktrees import cache_of, shared_cache, throw_away_worktree
 from project import Project
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dvc.api import DVCFileSystem
 
-from pipeline.dvc_repository import dvc_repository, told_plainly
+from pipeline.git_and_dvc.dvc_repository import dvc_repository, told_plainly
 
 
 def remotes_here() -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Git and DVC in the current folder: their commands, their errors in one line, throw-away worktrees."""
