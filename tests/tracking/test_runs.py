@@ -18,6 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import locked_tags, without_credentials
 from pipeline.tracking.runs import _experiment
+from pipeline.versions.models import load_model
 from pipeline.versions.publishing import CONTENT
 from pipeline.versions.registry import Registry
 from project import Project, environment, free_port
@@ -179,7 +180,7 @@ def test_the_own_store_lies_in_the_repository_whatever_its_path(
 
     registry = Registry()
 
-    assert registry.load_model(registry.version(1)).predict([[0]]) == [0]
+    assert load_model(registry, registry.version(1)).predict([[0]]) == [0]
     assert (tmp_path / name / "mlflow.db").is_file()
     assert (tmp_path / name / "mlartifacts").is_dir()
 

@@ -17,8 +17,9 @@ from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
 from pipeline.reachability import unreachable
+from pipeline.versions.models import UnreadableModelError, load_model
 from pipeline.versions.promotion import Decision, compare, not_met
-from pipeline.versions.registry import Registry, UnreadableModelError
+from pipeline.versions.registry import Registry
 from pipeline.versions.restoring import commit_of
 from pipeline.versions.version import COMPARISON, DECISION, ROLLBACK, Version
 
@@ -66,7 +67,7 @@ def check_champion(registry: Registry) -> None:
     try:
         # One that cannot be read is not met: see `challenge`.
         with suppress(UnreadableModelError):
-            registry.load_model(champion)
+            load_model(registry, champion)
         side_of(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
@@ -150,7 +151,7 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
         trained_on = {*theirs[contract.id], *ours[contract.id]}
         return compare(
             joblib.load(MODEL),
-            registry.load_model(rival),
+            load_model(registry, rival),
             rival.number,
             holdout[~holdout[contract.id].isin(trained_on)],
             contract,

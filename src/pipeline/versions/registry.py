@@ -2,9 +2,7 @@
 
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -36,46 +34,24 @@ class MLflowParameters(Section):
     registered_model: str = Field(default=PROJECT, pattern="^[^/:]+$")
 
 
-class UnreadableModelError(PipelineError):
-    """The packages here cannot read, or ask, the model of a version: others made it."""
-
-
-@contextmanager
-def read_by_these_packages(version: Version) -> Iterator[None]:
-    """Read or ask the model of a version, of which scikit-learn promises nothing to its other releases.
-
-    Raises:
-        UnreadableModelError: in place of whatever a model raises.
-    """
-    try:
-        yield
-    except (MemoryError, OSError):
-        raise
-    except Exception as error:
-        raise UnreadableModelError(
-            f"the packages here cannot read the model of version {version.number} ({type(error).__name__}): "
-            f"'git checkout {version.tag}' and 'make setup' bring those that made it"
-        ) from error
-
-
 class Registry:
     """The registered model that params.yaml names, on the MLflow server in use."""
 
     def __init__(self) -> None:
         # Other projects may use the same server.
         self.name = load("mlflow", MLflowParameters).registered_model if PATH.exists() else PROJECT
-        self._uri, _ = tracking_store()
+        self.uri, _ = tracking_store()
         # The model is small, and a bar for it is noise in a log.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             import mlflow
 
-            mlflow.set_tracking_uri(self._uri)
-            self.client = mlflow.MlflowClient(self._uri)
+            mlflow.set_tracking_uri(self.uri)
+            self.client = mlflow.MlflowClient(self.uri)
 
     def versions(self) -> list[Version]:
         """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             champion = self._champion()
             found = [
                 _version(item, champion)
@@ -98,7 +74,7 @@ class Registry:
         Raises:
             PipelineError: there is no such version.
         """
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             champion = self._champion()
             item = _or_none(lambda: self.client.get_model_version(self.name, str(number)))
             version = _version(item, champion) if item else None
@@ -108,7 +84,7 @@ class Registry:
 
     def champion(self) -> Version | None:
         """Return the version in use, if there is one."""
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             number = self._champion()
         return None if number is None else self.version(number)
 
@@ -119,7 +95,7 @@ class Registry:
 
     def _runs(self, query: str, most: int = 100_000) -> list[Any]:
         """Return the runs of all experiments that a query of MLflow selects, the newest first."""
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             import mlflow
 
             found = mlflow.search_runs(
@@ -134,7 +110,7 @@ class Registry:
             PipelineError: there is no such version.
         """
         version = self.version(number)
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
         if run is None:
             raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
@@ -157,7 +133,7 @@ class Registry:
 
     def tags_of_run(self, run_id: str) -> dict[str, str] | None:
         """Return the tags of a run, also of a deleted one; None if this server never had it."""
-        with said_plainly(self._uri, "nothing was changed"):
+        with said_plainly(self.uri, "nothing was changed"):
             run = _or_none(lambda: self.client.get_run(run_id))
         return dict(run.data.tags) if run else None
 
@@ -167,7 +143,7 @@ class Registry:
         Raises:
             PipelineError: MLflow is away.
         """
-        with said_plainly(self._uri, "the data and the commit are published: run the same command again"):
+        with said_plainly(self.uri, "the data and the commit are published: run the same command again"):
             import mlflow
 
             made = mlflow.register_model(
@@ -177,40 +153,23 @@ class Registry:
 
     def mark_registered(self, version: Version) -> None:
         """Keep on a version's run that it was registered, also when somebody deletes the version."""
-        with said_plainly(self._uri, "run the same command again"):
+        with said_plainly(self.uri, "run the same command again"):
             self.client.set_tag(version.run_id, REGISTERED + version.tag, "")
 
     def delete(self, number: int) -> None:
         """Delete a version that should not be."""
-        with said_plainly(self._uri, "run the same command again"):
+        with said_plainly(self.uri, "run the same command again"):
             self.client.delete_model_version(self.name, str(number))
-
-    def load_model(self, version: Version) -> Any:
-        """Load the scikit-learn model of a version from MLflow.
-
-        Raises:
-            UnreadableModelError: the packages here cannot read it.
-            PipelineError: MLflow is away, or has it no more.
-        """
-        # MLflow decodes a path twice where it reads in place: one with %20 in it would not be found.
-        with tempfile.TemporaryDirectory() as folder:
-            with said_plainly(self._uri, "run the same command again"):
-                import mlflow.sklearn
-                from mlflow.artifacts import download_artifacts
-
-                path = download_artifacts(f"models:/{self.name}/{version.number}", dst_path=folder)
-            with read_by_these_packages(version):
-                return mlflow.sklearn.load_model(path)
 
     def record(self, number: int, name: str, content: Any) -> None:
         """Keep `content` in a tag of a version, as JSON unless it is text."""
         text = content if isinstance(content, str) else json.dumps(content)
-        with said_plainly(self._uri, "run the same command again"):
+        with said_plainly(self.uri, "run the same command again"):
             self.client.set_model_version_tag(self.name, str(number), name, text)
 
     def make_champion(self, number: int) -> None:
         """Let the alias `champion` name a version."""
-        with said_plainly(self._uri, "run the same command again"):
+        with said_plainly(self.uri, "run the same command again"):
             self.client.set_registered_model_alias(self.name, CHAMPION, str(number))
 
 

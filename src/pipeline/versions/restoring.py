@@ -16,7 +16,8 @@ from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
 from pipeline.reachability import check_remote
 from pipeline.saying import say
-from pipeline.versions.registry import Registry, read_by_these_packages
+from pipeline.versions.models import load_model, read_by_these_packages
+from pipeline.versions.registry import Registry
 from pipeline.versions.version import ROLLBACK, Version
 
 PROOF_ROWS = 200
@@ -57,7 +58,7 @@ def prove(registry: Registry, version: Version) -> None:
     Raises:
         PipelineError: names what is missing or damaged.
     """
-    model = registry.load_model(version)
+    model = load_model(registry, version)
     commit = commit_of(version)
     with throw_away_worktree(commit) as folder:
         reason = "the remote holds it no more, or damaged"
