@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from pipeline.source.embedded_mongo import running_server
-from project import SMALL, Project, leftovers, working_tree
+from project import IDENTITY, SMALL, Project, leftovers, working_tree
 from s3 import S3
 from servers import Servers, running_servers
 from team import Team, as_founded, found
@@ -44,8 +44,10 @@ def _checkout() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test in a folder of its own: what it starts must not find the checkout by itself."""
+    """Run each test elsewhere, as nobody in particular: it must not find the checkout, nor who works here."""
     monkeypatch.chdir(tmp_path)
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

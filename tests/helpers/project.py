@@ -24,18 +24,21 @@ STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
 DROPPED = ("GIT_", "DVC_", "MLFLOW_", "MONGODB_", "AWS_", "DASK_", "PYTHON", "PYTEST_", "OMP_", "PIPELINE_")
 
 
+# Nor on who they are to Git.
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Test",
+    "GIT_AUTHOR_EMAIL": "test@example.org",
+    "GIT_COMMITTER_NAME": "Test",
+    "GIT_COMMITTER_EMAIL": "test@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+}
+
+
 def environment(**changes: str) -> dict[str, str]:
     """Return a clean environment in which `python` and `dvc` are those that run the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(DROPPED)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    identity = {
-        "GIT_AUTHOR_NAME": "Test",
-        "GIT_AUTHOR_EMAIL": "test@example.org",
-        "GIT_COMMITTER_NAME": "Test",
-        "GIT_COMMITTER_EMAIL": "test@example.org",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-    }
-    return kept | identity | {"PATH": path} | changes
+    return kept | IDENTITY | {"PATH": path} | changes
 
 
 @dataclass

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import PipelineError
-from pipeline.retraining.old_data import lock_data_of
+from pipeline.errors import ConfigurationError, PipelineError
+from pipeline.retraining.old_data import lock_data_of, override
 from project import Project
 
 
@@ -23,3 +23,24 @@ def test_a_lock_that_is_none_is_said_to_be_that(
 
     with pytest.raises(PipelineError, match=r"^dvc\.lock, as it is committed, is no lock: "):
         lock_data_of("HEAD")
+
+
+def test_how_a_parameter_is_added_is_told_where_it_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path)
+    (tmp_path / "params.yaml").write_text("training: {random_forest: {n_estimators: 10}}\n")
+    project.git("init", "-q")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "One")
+    monkeypatch.chdir(tmp_path)
+    name = "training.random_forest.class_weight"
+
+    with pytest.raises(ConfigurationError) as missed:
+        override([f"{name}=balanced"])
+
+    assert str(missed.value).startswith(f"--set-param {name}=balanced: Could not override '{name}'.")
+    assert str(missed.value).endswith(" '+NAME=VALUE' adds a parameter that params.yaml does not name yet.")
+    override([f"+{name}=balanced"])
+    assert "class_weight: balanced" in (tmp_path / "params.yaml").read_text()
+    assert project.git("log", "-1", "--format=%s") == f"Set +{name}=balanced\n"

@@ -33,9 +33,9 @@ def override(overrides: Sequence[str]) -> None:
     try:
         apply_overrides(PATH, list(overrides))
     except (DvcException, YAMLError, ValueError) as error:
-        # Hydra's advice, to add the parameter, would be refused by the stage.
-        said = " ".join(str(error.__cause__ or error).split()).partition(" To append")[0]
-        raise ConfigurationError(f"{given}: {said}") from None
+        said, advice, _ = " ".join(str(error.__cause__ or error).split()).partition(" To append")
+        hint = f" '+NAME=VALUE' adds a parameter that {PATH} does not name yet." if advice else ""
+        raise ConfigurationError(f"{given}: {said}{hint}") from None
     if changed():
         git("commit", "--quiet", "--message", f"Set {', '.join(overrides)}", "--", str(PATH))
 
