@@ -21,18 +21,22 @@ def check_packages() -> None:
     """
     if not REQUIREMENTS.exists():
         return
-    text = REQUIREMENTS.read_text(encoding="utf-8")
-    wrong = []
-    for name in PACKAGES:
-        # There may be one for each version of Python.
-        locked = re.findall(rf"^{name}==([^\s;]+)", text, re.MULTILINE)
-        if locked and (here := _installed(name)) not in locked:
-            wrong.append(f"{name} {here} in place of {' or '.join(locked)}")
-    if wrong:
+    if wrong := differing(REQUIREMENTS.read_text(encoding="utf-8")):
         raise ConfigurationError(
             f"installed are other packages than {REQUIREMENTS} names: {', '.join(wrong)}: run 'make setup', "
             "or build the image again"
         )
+
+
+def differing(requirements: str) -> list[str]:
+    """Return which packages are not here as the lines `name==version` of requirements say."""
+    wrong = []
+    for name in PACKAGES:
+        # There may be one for each version of Python.
+        wanted = re.findall(rf"^{name}==([^\s;]+)", requirements, re.MULTILINE)
+        if wanted and (here := _installed(name)) not in wanted:
+            wrong.append(f"{name} {here} in place of {' or '.join(wanted)}")
+    return wrong
 
 
 def _installed(name: str) -> str:

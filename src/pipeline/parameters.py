@@ -58,7 +58,9 @@ def load(section: str, model: type[S], path: Path = PATH) -> S:
         ConfigurationError: the file or the section is missing, or a key is unknown, of the wrong type
             or impossible; the message names the key, or the first three where there are more.
     """
-    content = _document(path).get(section, {} if section == SECTIONS[-1] else None)
+    content = _document(path).get(section)
+    if content is None and section == SECTIONS[-1]:
+        content = {}
     if content is None:
         raise ConfigurationError(f"{path}: the section {section} is missing or empty")
     try:

@@ -44,3 +44,11 @@ def test_how_a_parameter_is_added_is_told_where_it_is_missed(
     override([f"+{name}=balanced"])
     assert "class_weight: balanced" in (tmp_path / "params.yaml").read_text()
     assert project.git("log", "-1", "--format=%s") == f"Set +{name}=balanced\n"
+
+
+@pytest.mark.parametrize(
+    "change", ["ingestion.database=x", "+schema.id=x", "mlflow.registered_model=x", "training.x=${HOME}"]
+)
+def test_what_would_not_be_kept_is_refused(change: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"nothing of ingestion, schema, mlflow: the data is kept"):
+        override([change])

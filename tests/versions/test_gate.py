@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import joblib
@@ -17,7 +18,7 @@ from pipeline.parameters import load
 from pipeline.tracking.mlflow_store import PROJECT
 from pipeline.training import TrainingParameters, train
 from pipeline.versions import gate
-from pipeline.versions.gate import best_so_far, check_champion, decide, side
+from pipeline.versions.gate import best_so_far, check_champion, decide, held_to_best, side
 from pipeline.versions.models import UnreadableModelError
 from pipeline.versions.promotion import Decision
 from pipeline.versions.registry import CHAMPION, Registry
@@ -143,22 +144,46 @@ def test_many_small_steps_do_not_lead_down(here: Project) -> None:
     check_champion(Registry())
 
 
+def spoil(number: int, model: bytes, requirements: str = "") -> None:
+    """Let MLflow hold another model of a version, made with other packages."""
+    # MLflow hands out the files themselves where they can be read in place.
+    kept = Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/{number}"))
+    (kept / "model.pkl").write_bytes(model)
+    (kept / "requirements.txt").write_text(requirements)
+
+
 def test_a_champion_that_other_packages_made_holds_nothing_up(here: Project) -> None:
     # Given its model is of a scikit-learn that had a class of another name
-    assert meets_the_champion(here, 1, 8).promoted
-    # MLflow hands out the file itself where it can be read in place.
-    kept = Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/1"))
-    (kept / "model.pkl").write_bytes(b"csklearn.tree\nOld\n.")
+    assert meets_the_champion(here, 1, 20).promoted
+    assert meets_the_champion(here, 2, 12).best == 1
+    of_old = b"csklearn.tree\nOld\n."
+    spoil(2, of_old, "scikit-learn==0.1\n")
 
     check_champion(Registry())
-    refused = meets_the_champion(here, 2, 20)
+    refused = meets_the_champion(here, 3, 20)
 
-    assert (refused.promoted, refused.champion) == (False, 1)
-    assert refused.reason.startswith("version 1 cannot score this holdout (AttributeError): ")
+    assert (refused.promoted, refused.champion) == (False, 2)
+    assert refused.reason.startswith("version 2 cannot score this holdout (AttributeError): ")
     # and whoever wants it back is told how
-    told = r"version 1 \(AttributeError\): 'git checkout model-v1' and 'make setup' bring those that made it"
+    told = r"version 2 \(AttributeError\): 'git checkout model-v2' and 'make setup' bring those that made it"
     with pytest.raises(UnreadableModelError, match=told):
-        prove(Registry(), Registry().version(1))
+        prove(Registry(), Registry().version(2))
+
+    # and the best so far is the mark still: with its own packages it can be read again
+    Registry().make_champion(3)
+    Registry().record(3, DECISION, Decision(True, "", 2, best=1).content())
+    spoil(1, of_old, "scikit-learn==0.1\n")
+    promoted = meets_the_champion(here, 4, 20)
+    assert (promoted.promoted, promoted.best) == (True, 1)
+    assert "; version 1, the best so far, was not met: the packages here cannot read" in promoted.reason
+
+    # but what was made with these packages, and cannot be read, is damaged
+    spoil(4, b"")
+    with pytest.raises(PipelineError, match=r"version 4: MLflow holds a damaged model of version 4 \(EOF"):
+        check_champion(Registry())
+    Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/4"), "model.pkl").unlink()
+    with pytest.raises(PipelineError, match=r"version 4: MLflow at .*\(No such file or directory\)"):
+        check_champion(Registry())
 
 
 def champion(best: int | None, **tags: Any) -> Version:
@@ -179,3 +204,17 @@ def champion(best: int | None, **tags: Any) -> Version:
 )
 def test_the_best_so_far_is_the_last_that_was_better_or_chosen(champion: Version, best: int) -> None:
     assert best_so_far(champion) == best
+
+
+@pytest.mark.parametrize(
+    ("low", "loss", "best"), [(0.01, -0.01, 7), (0.01, None, 7), (0.01, 0.01, 6), (0, 0, 6)]
+)
+def test_the_mark_moves_to_what_ranks_better_and_is_no_worse_in_log_loss(
+    low: float, loss: float | None, best: int
+) -> None:
+    # Else each step might cost a little of the probabilities, for ever.
+    before = Version(6, "", {}, True)
+    registry: Any = SimpleNamespace(versions=lambda: [before])
+    decision = Decision(True, "", 6, difference_5_percent=low, log_loss_difference=loss)
+
+    assert held_to_best(registry, decision, before, 7, None).best == best

@@ -126,11 +126,14 @@ def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
 
     assert (decision.promoted, decision.difference) == (False, 0)
     found = re.fullmatch(
-        r"ROC AUC (\S+) beside \1 of version 7, but its probabilities are worse: log loss (\S+) beside (\S+)",
+        r"ROC AUC (\S+) beside \1 of version 7, but its probabilities may be worse: log loss (\S+) beside "
+        r"(\S+), at worst \+(\S+), more than the (\S+) allowed",
         decision.reason,
     )
     assert found
-    assert decision.log_loss_difference == pytest.approx(float(found[2]) - float(found[3]), abs=1e-4)
+    assert decision.log_loss_difference == pytest.approx(float(found[2]) - float(found[3]), abs=1e-3)
+    assert decision.log_loss_difference_95_percent == pytest.approx(float(found[4]), abs=1e-4)
+    assert float(found[4]) > float(found[5]) == pytest.approx(0.1 * np.log(2), abs=1e-3)
     # The other way round it is better, and a hair is forgiven.
     assert decide(Model(0.1), Uncalibrated(0.1), rows).promoted
     assert decide(Model(0.2), Model(0.1), rows).promoted

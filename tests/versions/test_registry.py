@@ -57,11 +57,13 @@ def test_another_project_on_the_same_server_has_versions_of_its_own(
     with pytest.raises(PipelineError, match="there is no version 1 of fraud: "):
         other.version(1)
     assert len(registry.versions()) == 1
-    (tmp_path / "params.yaml").write_text("mlflow: {registered_model: a/b}\n")
-    with pytest.raises(ConfigurationError, match=r"^params.yaml: mlflow.registered_model: "):
-        Registry()
-    (tmp_path / "params.yaml").write_text("training: {}\n")
-    assert Registry().versions() == registry.versions()
+    for name in ("a/b", "a'b", " ", "a@b", "a?b"):
+        (tmp_path / "params.yaml").write_text(f'mlflow: {{registered_model: "{name}"}}\n')
+        with pytest.raises(ConfigurationError, match=r"^params.yaml: mlflow.registered_model: "):
+            Registry()
+    for nothing in ("training: {}\n", "mlflow:\n"):
+        (tmp_path / "params.yaml").write_text(nothing)
+        assert Registry().versions() == registry.versions()
 
 
 def test_versions_have_the_scores_of_their_own_runs(registry: Registry) -> None:

@@ -16,6 +16,8 @@ from pipeline.tracking.lineage import LOCK
 
 # The stages whose outputs are data; today's code of the second and third runs anew where it changed.
 DATA = ("ingestion", "validation", "transformation")
+# The sections of params.yaml that stay as they are.
+KEPT = ("ingestion", "schema", "mlflow")
 
 
 def override(overrides: Sequence[str]) -> None:
@@ -25,10 +27,10 @@ def override(overrides: Sequence[str]) -> None:
         ConfigurationError: DVC cannot apply one, or there is no such parameter.
     """
     given = f"--set-param {' '.join(overrides)}"
-    if any("${" in each or each.lstrip("+~").startswith(("ingestion", "schema")) for each in overrides):
+    if any("${" in each or each.lstrip("+~").startswith(KEPT) for each in overrides):
         # The first would write a variable of the environment into Git, the others made nothing here.
         raise ConfigurationError(
-            f"{given}: no ${{...}}, and nothing of ingestion and schema: the data is kept"
+            f"{given}: no ${{...}}, and nothing of {', '.join(KEPT)}: the data is kept, and the model's name"
         )
     try:
         apply_overrides(PATH, list(overrides))

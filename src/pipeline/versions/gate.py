@@ -43,7 +43,7 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
             # It was interrupted, and another has come since.
             decision = Decision(False, f"version {champion.number} came after it", champion.number)
         else:
-            decision = challenge(registry, champion, current)
+            decision = met(registry, champion, current)
             if decision.promoted:
                 decision = held_to_best(registry, decision, champion, version.number, current)
         registry.record(version.number, DECISION, decision.content())
@@ -65,7 +65,7 @@ def check_champion(registry: Registry) -> None:
     if champion is None:
         return
     try:
-        # One that cannot be read is not met: see `challenge`.
+        # One that the packages here cannot read holds nothing up: see `met`.
         with suppress(UnreadableModelError):
             load_model(registry, champion)
         side_of(commit_of(champion), TRAIN, load_contract().id)
@@ -78,7 +78,7 @@ def check_champion(registry: Registry) -> None:
 
 
 def best_so_far(champion: Version) -> int:
-    """Return the number of the best version up to the champion: the last that was better than the best then.
+    """Return the number of the best version up to the champion: the last that beat the best before it.
 
     Those after it were taken for as good: each may be a little worse than the one before it, and the last of
     them much worse than this. One that a rollback made champion begins anew.
@@ -122,13 +122,13 @@ def held_to_best(
         else:
             reason = f"as good as version {champion.number}, but not as the best so far: {found.reason}"
             return replace(decision, promoted=False, reason=reason)
-    better = (found.difference_5_percent or 0) > 0
+    better = (found.difference_5_percent or 0) > 0 and (found.log_loss_difference or 0) <= 0
     return replace(decision, reason=reason, best=number if better else best)
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
     """Compare a version with the one whose data it was trained on, on the holdout of that data; keep it."""
-    found = challenge(registry, source, commit_of(source))
+    found = met(registry, source, commit_of(source))
     registry.record(version.number, COMPARISON, found.content())
     return found
 
@@ -143,6 +143,10 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
     """Compare the model of this workspace with a registered one, on the holdout that `current` names.
 
     Rows that either was trained on are left out: there are none while the split is the same.
+
+    Raises:
+        UnreadableModelError: the packages here cannot read its model.
+        PipelineError: its model or its rows cannot be had.
     """
     contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
     try:
@@ -159,6 +163,12 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
         )
     except KeyError as error:
         return not_met(rival.number, error)
+
+
+def met(registry: Registry, rival: Version, current: str | None) -> Decision:
+    """Compare as `challenge` does; one that the packages here cannot read is met as one of another schema."""
+    try:
+        return challenge(registry, rival, current)
     except UnreadableModelError as error:
         return not_met(rival.number, error.__cause__ or error)
 

@@ -39,6 +39,7 @@ class Decision:
     difference: float | None = None
     difference_5_percent: float | None = None
     log_loss_difference: float | None = None
+    log_loss_difference_95_percent: float | None = None
     best: int | None = None
 
     def content(self) -> dict[str, Any]:
@@ -78,20 +79,23 @@ def compare(
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     our_loss, their_loss = log_loss(target, ours), log_loss(target, theirs)
     low = float(np.quantile(in_auc, 0.05))
+    high = float(np.quantile(in_loss, 0.95))
     allowed = LOSS_TOLERANCE * log_loss(target, np.full(len(target), target.mean()))
-    spoiled = float(np.quantile(in_loss, 0.95)) > allowed
     collapsed = collapses(rows, target, ours, theirs, slices)
     beside = f"ROC AUC {our_score:.4f} beside {their_score:.4f} of version {champion_number}"
     if low < -TOLERANCE:
         reason = f"{beside}: it may be {-low:.4f} lower, more than the {TOLERANCE} allowed"
-    elif spoiled:
-        reason = f"{beside}, but its probabilities are worse: log loss {our_loss:.4f} beside {their_loss:.4f}"
+    elif high > allowed:
+        reason = (
+            f"{beside}, but its probabilities may be worse: log loss {our_loss:.4f} beside {their_loss:.4f}, "
+            f"at worst {high:+.4f}, more than the {allowed:.4f} allowed"
+        )
     elif collapsed:
         reason = f"a slice collapses: {'; '.join(collapsed)}"
     else:
         reason = f"{beside}, at worst {low:+.4f} (95 % confidence; -{TOLERANCE} is allowed)"
     return Decision(
-        low >= -TOLERANCE and not spoiled and not collapsed,
+        low >= -TOLERANCE and high <= allowed and not collapsed,
         reason,
         champion_number,
         len(rows),
@@ -100,6 +104,7 @@ def compare(
         round(float(our_score - their_score), 6),
         round(low, 6),
         round(float(our_loss - their_loss), 6),
+        round(high, 6),
     )
 
 

@@ -65,6 +65,7 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     if run is None:
         # The model came from a cache, or from another MLflow server: evaluating it again logs it.
         repro("--force", "--single-item", "evaluation")
+        tags |= locked_tags()
         run = registry.run_of({name: tags[name] for name in CONTENT})
     if run is None:
         raise PipelineError(
@@ -131,7 +132,8 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
 def took(name: str) -> bool:
     """Whether the remote has the tag `name` on this commit, as far as it can be asked.
 
-    If it took the tag and cannot be asked now, the next run finds the tag there, and finishes its version.
+    If it took the tag and cannot be asked now, the next retrain finds the tag there, and finishes its
+    version; whoever publishes by hand is told to pull.
     """
     try:
         return has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD")

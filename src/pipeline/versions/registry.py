@@ -30,8 +30,8 @@ SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 class MLflowParameters(Section):
     """The section `mlflow` of params.yaml."""
 
-    # MLflow refuses names with these two.
-    registered_model: str = Field(default=PROJECT, pattern="^[^/:]+$")
+    # MLflow refuses some of the others, and finds some no more.
+    registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
 
 
 class Registry:
