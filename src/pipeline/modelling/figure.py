@@ -43,5 +43,5 @@ def _confusion(axis: Any, rows: list[dict[str, Any]]) -> None:
 
 def _importance(axis: Any, rows: list[dict[str, Any]]) -> None:
     names = [row["column"] for row in rows][::-1]
-    axis.barh(names, [row["roc_auc_lost"] for row in rows][::-1], xerr=[row["spread"] for row in rows][::-1])
+    axis.barh(names, [row["roc_auc_lost"] for row in rows][::-1])
     axis.set(title="Permutation importance", xlabel="ROC AUC lost when shuffled")
