@@ -18,7 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import locked_tags, without_credentials
 from pipeline.tracking.runs import _experiment
-from pipeline.versions.models import load_model
+from pipeline.versions.loading import load_model
 from pipeline.versions.publishing import CONTENT
 from pipeline.versions.registry import Registry
 from project import Project, environment, free_port

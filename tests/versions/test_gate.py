@@ -19,7 +19,7 @@ from pipeline.tracking.mlflow_store import PROJECT
 from pipeline.training import TrainingParameters, train
 from pipeline.versions import gate
 from pipeline.versions.gate import best_so_far, check_champion, decide, held_to_best, side
-from pipeline.versions.models import UnreadableModelError
+from pipeline.versions.loading import UnreadableModelError
 from pipeline.versions.promotion import Decision
 from pipeline.versions.registry import CHAMPION, Registry
 from pipeline.versions.restoring import prove

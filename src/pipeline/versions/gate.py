@@ -17,7 +17,7 @@ from pipeline.modelling.scores import EvaluationParameters
 from pipeline.outputs import MODEL, TEST, TRAIN
 from pipeline.parameters import load
 from pipeline.reachability import unreachable
-from pipeline.versions.models import UnreadableModelError, load_model
+from pipeline.versions.loading import UnreadableModelError, load_model
 from pipeline.versions.promotion import Decision, compare, not_met
 from pipeline.versions.registry import Registry
 from pipeline.versions.restoring import commit_of

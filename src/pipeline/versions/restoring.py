@@ -16,7 +16,7 @@ from pipeline.modelling.features import read_side
 from pipeline.outputs import MODEL, TEST
 from pipeline.reachability import check_remote
 from pipeline.saying import say
-from pipeline.versions.models import load_model, unreadable
+from pipeline.versions.loading import load_model, unreadable
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import ROLLBACK, Version
 
