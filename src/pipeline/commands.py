@@ -51,10 +51,10 @@ def publish_here() -> None:
 
     with exclusive():
         from pipeline.git_and_dvc.git import branch
-        from pipeline.retraining.steps import told
+        from pipeline.retraining.steps import outcome_of
         from pipeline.versions.publishing import publish
 
-        conclude(told(publish(branch())).message)
+        conclude(outcome_of(publish(branch())).message)
 
 
 @app.command("retrain")
@@ -137,8 +137,8 @@ def list_models(
     ] = None,
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
+    from pipeline.versions.as_text import table
     from pipeline.versions.registry import Registry, none_published
-    from pipeline.versions.telling import table
 
     versions = Registry().scored()
     if containing is not None:
@@ -165,8 +165,8 @@ def show_lineage(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show what made a version, and how to bring it back."""
+    from pipeline.versions.as_text import lineage
     from pipeline.versions.registry import Registry
-    from pipeline.versions.telling import lineage
 
     found = Registry().lineage(version)
     if as_json:

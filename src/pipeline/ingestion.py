@@ -24,7 +24,7 @@ from pipeline.source.bson_types import MISSING
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.mongo import CODEC, connect
 from pipeline.source.parameters import IngestionParameters
-from pipeline.source.progress import progress, say
+from pipeline.source.progress import progress, say_above_bar
 
 BATCH_ROWS = 10_000
 REFETCHED = 50
@@ -76,7 +76,7 @@ def ingest(
             lost = isinstance(error, _CountsDifferError) or error.code in _LOST_MOMENT
             if not lost or attempt == ATTEMPTS:
                 raise
-            say(f"the server no longer holds the moment that was being read: attempt {attempt + 1}")
+            say_above_bar(f"the server no longer holds the moment that was being read: attempt {attempt + 1}")
     raise AssertionError("unreachable")
 
 
@@ -121,7 +121,7 @@ def _one_moment(client: MongoClient[Document]) -> Any:
     replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
     if replicated and hello["maxWireVersion"] >= _MONGODB_5:
         return client.start_session(snapshot=True)
-    say(
+    say_above_bar(
         "warning: a standalone server, or one before MongoDB 5.0, offers no snapshot: "
         "what is written meanwhile may be read in part"
     )

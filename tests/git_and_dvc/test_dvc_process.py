@@ -13,8 +13,8 @@ KILLED = "failed to reproduce 'training': failed to run: .*exited with (-9|137)"
 STAGE = """stages:
   training:
     cmd: >-
-      python -c "import os; from pipeline.source.progress import say;
-      say('warning: no snapshot'); {end}"
+      python -c "import os; from pipeline.source.progress import say_above_bar;
+      say_above_bar('warning: no snapshot'); {end}"
 """
 
 

@@ -60,7 +60,9 @@ def test_new_data_brings_the_checkout_forward(checkout: Project) -> None:
 def test_the_outcome_stands_before_the_checkout_follows(checkout: Project) -> None:
     told = []
 
-    transaction.run(NEW_DATA, tell=lambda outcome: told.append((outcome, checkout.git("rev-parse", "main"))))
+    transaction.run(
+        NEW_DATA, on_outcome=lambda outcome: told.append((outcome, checkout.git("rev-parse", "main")))
+    )
 
     ((outcome, head),) = told
     assert outcome.version == 2

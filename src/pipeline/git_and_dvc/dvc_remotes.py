@@ -7,7 +7,7 @@ from typing import Any
 
 from dvc.api import DVCFileSystem
 
-from pipeline.git_and_dvc.dvc_repository import dvc_repository, told_plainly
+from pipeline.git_and_dvc.dvc_repository import dvc_repository, plain_dvc_errors
 
 
 def remotes_here() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def files_of(commit: str | None) -> Iterator[DVCFileSystem]:
     Raises:
         PipelineError: they can be had from neither.
     """
-    with told_plainly("get"):
+    with plain_dvc_errors("get"):
         files = DVCFileSystem(str(Path.cwd()), rev=commit)
         if commit:
             here = remotes_here()

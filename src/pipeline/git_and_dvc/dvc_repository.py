@@ -20,14 +20,14 @@ def dvc_repository(step: str, folder: Path = Path(), config: Any = None) -> Iter
     `config` adds to its settings.
 
     Raises:
-        PipelineError: see `told_plainly`.
+        PipelineError: see `plain_dvc_errors`.
     """
-    with told_plainly(step), Repo(str(folder), config=config) as repo:
+    with plain_dvc_errors(step), Repo(str(folder), config=config) as repo:
         yield repo
 
 
 @contextmanager
-def told_plainly(step: str) -> Iterator[None]:
+def plain_dvc_errors(step: str) -> Iterator[None]:
     """Turn whatever fails in DVC, its remote or the disk into one line. One thread at a time may use it.
 
     Raises:

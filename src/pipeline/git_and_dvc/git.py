@@ -28,7 +28,7 @@ OVER_SSH = {"fetch", "ls-remote", "push"}
 USELESS = ("hint:", "fatal: Could not read from remote", "Please make sure you", "and the repository exists")
 # What says more than the last line: a full disk, another's folder, or why a remote refused a ref (not
 # for another one's sake).
-TELLING = re.compile(r"No space left|dubious ownership|! \[.*rejected\](?!.*atomic)")
+REASON = re.compile(r"No space left|dubious ownership|! \[.*rejected\](?!.*atomic)")
 
 
 class GitError(PipelineError):
@@ -76,7 +76,7 @@ def _reason(stderr: str, code: int) -> str:
         # It writes to a connection that the other side has closed: SIGPIPE, and not a word.
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     # Git's last line says what it could not do; why, it may have said before.
-    said = next((line for line in lines if TELLING.search(line)), lines[-1]).strip(" !")
+    said = next((line for line in lines if REASON.search(line)), lines[-1]).strip(" !")
     # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
     said = re.sub(r"[^\s/'\"]*@", "", re.sub(r"//[^\s'\"]*@", "//", said))
     return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", said)

@@ -11,7 +11,7 @@ import psutil
 from dvc.config import Config
 
 from pipeline.git_and_dvc.dvc_remotes import is_folder, remotes_here
-from pipeline.git_and_dvc.dvc_repository import dvc_repository, told_plainly
+from pipeline.git_and_dvc.dvc_repository import dvc_repository, plain_dvc_errors
 from pipeline.git_and_dvc.git import SETTINGS, git, settings_changed
 
 # On the file system of the DVC cache, and ignored by Git and DVC.
@@ -90,7 +90,7 @@ def shared_cache() -> Path:
 def settle(folder: Path, cache: Path | None) -> None:
     """Let a worktree use a cache, and those of its remotes that are folders where this checkout has them."""
     here = remotes_here()["remote"]
-    with told_plainly("config"):
+    with plain_dvc_errors("config"):
         settings = Config(str(folder / ".dvc"))
         with settings.edit("local") as config:
             # Relative: DVC writes no letter that is not ASCII, and the path of the clone may have one.

@@ -23,8 +23,8 @@ def main() -> None:
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
         end = Failure(error=message, exit_code=code)
-    with os.fdopen(int(sys.argv[2]), "w", encoding="utf-8") as told:
-        told.write(end.model_dump_json())
+    with os.fdopen(int(sys.argv[2]), "w", encoding="utf-8") as ended:
+        ended.write(end.model_dump_json())
     # As in `run_main`: the end of the process is no time to look for garbage.
     gc.freeze()
 

@@ -31,7 +31,7 @@ def retrain(request: Request) -> Outcome:
             see `pipeline.versions.publishing.publish`.
     """
     if request.finish is not None:
-        return told(finish(request.finish, request.branch))
+        return outcome_of(finish(request.finish, request.branch))
     if request.data_from is not None:
         return on_data_of(request.data_from, request)
     if request.keep_data:
@@ -44,7 +44,7 @@ def retrain(request: Request) -> Outcome:
                 "unchanged",
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
-    return told(patiently(lambda: publish(request.branch), PATIENCE, request.reads_source))
+    return outcome_of(patiently(lambda: publish(request.branch), PATIENCE, request.reads_source))
 
 
 def on_kept_data(request: Request) -> None:
@@ -88,7 +88,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
     patiently(repro, PATIENCE, False)
-    return told(patiently(lambda: publish(None, source), PATIENCE, False))
+    return outcome_of(patiently(lambda: publish(None, source), PATIENCE, False))
 
 
 def known() -> bool:
@@ -97,7 +97,7 @@ def known() -> bool:
     return any(version.tags.get("model.md5") == model for version in Registry().versions())
 
 
-def told(published: Published) -> Outcome:
+def outcome_of(published: Published) -> Outcome:
     """Say what was published."""
     state = "is published" if published.new else "holds this model already"
     if published.new:

@@ -37,14 +37,14 @@ PATIENCE = 60.0
 
 
 def run(
-    request: Request, lock_patience: float = 0, tell: Callable[[Outcome], None] = lambda _: None
+    request: Request, lock_patience: float = 0, on_outcome: Callable[[Outcome], None] = lambda _: None
 ) -> Outcome:
     """Retrain as requested, on the newest commit of the branch; the checkout here is brought forward after.
 
     Args:
         request: what to retrain on, and what to run.
         lock_patience: how long to wait while another retrain or publication runs, in seconds.
-        tell: takes the outcome as soon as it stands; the checkout follows afterwards.
+        on_outcome: takes the outcome as soon as it stands; the checkout follows afterwards.
 
     Raises:
         BusyError: another retrain or publication is running.
@@ -63,14 +63,14 @@ def run(
         with throw_away_worktree(commit, shared_cache()) as folder:
             try:
                 outcome = run_in(folder, request)
-                tell(outcome)
+                on_outcome(outcome)
             except StoppedError:
                 raise
             except PipelineError as error:
                 failure, made = error, git("-C", str(folder), "rev-parse", "HEAD", check=False)
         if outcome is None:
             outcome = what_it_had_pushed(request.branch, failure, made, given_up)
-            tell(outcome)
+            on_outcome(outcome)
         if request.data_from is None:
             say(bring_forward(request.branch, outcome))
         return outcome
@@ -157,7 +157,7 @@ def run_in(folder: Path, request: Request) -> Outcome:
     }
     # How it ended comes through a pipe: the disk may be full.
     read, write = os.pipe()
-    with os.fdopen(read, "rb") as told:
+    with os.fdopen(read, "rb") as ended:
         try:
             words = ["-m", "pipeline.retraining", request.model_dump_json(), str(write), str(os.getpid())]
             process = subprocess.Popen(
@@ -169,7 +169,7 @@ def run_in(folder: Path, request: Request) -> Outcome:
             code = process.wait()
         finally:
             end_group(process)
-        content = told.read()
+        content = ended.read()
     if code or not content:
         raise PipelineError(f"the retrain ended with exit code {code}, for the reason above")
     end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(content)

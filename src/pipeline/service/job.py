@@ -30,32 +30,32 @@ class Recovered(BaseModel):
     commits: dict[int, str]
 
 
-def retrain(order: Order, tell: Callable[[Outcome], None]) -> Outcome:
-    """Do what a job asks for, and `tell` the outcome as soon as it stands.
+def retrain(order: Order, on_outcome: Callable[[Outcome], None]) -> Outcome:
+    """Do what a job asks for, and pass the outcome on as soon as it stands.
 
     Raises:
         PipelineError: it failed, and everything is as it was.
     """
     request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all)
-    return run(request, PATIENCE, tell)
+    return run(request, PATIENCE, on_outcome)
 
 
 def main() -> None:
     """Take the order (or `recover`), a file for how it ended, and the service's process id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
-    tell, code = first_end(Path(sys.argv[2])), 0
+    end_with, code = first_end(Path(sys.argv[2])), 0
     try:
         if sys.argv[1] == "recover":
             found = {each.version: each.commit for each in recover(branch(), PATIENCE)}
             commits = {version: commit for version, commit in found.items() if version and commit}
-            tell(Recovered(commits=commits), DISK_PATIENCE)
+            end_with(Recovered(commits=commits), DISK_PATIENCE)
         else:
-            outcome = retrain(Order.model_validate_json(sys.argv[1]), tell)
-            tell(outcome, DISK_PATIENCE)
+            outcome = retrain(Order.model_validate_json(sys.argv[1]), end_with)
+            end_with(outcome, DISK_PATIENCE)
             say(outcome.message)
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
-        tell(Failure(error=message, exit_code=code), DISK_PATIENCE)
+        end_with(Failure(error=message, exit_code=code), DISK_PATIENCE)
         say(f"pipeline: {message}", sys.stderr)
     sys.exit(code)
 
@@ -68,7 +68,7 @@ def first_end(result: Path) -> Callable[..., None]:
     """
     ends: list[Outcome | Recovered | Failure] = []
 
-    def tell(end: Outcome | Recovered | Failure, patience: float = 0) -> None:
+    def end_with(end: Outcome | Recovered | Failure, patience: float = 0) -> None:
         ends.append(end)
         deadline = time.monotonic() + patience
         while not result.exists():
@@ -79,7 +79,7 @@ def first_end(result: Path) -> Callable[..., None]:
             if not result.exists():
                 time.sleep(1)
 
-    return tell
+    return end_with
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Path, Response
 from pipeline.errors import PipelineError
 from pipeline.service.catalogue import catalogue
 from pipeline.service.problems import responses
-from pipeline.tracking.mlflow_store import said_plainly, tracking_store
+from pipeline.tracking.mlflow_store import plain_mlflow_errors, tracking_store
 from pipeline.versions.registry import Registry
 
 router = APIRouter(prefix="/versions", tags=["versions"])
@@ -52,7 +52,7 @@ def picture(run: str) -> bytes:
         FileNotFoundError: the run has none.
         PipelineError: MLflow is away.
     """
-    with said_plainly(tracking_store()[0], "try again"):
+    with plain_mlflow_errors(tracking_store()[0], "try again"):
         client = Registry().client
         listed = [item.path for item in client.list_artifacts(run, FOLDER)]
         if PLOTS in listed:

@@ -19,13 +19,13 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
             nonlocal done
             bar.update(count)
             if bar.disable and (done + count) // LINE_EVERY > done // LINE_EVERY:
-                say(f"{done + count:,} of {total:,} documents")
+                say_above_bar(f"{done + count:,} of {total:,} documents")
             done += count
 
         yield advance
 
 
-def say(line: str) -> None:
+def say_above_bar(line: str) -> None:
     """Print one line, above the progress bar if there is one.
 
     It begins as no error of a stage does, lest who runs the stage take it for the reason of a failure.

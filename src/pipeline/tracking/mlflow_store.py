@@ -43,7 +43,7 @@ def tracking_store() -> tuple[str, str | None]:
 
 
 @contextmanager
-def said_plainly(uri: str, state: str) -> Iterator[None]:
+def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
     """Turn whatever MLflow raises into one line that names the server, without its credentials.
 
     `state` says what was kept, and what to do next.

@@ -18,7 +18,7 @@ from pipeline.modelling.figure import draw
 from pipeline.packages import PACKAGES
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
+from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
 
 SIGNATURE_TYPES = {
     "integer": "long",
@@ -45,7 +45,7 @@ def log_run(
         PipelineError: MLflow cannot be reached or refuses.
     """
     uri, artifacts = tracking_store()
-    with said_plainly(uri, "the trained model is kept, and the next 'dvc repro' evaluates it"):
+    with plain_mlflow_errors(uri, "the trained model is kept, and the next 'dvc repro' evaluates it"):
         import mlflow
         import mlflow.sklearn
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.packages import differing
-from pipeline.tracking.mlflow_store import said_plainly
+from pipeline.tracking.mlflow_store import plain_mlflow_errors
 from pipeline.versions.registry import Registry
 from pipeline.versions.version import Version
 
@@ -31,7 +31,10 @@ def load_model(registry: Registry, version: Version) -> Any:
         PipelineError: MLflow is away, or has it no more, or damaged.
     """
     # MLflow decodes a path twice where it reads in place: one with %20 in it would not be found.
-    with tempfile.TemporaryDirectory() as folder, said_plainly(registry.uri, "run the same command again"):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        plain_mlflow_errors(registry.uri, "run the same command again"),
+    ):
         import mlflow.sklearn
         from mlflow.artifacts import download_artifacts
 

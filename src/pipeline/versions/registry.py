@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from pipeline.git_and_dvc.git import remote_tags
 from pipeline.parameters import PATH, Section, load
 from pipeline.tracking.lineage import without_credentials
-from pipeline.tracking.mlflow_store import PROJECT, said_plainly, tracking_store
+from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
 from pipeline.versions.version import (
     COMPARISON,
     DATA_FROM,
@@ -43,7 +43,7 @@ class Registry:
         self.uri, _ = tracking_store()
         # The model is small, and a bar for it is noise in a log.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             import mlflow
 
             mlflow.set_tracking_uri(self.uri)
@@ -51,7 +51,7 @@ class Registry:
 
     def versions(self) -> list[Version]:
         """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             champion = self._champion()
             found = [
                 _version(item, champion)
@@ -74,7 +74,7 @@ class Registry:
         Raises:
             PipelineError: there is no such version.
         """
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             champion = self._champion()
             item = _or_none(lambda: self.client.get_model_version(self.name, str(number)))
             version = _version(item, champion) if item else None
@@ -84,7 +84,7 @@ class Registry:
 
     def champion(self) -> Version | None:
         """Return the version in use, if there is one."""
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             number = self._champion()
         return None if number is None else self.version(number)
 
@@ -95,7 +95,7 @@ class Registry:
 
     def _runs(self, query: str, most: int = 100_000) -> list[Any]:
         """Return the runs of all experiments that a query of MLflow selects, the newest first."""
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             import mlflow
 
             found = mlflow.search_runs(
@@ -110,7 +110,7 @@ class Registry:
             PipelineError: there is no such version.
         """
         version = self.version(number)
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
         if run is None:
             raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
@@ -133,7 +133,7 @@ class Registry:
 
     def tags_of_run(self, run_id: str) -> dict[str, str] | None:
         """Return the tags of a run, also of a deleted one; None if this server never had it."""
-        with said_plainly(self.uri, "nothing was changed"):
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
             run = _or_none(lambda: self.client.get_run(run_id))
         return dict(run.data.tags) if run else None
 
@@ -143,7 +143,9 @@ class Registry:
         Raises:
             PipelineError: MLflow is away.
         """
-        with said_plainly(self.uri, "the data and the commit are published: run the same command again"):
+        with plain_mlflow_errors(
+            self.uri, "the data and the commit are published: run the same command again"
+        ):
             import mlflow
 
             made = mlflow.register_model(
@@ -153,23 +155,23 @@ class Registry:
 
     def mark_registered(self, version: Version) -> None:
         """Keep on a version's run that it was registered, also when somebody deletes the version."""
-        with said_plainly(self.uri, "run the same command again"):
+        with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.set_tag(version.run_id, REGISTERED + version.tag, "")
 
     def delete(self, number: int) -> None:
         """Delete a version that should not be."""
-        with said_plainly(self.uri, "run the same command again"):
+        with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.delete_model_version(self.name, str(number))
 
     def record(self, number: int, name: str, content: Any) -> None:
         """Keep `content` in a tag of a version, as JSON unless it is text."""
         text = content if isinstance(content, str) else json.dumps(content)
-        with said_plainly(self.uri, "run the same command again"):
+        with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.set_model_version_tag(self.name, str(number), name, text)
 
     def make_champion(self, number: int) -> None:
         """Let the alias `champion` name a version."""
-        with said_plainly(self.uri, "run the same command again"):
+        with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.set_registered_model_alias(self.name, CHAMPION, str(number))
 
 

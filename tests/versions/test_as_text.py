@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.versions.telling import lineage, table
+from pipeline.versions.as_text import lineage, table
 
 VERSION: dict[str, Any] = {
     "version": 3,
