@@ -5,23 +5,20 @@ them, too few rows or a feature that gives the target away fail the run, after t
 """
 
 import json
-import shutil
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bson import DatetimeMS
 from pydantic import Field
 
-from pipeline.checks.facts import Facts, merge, part_facts
+from pipeline.checks.facts import merge
 from pipeline.checks.leakage import target_copies
-from pipeline.checks.rules import repeated_ids, row_problems
+from pipeline.checks.part import check_columns, check_part
+from pipeline.checks.rules import repeated_ids
 from pipeline.contract import Contract, load_contract
 from pipeline.errors import PipelineError, run_main
 from pipeline.executor import part_executor
@@ -32,13 +29,11 @@ from pipeline.outputs import (
     VALIDATED,
     VALIDATION_REPORT,
     parts,
-    rejection_line,
     whole,
     whole_folder,
     write_json,
 )
 from pipeline.parameters import Section, load
-from pipeline.parts import write_part
 
 EXAMPLES = 3
 
@@ -48,86 +43,6 @@ class ValidationParameters(Section):
 
     max_rejected: float = Field(default=0.01, ge=0, le=1)
     min_rows: int = Field(default=1000, ge=2)
-
-
-@dataclass(frozen=True)
-class CheckedPart:
-    """What is known of a part after its check: how many rows stay, the lines of those that do not, facts."""
-
-    accepted: int
-    rejected: list[str]
-    facts: Facts
-
-
-def check_columns(paths: list[Path], contract: Contract) -> None:
-    """Look whether all parts have the columns of the contract.
-
-    Raises:
-        PipelineError: one does not, since params.yaml has changed, or is no Parquet file.
-    """
-    for path in paths:
-        try:
-            schema = pq.read_schema(path)
-        except pa.ArrowInvalid:
-            raise PipelineError(
-                f"{RAW / path.name} is damaged: run 'dvc checkout --force' or 'dvc repro'"
-            ) from None
-        wanted = contract.arrow()
-        if not schema.equals(wanted):
-            others = ", ".join(sorted({field.name for field in {*schema} ^ {*wanted}}))
-            raise PipelineError(
-                f"{RAW / path.name} has other columns than the schema ({others or 'in order'}): read the "
-                "source again, 'dvc repro ingestion', or keep the schema that this data was read with"
-            )
-
-
-def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows of `table`; a datetime is BSON's, which knows years that Python does not."""
-    columns = {}
-    for field in table.schema:
-        if pa.types.is_timestamp(field.type):
-            milliseconds = table[field.name].cast(pa.int64()).to_pylist()
-            columns[field.name] = [None if value is None else DatetimeMS(value) for value in milliseconds]
-        else:
-            columns[field.name] = table[field.name].to_pylist()
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def document_of(row: dict[str, Any], contract: Contract) -> dict[str, Any]:
-    """Put a flat row back into the shape that its document has, for the declared paths."""
-    document: dict[str, Any] = {}
-    for path, value in [
-        (contract.id, row[contract.id]),
-        *((column.path, row[name]) for name, column in contract.columns.items()),
-    ]:
-        *parents, leaf = path.split(".")
-        inner = document
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        inner[leaf] = value
-    return document
-
-
-def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarray) -> CheckedPart:
-    """Check one part and write what it keeps to `folder`: the same file if it keeps every row."""
-    table = pq.read_table(path)
-    problems = row_problems(table, contract)
-    for row in np.flatnonzero(repeated):
-        problems.setdefault(int(row), []).append(f"{contract.id}: the id of another row already: duplicate")
-    broken = rows_of(table.take(pa.array(sorted(problems), pa.int64())))
-    rejected = [
-        rejection_line("validation", problems[position], document_of(row, contract))
-        for position, row in zip(sorted(problems), broken, strict=True)
-    ]
-    if problems:
-        keep = np.ones(len(table), dtype=bool)
-        keep[list(problems)] = False
-        table = table.filter(pa.array(keep))
-        if len(table):
-            write_part(table, folder / path.name)
-    else:
-        shutil.copyfile(path, folder / path.name)
-    return CheckedPart(len(table), rejected, part_facts(table, contract))
 
 
 def verdict(

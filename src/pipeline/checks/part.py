@@ -1,0 +1,98 @@
+"""A part against the contract: its rows that fit are kept, the others told with their reasons."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from bson import DatetimeMS
+
+from pipeline.checks.facts import Facts, part_facts
+from pipeline.checks.rules import row_problems
+from pipeline.contract import Contract
+from pipeline.errors import PipelineError
+from pipeline.outputs import RAW, rejection_line
+from pipeline.parts import write_part
+
+
+@dataclass(frozen=True)
+class CheckedPart:
+    """What is known of a part after its check: how many rows stay, the lines of those that do not, facts."""
+
+    accepted: int
+    rejected: list[str]
+    facts: Facts
+
+
+def check_columns(paths: list[Path], contract: Contract) -> None:
+    """Look whether all parts have the columns of the contract.
+
+    Raises:
+        PipelineError: one does not, since params.yaml has changed, or is no Parquet file.
+    """
+    for path in paths:
+        try:
+            schema = pq.read_schema(path)
+        except pa.ArrowInvalid:
+            raise PipelineError(
+                f"{RAW / path.name} is damaged: run 'dvc checkout --force' or 'dvc repro'"
+            ) from None
+        wanted = contract.arrow()
+        if not schema.equals(wanted):
+            others = ", ".join(sorted({field.name for field in {*schema} ^ {*wanted}}))
+            raise PipelineError(
+                f"{RAW / path.name} has other columns than the schema ({others or 'in order'}): read the "
+                "source again, 'dvc repro ingestion', or keep the schema that this data was read with"
+            )
+
+
+def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarray) -> CheckedPart:
+    """Check one part and write what it keeps to `folder`: the same file if it keeps every row."""
+    table = pq.read_table(path)
+    problems = row_problems(table, contract)
+    for row in np.flatnonzero(repeated):
+        problems.setdefault(int(row), []).append(f"{contract.id}: the id of another row already: duplicate")
+    broken = rows_of(table.take(pa.array(sorted(problems), pa.int64())))
+    rejected = [
+        rejection_line("validation", problems[position], document_of(row, contract))
+        for position, row in zip(sorted(problems), broken, strict=True)
+    ]
+    if problems:
+        keep = np.ones(len(table), dtype=bool)
+        keep[list(problems)] = False
+        table = table.filter(pa.array(keep))
+        if len(table):
+            write_part(table, folder / path.name)
+    else:
+        shutil.copyfile(path, folder / path.name)
+    return CheckedPart(len(table), rejected, part_facts(table, contract))
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows of `table`; a datetime is BSON's, which knows years that Python does not."""
+    columns = {}
+    for field in table.schema:
+        if pa.types.is_timestamp(field.type):
+            milliseconds = table[field.name].cast(pa.int64()).to_pylist()
+            columns[field.name] = [None if value is None else DatetimeMS(value) for value in milliseconds]
+        else:
+            columns[field.name] = table[field.name].to_pylist()
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def document_of(row: dict[str, Any], contract: Contract) -> dict[str, Any]:
+    """Put a flat row back into the shape that its document has, for the declared paths."""
+    document: dict[str, Any] = {}
+    for path, value in [
+        (contract.id, row[contract.id]),
+        *((column.path, row[name]) for name, column in contract.columns.items()),
+    ]:
+        *parents, leaf = path.split(".")
+        inner = document
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[leaf] = value
+    return document
