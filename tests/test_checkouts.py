@@ -4,6 +4,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from project import ROOT, STAGES, Project, ran
 
 # DESIGN.md's table: all of this is Git's.
@@ -53,6 +55,23 @@ def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None
     )
     assert [name for name in files if any(word in name for word in kept_out)] == []
     assert not [name for name in files if (ready.root / name).stat().st_size > 2**20]
+
+
+def test_git_has_all_that_a_stage_depends_on() -> None:
+    # The working tree may hold what nobody has added: a fresh clone would not.
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    needed = {dep for stage in stages.values() for dep in stage["deps"] if not dep.startswith("artifacts/")}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert needed | set(IN_GIT) <= set(listed.splitlines())
+
+
+def test_every_stage_runs_the_code_of_the_folder_that_it_runs_in() -> None:
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+
+    assert {name: stage["cmd"] for name, stage in stages.items()} == {
+        name: f"env PYTHONPATH=src python -m pipeline.{name}" for name in STAGES
+    }
 
 
 def test_dvc_ignores_bytecode(ready: Project) -> None:

@@ -48,6 +48,7 @@ COPIES: dict[str, tuple[str, Any]] = {
     "a threshold": ("number", np.where(TARGET, 5, 0) + RNG.random(ROWS)),
     "a threshold below": ("number", np.where(TARGET, 0, -1e-9) - RNG.random(ROWS) * 1e-10),
     "codes of one class each": ("integer", TARGET * 1 + RNG.integers(0, 5, ROWS) * 2),
+    "a range": ("number", np.where(TARGET, RNG.uniform(40, 60, ROWS), 20 + 60 * COINS + NOISE)),
     "a date after the others": ("datetime", DATES + pd.to_timedelta(TARGET * 10_000, unit="D")),
     # When they left is known of those who left alone.
     "a date or null": ("datetime", DATES.where(TARGET)),
@@ -61,6 +62,10 @@ COPIES: dict[str, tuple[str, Any]] = {
 HONEST: dict[str, tuple[str, Any]] = {
     "almost a copy": ("boolean", TARGET ^ (np.arange(ROWS) == ROWS - 1)),
     "almost a threshold": ("number", np.where(TARGET ^ (np.arange(ROWS) == ROWS - 1), 5, 0) + NOISE * 0.01),
+    "almost a range": (
+        "number",
+        np.where(TARGET ^ (np.arange(ROWS) < 5), RNG.uniform(40, 60, ROWS), 20 + 60 * COINS + NOISE),
+    ),
     "strong": ("number", TARGET * 2 + NOISE),
     "strong with nulls": ("number", some_null(TARGET * 2 + NOISE).astype(float)),
     "strong category": ("category", np.where(TARGET & COINS, "left", "other")),
@@ -84,6 +89,18 @@ def test_a_copy_of_the_target_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_column_is_not_accused(name: str) -> None:
     assert found(x=HONEST[name]) == []
+
+
+@pytest.mark.parametrize("kind", ["category", "integer"])
+def test_a_code_of_many_values_is_found(kind: str) -> None:
+    rows, rng = 30_000, np.random.default_rng(0)
+    codes = rng.integers(0, 1000, rows)
+    contract = target_and(x={"type": kind}, honest={"type": "number"})
+    frame = pd.DataFrame({"y": codes % 4 == 0, "x": codes, "honest": rng.normal(size=rows)})
+    if kind == "category":
+        frame["x"] = frame["x"].astype(str)
+
+    assert target_copies(frame, contract) == ["x"]
 
 
 def test_a_category_target_has_copies_too() -> None:

@@ -85,4 +85,4 @@ def test_no_password_at_all_is_one_line(remote: Project, secured: str) -> None:
 
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
-    assert f"MongoDB at {secured} does not let this user read the collection" in line
+    assert f"MongoDB at {secured} wants a user and a password: MONGODB_URI has none" in line

@@ -99,6 +99,8 @@ def test_uri_is_not_valid(good: Project) -> None:
     [
         "mongodb://crm:s3cr3t@@127.0.0.1/",
         "mongodb://crm:s3cr3t%@127.0.0.1/",
+        "mongodb://crm:abc@s3cr3t/xyz@127.0.0.1:1/",
+        "mongodb://crm:abc@s3cr3t?xyz@127.0.0.1:1/",
         "mongodb://crm:s3cr3t@127.0.0.1:99999999/",
         "mongodb://crm:s3cr3t@:27017/",
         "mongodb://crm:s3cr3t@[::1/",
@@ -132,7 +134,7 @@ def test_no_wrong_uri_is_quoted(
         ({"ingestion__collection": "nobody"}, "crm.nobody holds no document that the filter selects"),
         ({"ingestion__collection": "missing"}, "crm.missing does not exist"),
         ({"ingestion__filter": {"$wrong": 1}}, "$wrong"),
-        ({"ingestion__database": "a b"}, "failed: InvalidName"),
+        ({"ingestion__database": "a b"}, "params.yaml: ingestion.database or ingestion.collection: "),
     ],
     ids=["empty", "missing", "a filter that the server refuses", "no name"],
 )

@@ -93,7 +93,8 @@ def test_an_evaluated_model_is_one_run_with_all_that_made_it(
     info = mlflow.models.get_model_info(model)
     files = Path(mlflow.artifacts.download_artifacts(model, dst_path=str(tmp_path / "model")))
     example = json.loads((files / "input_example.json").read_text())
-    assert set(info.signature.inputs.input_names()) == set(example["columns"])
+    # All are asked for, those too that may be null: without the column the model cannot compute.
+    assert set(info.signature.inputs.required_input_names()) == set(example["columns"])
     assert "churned" not in example["columns"]
     assert all("==" in line for line in (files / "requirements.txt").read_text().splitlines())
     rows = tmp_path / "rows.json"
@@ -118,16 +119,20 @@ def first_probabilities(project: Project, count: int) -> list[list[float]]:
 def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
     ready: Project, mlflow_server: str
 ) -> None:
-    ready.set(evaluation__minimum={"roc_auc": 0.99})
+    # Given, too, a name that MLflow would not take
+    ready.set(evaluation__minimum={"roc_auc": 0.99}, ingestion__filter={"churned": {"$in": [True, False]}})
 
-    done = ready.run("dvc", "repro", check=False, MLFLOW_TRACKING_URI=mlflow_server)
+    words = ("dvc", "repro", "--single-item", "evaluation")
+    done = ready.run(*words, check=False, MLFLOW_TRACKING_URI=mlflow_server)
 
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("evaluation: ")]
     assert len(said) == 1
     assert "below evaluation.minimum 0.99" in said[0]
     assert "Traceback" not in done.stderr
-    assert runs(mlflow_server)[0].info.status == "FAILED"
+    run = runs(mlflow_server)[0]
+    assert run.info.status == "FAILED"
+    assert run.data.params["ingestion.filter.churned._in"] == "[True, False]"
     assert ready.git("status", "--porcelain", "dvc.lock") == ""
 
 

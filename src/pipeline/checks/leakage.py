@@ -7,18 +7,21 @@ import pandas as pd
 
 from pipeline.contract import Contract
 
-# A value must stand for at least this many rows on average to count as an explanation.
+# A value must stand for at least this many rows on average, and a range of values for as many, to count as
+# an explanation.
 ROWS_PER_VALUE = 20
 # With fewer rows of a class than this, an honest column may tell the classes apart by chance.
 ROWS_PER_CLASS = 10
+# Most columns are acquitted by so many rows, for a hundredth of the cost.
+HEAD = 1000
 
 
 def target_copies(frame: pd.DataFrame, contract: Contract) -> list[str]:
     """Name the features, and the sums of two numeric ones, that determine the target.
 
     A column does so when it is null on exactly the rows of one class, or when on all rows that have a value
-    a threshold separates the classes (numbers and dates) or, with few values, each belongs to one class.
-    `frame` holds the target and the features of the contract; it is not changed.
+    no value is of both classes, and either there are few values, or (numbers and dates) a threshold or a few
+    ranges separate the classes. `frame` holds the target and the features of the contract; it is not changed.
     """
     target = (frame[contract.target.column] == contract.target.positive).to_numpy(dtype=bool)
     numbers: dict[str, np.ndarray] = {}
@@ -30,7 +33,8 @@ def target_copies(frame: pd.DataFrame, contract: Contract) -> list[str]:
         if _gives_away(values, target, ordered=column.type != "category"):
             found.append(name)
     for left, right in combinations(sorted(set(numbers) - set(found)), 2):
-        if _gives_away(numbers[left] + numbers[right], target, ordered=True):
+        total = numbers[left] + numbers[right]
+        if not _tells_nothing(total[:HEAD], target[:HEAD]) and _gives_away(total, target, ordered=True):
             found.append(f"{left} + {right}")
     return found
 
@@ -55,27 +59,38 @@ def _gives_away(values: np.ndarray, target: np.ndarray, ordered: bool) -> bool:
 
 
 def _determines(values: np.ndarray, target: np.ndarray, ordered: bool) -> bool:
-    if min(target.sum(), (~target).sum()) < ROWS_PER_CLASS:
+    if min(target.sum(), (~target).sum()) < ROWS_PER_CLASS or _mixed(*_sorted(values[:HEAD], target[:HEAD])):
         return False
-    # Most columns are acquitted by their first thousand rows, for a hundredth of the cost.
-    head = slice(1000)
-    if ordered and _separated(values[head], target[head]) and _separated(values, target):
-        return True
-    return _pure(values[head], target[head], 2) and _pure(values, target, ROWS_PER_VALUE)
-
-
-def _separated(values: np.ndarray, target: np.ndarray) -> bool:
-    """Whether some threshold has one class below it and the other above it."""
-    positive, negative = values[target], values[~target]
-    if not len(positive) or not len(negative):
-        return True
-    return bool(positive.min() > negative.max() or positive.max() < negative.min())
-
-
-def _pure(values: np.ndarray, target: np.ndarray, rows_per_value: int) -> bool:
-    """Whether there are few distinct values, and each belongs to one class."""
-    distinct, codes = np.unique(values, return_inverse=True)
-    if len(distinct) * rows_per_value > len(values):
+    values, target = _sorted(values, target)
+    if _mixed(values, target):
         return False
-    positives = np.bincount(codes, weights=target)
-    return bool(np.all((positives == 0) | (positives == np.bincount(codes))))
+    if (1 + np.count_nonzero(np.diff(values))) * ROWS_PER_VALUE <= len(values):
+        return True
+    ranges = np.diff(_changes(target), prepend=-1, append=len(target) - 1)
+    return ordered and (len(ranges) == 2 or bool(ranges.min() >= ROWS_PER_VALUE))
+
+
+def _sorted(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(values, kind="stable")
+    return values[order], target[order]
+
+
+def _changes(target: np.ndarray) -> np.ndarray:
+    """Return the positions after which the class is another."""
+    return np.flatnonzero(target[1:] != target[:-1])
+
+
+def _mixed(values: np.ndarray, target: np.ndarray) -> bool:
+    """Whether some value belongs to both classes; the values are sorted."""
+    changes = _changes(target)
+    return bool(np.any(values[changes] == values[changes + 1]))
+
+
+def _tells_nothing(values: np.ndarray, target: np.ndarray) -> bool:
+    """Whether the classes take turns in the order of the values at least half as often as by chance.
+
+    It spares the many sums of two columns of many rows a look at all of them.
+    """
+    positives = int(target.sum())
+    by_chance = 2 * positives * (1 - positives / max(len(target), 1))
+    return len(_changes(_sorted(values, target)[1])) > by_chance / 2

@@ -13,6 +13,8 @@ from pandera.errors import SchemaErrors
 
 from pipeline.contract import Column, Contract
 
+# How much of a value a reason quotes, in characters.
+LONGEST = 100
 # Which values break a rule (bool, shape (rows,)); null is for the rule of its own.
 Breaks = Callable[[pa.Array], np.ndarray]
 
@@ -84,9 +86,14 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
             for error in errors.schema_errors:
                 rows = sorted({int(row) for row in error.failure_cases["index"]})
                 for row, value in zip(rows, table[name].take(pa.array(rows)).to_pylist(), strict=True):
-                    said = "is null" if value is None else f"is {value!r}"
+                    said = "is null" if value is None else f"is {shortened(repr(value))}"
                     problems.setdefault(row, []).append(f"{name}: {said}, {error.check.error}")
     return problems
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text: the document that it is from is kept whole."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def repeated_ids(paths: list[Path], contract: Contract) -> list[np.ndarray]:

@@ -1,6 +1,7 @@
 """The connection to the source: which server, and its failures in one line without a secret."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from pymongo.errors import (
 )
 from pymongo.errors import (
     ConnectionFailure,
+    InvalidName,
     InvalidURI,
     NetworkTimeout,
     OperationFailure,
@@ -36,6 +38,8 @@ _LIMITS = {
     "socketTimeoutMS": 30_000,
 }
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
+# By a name before the host, or by a certificate and the like.
+_USER = re.compile(r"//[^/?]*@|authMechanism=", re.IGNORECASE)
 
 
 @contextmanager
@@ -50,7 +54,7 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         PipelineError: it is unset; the server is away, not in the DNS, refuses, or fails while it is used.
     """
     if source == "sample":
-        with sample_server() as uri, _client(uri) as client, _said_plainly("the sample server"):
+        with sample_server() as uri, _client(uri) as client, _plain_mongo_errors("the sample server"):
             yield client
         return
     uri = os.environ.get("MONGODB_URI", "")
@@ -59,6 +63,8 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
     try:
         if not uri.startswith(("mongodb://", "mongodb+srv://")):
             raise InvalidURI  # the library would take any word for a host name
+        if "@" in re.split("[/?]", uri.partition("://")[2], maxsplit=1)[-1]:
+            raise InvalidURI  # it would take the beginning of a password for the host, which errors name
         client = _client(uri)
     except (InvalidURI, UriError, ValueError):
         # The library's own message may quote the password.
@@ -75,7 +81,7 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         raise PipelineError(
             f"MONGODB_URI: {type(error).__name__}: the host name cannot be resolved"
         ) from None
-    with client, _said_plainly(_hosts(client)):
+    with client, _plain_mongo_errors(_hosts(client)):
         yield client
 
 
@@ -91,7 +97,7 @@ def _hosts(client: MongoClient[dict[str, Any]]) -> str:
 
 
 @contextmanager
-def _said_plainly(server: str) -> Iterator[None]:
+def _plain_mongo_errors(server: str) -> Iterator[None]:
     try:
         yield
     except ServerSelectionTimeoutError:
@@ -111,12 +117,20 @@ def _said_plainly(server: str) -> Iterator[None]:
         if error.code == _AUTHENTICATION_FAILED:
             problem = "refused the user or the password of MONGODB_URI"
         elif error.code == _UNAUTHORIZED:
-            problem = "does not let this user read the collection: grant it the role read"
+            problem = (
+                "does not let this user read the collection: grant it the role read"
+                if _USER.search(os.environ.get("MONGODB_URI", ""))
+                else "wants a user and a password: MONGODB_URI has none"
+            )
         else:
             # The server's words quote the query, which params.yaml holds, but no password.
             details = error.details or {}
             said = " ".join(str(details.get("errmsg", "")).split())[:200]
             problem = f"failed: {details.get('codeName') or 'error'} (code {error.code}): {said}"
         raise PipelineError(f"{server} {problem}; nothing was changed") from None
+    except InvalidName as error:
+        raise PipelineError(
+            f"params.yaml: ingestion.database or ingestion.collection: {error}; nothing was changed"
+        ) from None
     except PyMongoError as error:
         raise PipelineError(f"{server} failed: {type(error).__name__}; nothing was changed") from None

@@ -15,6 +15,8 @@ PROJECT = "churn-pipeline"
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 # What MLflow makes of 401 and 403.
 REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
+# It is there, and does not take what it was sent.
+NOT_TAKEN = "INVALID_PARAMETER_VALUE"
 
 # Fail in seconds, not in minutes, when the server is away; send nothing to anybody else.
 for _name, _value in {
@@ -61,6 +63,10 @@ def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
         if getattr(error, "error_code", None) in REFUSED:
             hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             raise ConfigurationError(f"{where} refuses you ({cause_of(error)}): {hint}; {state}") from error
+        if getattr(error, "error_code", None) == NOT_TAKEN:
+            raise PipelineError(
+                f"{where} does not take what it was sent ({cause_of(error)}); {state}"
+            ) from error
         raise PipelineError(
             f"{where} cannot be used ({cause_of(error)}): start it, or correct MLFLOW_TRACKING_URI; {state}"
         ) from error

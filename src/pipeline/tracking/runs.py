@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pipeline.packages import PACKAGES
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
 from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
+from pipeline.tracking.names import mlflow_names
 
 SIGNATURE_TYPES = {
     "integer": "long",
@@ -55,14 +55,12 @@ def log_run(
         run = mlflow.start_run(tags=lineage_tags())
         status = "FAILED"
         try:
-            mlflow.log_params(_flat(YAML(typ="safe", pure=True).load(PATH)))
+            mlflow.log_params(_named(_flat(YAML(typ="safe", pure=True).load(PATH))))
             # A metric may be unknown, and there may be no slice at all.
             numbers = {
-                _metric_name(name): value
-                for name, value in _flat(metrics).items()
-                if isinstance(value, int | float)
+                name: value for name, value in _flat(metrics).items() if isinstance(value, int | float)
             }
-            mlflow.log_metrics(numbers)
+            mlflow.log_metrics(_named(numbers))
             mlflow.log_artifacts(str(plots), "plots")
             mlflow.log_figure(draw(plots), "plots/plots.png")
             # MLflow asks the model about the example, which many threads would only slow down.
@@ -106,7 +104,8 @@ def _signature(contract: Contract) -> Any:
     for name, column in contract.features.items():
         # pandas has no null integer: one that may be null is a double.
         kind = "double" if column.type == "integer" and column.nullable else SIGNATURE_TYPES[column.type]
-        columns.append(ColSpec(kind, name, required=not column.nullable))
+        # Also where it may be null: the model computes with null, but not without the column.
+        columns.append(ColSpec(kind, name))
     return ModelSignature(
         inputs=Schema(columns), outputs=Schema([ColSpec("double", "0"), ColSpec("double", "1")])
     )
@@ -122,5 +121,6 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _metric_name(name: str) -> str:
-    return re.sub(r"[^\w\-. /]", "_", name)
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    names = mlflow_names(values)
+    return {names[key]: value for key, value in values.items()}
