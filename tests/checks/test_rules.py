@@ -112,3 +112,11 @@ def test_ids_are_compared_across_parts_and_row_groups(tmp_path: Path) -> None:
         [],
     ]
     assert all(part.dtype == np.bool_ for part in found)
+
+
+def test_a_reason_quotes_the_beginning_of_a_long_value() -> None:
+    [[reason]] = problems({"type": "category", "values": ["a"]}, "long" * 1_000_000)
+
+    assert reason.startswith("x: is 'longlong")
+    assert reason.endswith("..., not one of a")
+    assert len(reason) < 200
