@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.commands import app
 from pipeline.errors import ConfigurationError, run_main
+from pipeline.git_and_dvc.layout import check_layout
 from pipeline.saying import open_streams
 
 NAME = "pipeline"
@@ -47,6 +48,8 @@ def command() -> None:
     if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
         os.environ["PYTHONPATH"] = str(source)
         os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", *sys.argv[1:]])  # noqa: S606 - our own words
+    if "--help" not in sys.argv:
+        check_layout()
     app(prog_name=NAME)
 
 

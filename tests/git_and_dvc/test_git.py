@@ -187,3 +187,24 @@ def test_settings_of_dvc_are_no_change_of_the_recipe(repository: Project) -> Non
     (repository.root / ".dvc/other").write_text("new")
 
     assert changed() == [".dvc/other"]
+
+
+def test_a_branch_is_called_what_it_is_where_a_tag_has_its_name(repository: Project) -> None:
+    repository.git("tag", "main")
+
+    assert branch() == "main"
+
+
+def test_hooks_find_the_programs_of_the_environment(repository: Project) -> None:
+    executable(repository.root / ".git/hooks/pre-commit", "exec dvc --version > version")
+
+    git("commit", "--allow-empty", "--quiet", "--message", "Two")
+
+    assert (repository.root / "version").read_text().strip()
+
+
+def test_a_lock_that_was_left_is_named(repository: Project) -> None:
+    (repository.root / ".git/index.lock").touch()
+
+    with pytest.raises(GitError, match=r"Unable to create '.*index\.lock': File exists"):
+        git("add", "--all")

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.retraining import transaction
-from pipeline.retraining.checkout import UNFINISHED, catch_up
+from pipeline.retraining.checkout import UNFINISHED, catch_up, newest
 from pipeline.retraining.request import Outcome, Request
 from pipeline.retraining.stopping import StoppedError, held, stoppable
 from pipeline.retraining.transaction import finish_interrupted
@@ -41,6 +41,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     # The servers and the stages have no part in this.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
     monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
+    monkeypatch.setattr(transaction, "check_remote_stays", lambda: None)
     monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
     monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
     monkeypatch.setattr("pipeline.retraining.checkout.dvc", lambda *_: "")
@@ -251,3 +252,23 @@ def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None
     assert "MONGODB_URI is not a valid MongoDB URI" in done.stderr
     assert "waited" not in done.stdout + done.stderr
     assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_the_newest_commit_is_the_branchs_whatever_others_check_out_or_fetch(
+    checkout: Project,
+) -> None:
+    main, made = (checkout.git("rev-parse", name).strip() for name in ("main", "made"))
+
+    # Somebody switches to another branch while a retrain waits,
+    checkout.git("switch", "-q", "made")
+    assert newest("main") == main
+
+    # and an editor fetches another one at the moment of the fetch: here Git itself is made to do so.
+    remote = Project(checkout.root.with_name("remote"))
+    checkout.run("git", "clone", "-q", "--bare", str(checkout.root), str(remote.root))
+    checkout.git("remote", "add", "origin", str(remote.root))
+    hook = checkout.root / ".git/hooks/reference-transaction"
+    hook.write_text(f"#!/bin/sh\necho {made} > .git/FETCH_HEAD\n")
+    hook.chmod(0o755)
+    checkout.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+    assert newest("main") == main

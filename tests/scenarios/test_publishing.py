@@ -48,6 +48,7 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
     for project, rate in ((first, 0.05), (second, 0.08)):
         project.set(training__hist_gradient_boosting__learning_rate=rate)
         project.dvc("repro")
+    pushes_that_go_elsewhere_make_no_version(team, first)
     first.run("pipeline", "publish")
     refused = second.run("pipeline", "publish", check=False)
     assert refused.returncode == 1
@@ -62,6 +63,18 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
             refused = first.run("pipeline", *words, check=False)
             assert refused.returncode == 75
             assert refused.stderr.splitlines()[-1].startswith("pipeline: another retrain or publication")
+
+
+def pushes_that_go_elsewhere_make_no_version(team: Team, project: Project) -> None:
+    """Where others fetch from, its tag would be missing: they could neither restore nor beat it."""
+    before = models(project)
+    project.run("git", "clone", "-q", "--bare", team.url, str(team.folder / "fork.git"))
+    project.git("remote", "set-url", "--push", "origin", str(team.folder / "fork.git"))
+    refused = project.run("pipeline", "publish", check=False)
+    assert "pushes elsewhere than it fetches from" in refused.stderr.splitlines()[-1]
+    assert "model-v3" not in project.git("tag", "--list")
+    assert models(project) == before
+    project.git("config", "--unset", "remote.origin.pushurl")
 
 
 def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(ready: Project) -> None:

@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.errors import PipelineError
-from pipeline.git_and_dvc.git import GitError, git
+from pipeline.git_and_dvc.git import GitError, git, head
 from pipeline.versions import publishing
 from pipeline.versions.publishing import commit_and_push
 from pipeline.versions.recipe import check_workspace, recipe
@@ -84,7 +84,7 @@ def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
     before = git("rev-parse", "HEAD")
 
     with pytest.raises(OSError, match="cannot allocate memory"):
-        commit_and_push(Registry(), "run", {}, "main")
+        commit_and_push(Registry(), "run", {}, "main", head())
 
     assert git("rev-parse", "HEAD") == before
     assert git("tag") == ""
@@ -102,7 +102,21 @@ def test_a_push_during_which_the_remote_goes_away_leaves_no_commit_and_no_tag(he
     before = git("rev-parse", "HEAD")
 
     with pytest.raises(GitError, match=r"^git push: "):
-        commit_and_push(Registry(), "run", {}, "main")
+        commit_and_push(Registry(), "run", {}, "main", head())
 
     assert git("rev-parse", "HEAD") == before
+    assert git("tag") == ""
+
+
+def test_nothing_is_pushed_where_somebody_checked_out_another_branch(here: Project) -> None:
+    start = head()
+    here.git("switch", "-q", "-c", "unfinished")
+    here.git("commit", "-q", "--allow-empty", "-m", "Not for main")
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text() + "\n")
+    before = head()
+
+    with pytest.raises(PipelineError, match="another branch or commit was checked out meanwhile"):
+        commit_and_push(Registry(), "run", {}, "main", start)
+
+    assert head() == before
     assert git("tag") == ""

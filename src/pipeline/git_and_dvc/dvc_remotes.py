@@ -8,6 +8,7 @@ from typing import Any
 from dvc.api import DVCFileSystem
 
 from pipeline.git_and_dvc.dvc_repository import dvc_repository, plain_dvc_errors
+from pipeline.git_and_dvc.layout import check_worktree
 
 
 def remotes_here() -> dict[str, Any]:
@@ -19,6 +20,17 @@ def remotes_here() -> dict[str, Any]:
         if is_folder(remote):
             remote["url"] = str(Path(remote["url"]).resolve())
     return {"core": core, "remote": found}
+
+
+def check_remote_stays() -> None:
+    """Look whether the default remote outlives this checkout.
+
+    Raises:
+        ConfigurationError: it is a folder in a linked worktree.
+    """
+    here = remotes_here()
+    if default := here["remote"].get(here["core"].get("remote")):
+        check_worktree(default["url"])
 
 
 def is_folder(remote: dict[str, Any]) -> bool:

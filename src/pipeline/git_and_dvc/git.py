@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from pipeline.errors import ConfigurationError, PipelineError
@@ -26,9 +27,12 @@ OF_HOOKS = (
 OVER_SSH = {"fetch", "ls-remote", "push"}
 # What Git says below the reason, where a remote cannot be read.
 USELESS = ("hint:", "fatal: Could not read from remote", "Please make sure you", "and the repository exists")
-# What says more than the last line: a full disk, another's folder, or why a remote refused a ref (not
-# for another one's sake).
-REASON = re.compile(r"No space left|dubious ownership|! \[.*rejected\](?!.*atomic)")
+# What says more than the last line: a full disk, another's folder, a lock that was left, a key that is
+# missing, or why a remote refused a ref (not for another one's sake).
+REASON = re.compile(
+    r"No space left|dubious ownership|! \[.*rejected\](?!.*atomic)"
+    r"|Unable to create|cannot lock ref|gpg failed"
+)
 
 
 class GitError(PipelineError):
@@ -43,8 +47,10 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
     """
     name = words[2] if words[0] in {"-c", "-C"} else words[0]
     environment = {key: value for key, value in os.environ.items() if key not in OF_HOOKS}
+    # Hooks may call the programs of this environment, as DVC's do, also where it is not activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     # Nobody is there to answer a question.
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "PATH": path}
     if words[0] in OVER_SSH and not (
         "GIT_SSH" in environment or git("config", "core.sshCommand", check=False)
     ):
@@ -90,10 +96,16 @@ def branch() -> str:
     """
     # Whether Git works here at all is asked first: it refuses the folder of somebody else, say.
     git("rev-parse", "--git-dir")
-    found = git("symbolic-ref", "--quiet", "--short", "HEAD", check=False)
+    # Its short name would be another one where a tag has it too.
+    found = git("symbolic-ref", "--quiet", "HEAD", check=False).removeprefix("refs/heads/")
     if not found:
         raise GitError("no branch is checked out: 'git switch' to the one to publish on")
     return found
+
+
+def head() -> tuple[str, str]:
+    """Return what HEAD is: the branch (none where it is detached), and the commit."""
+    return git("symbolic-ref", "--quiet", "HEAD", check=False), git("rev-parse", "HEAD")
 
 
 def has_remote() -> bool:

@@ -20,11 +20,13 @@ def newest(branch: str) -> str:
     Raises:
         PipelineError: the two have gone different ways, or the remote is away.
     """
-    here = git("rev-parse", "HEAD")
-    if not has_remote() or not git("ls-remote", REMOTE, f"refs/heads/{branch}"):
+    # Somebody may check out another branch, or fetch another one, at this moment.
+    here = git("rev-parse", "--verify", f"refs/heads/{branch}")
+    listed = git("ls-remote", REMOTE, f"refs/heads/{branch}") if has_remote() else ""
+    if not listed:
         return here
+    there = listed.split()[0]
     git("fetch", "--quiet", REMOTE, f"refs/heads/{branch}")
-    there = git("rev-parse", "FETCH_HEAD")
     if is_ancestor(here, there):
         return there
     if is_ancestor(there, here):

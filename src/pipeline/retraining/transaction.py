@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from pipeline.errors import ConfigurationError, PipelineError, message_and_code
 from pipeline.git_and_dvc.dvc_process import SAID_BY_STAGE
+from pipeline.git_and_dvc.dvc_remotes import check_remote_stays
 from pipeline.git_and_dvc.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
 from pipeline.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from pipeline.processes import end_group
@@ -53,6 +54,7 @@ def run(
     """
     with stoppable(), exclusive(lock_patience):
         check_identity()
+        check_remote_stays()
         if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
             raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
         if found := changed():

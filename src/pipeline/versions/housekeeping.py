@@ -1,10 +1,12 @@
 """Deleting old data safely, and the drill that proves every version to be restorable."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigurationError, PipelineError
 from pipeline.git_and_dvc.dvc_process import dvc
 from pipeline.git_and_dvc.git import REMOTE, git, has_remote
+from pipeline.git_and_dvc.worktrees import shared_cache
 from pipeline.reachability import check_remote
 from pipeline.versions.registry import Registry
 from pipeline.versions.restoring import commit_of, prove
@@ -29,6 +31,7 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
             commit; nothing was deleted.
     """
     check_remote()
+    check_cache(dry)
     if has_remote():
         git("fetch", "--quiet", REMOTE, "+refs/tags/model-v*:refs/tags/model-v*")
     for version in Registry().versions():
@@ -42,6 +45,20 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
         return dvc("gc", *kept, "--force", *flags)
     finally:
         forget_branches()
+
+
+def check_cache(dry: bool) -> None:
+    """Look whether the DVC cache is this repository's alone.
+
+    Raises:
+        ConfigurationError: it may be other clones' too, and nobody knows what they have not published.
+    """
+    cache = shared_cache()
+    if not dry and not cache.is_relative_to(Path.cwd()):
+        raise ConfigurationError(
+            f"the DVC cache {cache} lies outside this clone, and others may use it: what they have not "
+            "published would be deleted; 'dvc gc --help' says how to name all projects that use it"
+        )
 
 
 def forget_branches() -> None:
@@ -60,6 +77,7 @@ def drill() -> Iterator[tuple[Version, str | None]]:
         PipelineError: the DVC remote or MLflow is away.
     """
     check_remote()
+    has_remote()  # or another name than that of ours is refused once, and not for each version
     registry = Registry()
     for version in registry.versions():
         try:

@@ -9,8 +9,18 @@ from dataclasses import dataclass
 
 from pipeline.errors import PipelineError
 from pipeline.git_and_dvc.dvc_process import repro
+from pipeline.git_and_dvc.dvc_remotes import check_remote_stays
 from pipeline.git_and_dvc.dvc_repository import not_on_remote, push_data
-from pipeline.git_and_dvc.git import REMOTE, GitError, changed, check_identity, git, has_remote, remote_tags
+from pipeline.git_and_dvc.git import (
+    REMOTE,
+    GitError,
+    changed,
+    check_identity,
+    git,
+    has_remote,
+    head,
+    remote_tags,
+)
 from pipeline.saying import say
 from pipeline.tracking.lineage import locked_tags
 from pipeline.versions.gate import check_champion, compare_with_source, decide
@@ -47,15 +57,17 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
             was published by then is whole, and the rest as it was.
     """
     check_identity()
+    check_remote_stays()
     check_workspace()
     registry = Registry()
     finish_registrations(registry)
     tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
-    current = git("rev-parse", "HEAD")
+    start = head()
+    current = start[1]
     known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
     if known:
         if branch and changed():
-            keep_lock(branch, known[-1])
+            keep_lock(branch, known[-1], start)
         # The remote may have lost what was made again here.
         if not_on_remote():
             push_data()
@@ -74,7 +86,7 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     check_champion(registry)
     say("publishing: pushing the data")
     push_data()
-    publication = commit_and_push(registry, run, tags, branch)
+    publication = commit_and_push(registry, run, tags, branch, start)
     # Who deleted old data meanwhile did not know of this version.
     if not_on_remote():
         push_data()
@@ -103,12 +115,16 @@ def decided(
     return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
 
 
-def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: str | None) -> Publication:
+def commit_and_push(
+    registry: Registry, run: str, tags: dict[str, str], branch: str | None, start: tuple[str, str]
+) -> Publication:
     """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
 
     Raises:
-        PipelineError: somebody was faster; commit and tag are undone.
+        PipelineError: somebody was faster, or pushes go elsewhere; commit and tag are undone. Or HEAD is no
+            more what it was at the `start`.
     """
+    check_head(start)
     number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
     name, before = tag_of(number), git("rev-parse", "HEAD")
     try:
@@ -119,6 +135,7 @@ def commit_and_push(registry: Registry, run: str, tags: dict[str, str], branch: 
         # A tag of this name is not on the remote: an interrupted publication left it.
         git("tag", "--force", "--annotate", name, "--message", publication.message())
         push(branch, f"refs/tags/{name}")
+        check_arrived(name)
     except (GitError, OSError):
         if took(name):
             # Only its answer was lost.
@@ -141,13 +158,45 @@ def took(name: str) -> bool:
         return False
 
 
-def keep_lock(branch: str, version: Version) -> None:
+def check_head(start: tuple[str, str]) -> None:
+    """Look whether the branch and the commit are what they were: what is pushed is HEAD.
+
+    Raises:
+        PipelineError: somebody checked out another one, or committed.
+    """
+    if head() != start:
+        raise PipelineError(
+            "another branch or commit was checked out meanwhile, and nothing was published: switch back, and "
+            "run it again"
+        )
+
+
+def check_arrived(name: str) -> None:
+    """Look whether a tag that was pushed is where others fetch from.
+
+    Raises:
+        GitError: it is not.
+    """
+    try:
+        arrived = not has_remote() or name in remote_tags(name)
+    except GitError:
+        # It took the push, and cannot be asked now.
+        return
+    if not arrived:
+        raise GitError(
+            f"{REMOTE} has no {name} after the push: it pushes elsewhere than it fetches from "
+            f"('git remote get-url --push {REMOTE}'), where others do not find the version"
+        )
+
+
+def keep_lock(branch: str, version: Version, start: tuple[str, str]) -> None:
     """Push the lock of a run that made the model of a version again, so that no later run repeats it.
 
     Raises:
         PipelineError: somebody was faster; the commit is undone.
     """
     push_data()
+    check_head(start)
     before = git("rev-parse", "HEAD")
     try:
         commit_recipe(f"The model of version {version.number} again")
@@ -167,7 +216,7 @@ def push(branch: str | None, *refs: str) -> None:
         return
     heads = [f"HEAD:refs/heads/{branch}"] if branch else []
     try:
-        git("push", "--quiet", "--atomic", REMOTE, *heads, *refs)
+        git("push", "--quiet", "--no-follow-tags", "--atomic", REMOTE, *heads, *refs)
     except GitError as error:
         raise GitError(
             f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "

@@ -52,5 +52,6 @@ def commit_recipe(message: str) -> str:
 
 def undo_commit(before: str) -> None:
     """Take the last commit back, and leave its changes in the workspace."""
-    git("reset", "--quiet", "--soft", before)
-    git("reset", "--quiet")
+    # If it cannot be, for a lock that was left, say, that is why the commit failed too, and is told.
+    git("reset", "--quiet", "--soft", before, check=False)
+    git("reset", "--quiet", check=False)
