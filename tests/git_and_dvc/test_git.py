@@ -208,3 +208,11 @@ def test_a_lock_that_was_left_is_named(repository: Project) -> None:
 
     with pytest.raises(GitError, match=r"Unable to create '.*index\.lock': File exists"):
         git("add", "--all")
+
+
+def test_a_hook_that_refuses_a_push_says_why(repository: Project) -> None:
+    repository.git("clone", "-q", "--bare", ".", "../remote.git")
+    executable(repository.root / ".git/hooks/pre-push", "echo not on a Friday >&2; exit 1")
+
+    with pytest.raises(GitError, match=r"^git push: not on a Friday$"):
+        git("push", "../remote.git", "main")

@@ -25,8 +25,14 @@ OF_HOOKS = (
 )
 # What may reach the remote by SSH.
 OVER_SSH = {"fetch", "ls-remote", "push"}
-# What Git says below the reason, where a remote cannot be read.
-USELESS = ("hint:", "fatal: Could not read from remote", "Please make sure you", "and the repository exists")
+# What Git says below the reason, where a remote cannot be read, or a hook refuses the push.
+USELESS = (
+    "hint:",
+    "fatal: Could not read from remote",
+    "Please make sure you",
+    "and the repository exists",
+    "error: failed to push some refs",
+)
 # What says more than the last line: a full disk, another's folder, a lock that was left, a key that is
 # missing, or why a remote refused a ref (not for another one's sake).
 REASON = re.compile(
