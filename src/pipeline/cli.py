@@ -48,7 +48,7 @@ def command() -> None:
     if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
         os.environ["PYTHONPATH"] = str(source)
         os.execv(sys.executable, [sys.executable, "-m", "pipeline.cli", *sys.argv[1:]])  # noqa: S606 - our own words
-    if "--help" not in sys.argv:
+    if len(sys.argv) > 1 and "--help" not in sys.argv:
         check_layout()
     app(prog_name=NAME)
 

@@ -163,3 +163,31 @@ def test_a_copy_is_found_when_the_first_thousand_rows_are_of_one_class() -> None
 
     assert found(target=late, x=("boolean", late), z=("number", late * 5 + RNG.random(ROWS))) == ["x", "z"]
     assert found(target=late, x=("boolean", late & COINS)) == []
+
+
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.8])
+def test_a_sum_that_is_mostly_null_is_found(share: float) -> None:
+    left = RNG.normal(size=ROWS)
+    right = pd.Series(TARGET * 3 - left).where(np.random.default_rng(1).random(ROWS) > share)
+
+    assert found(a=("number", left), b=("number", right)) == ["a + b"]
+
+
+def test_a_sum_is_found_where_a_class_is_rare() -> None:
+    rows, rng = 50_000, np.random.default_rng(0)
+    left = rng.normal(size=rows)
+    contract = target_and(a={"type": "number"}, b={"type": "number"})
+    for rate in (0.0005, 0.001, 0.01):
+        rare = rng.random(rows) < rate
+        frame = pd.DataFrame({"y": rare, "a": left, "b": rare * 3 - left})
+
+        assert target_copies(frame, contract) == ["a + b"], rate
+
+
+def test_a_sum_that_is_a_code_of_many_values_is_found() -> None:
+    rows, rng = 20_000, np.random.default_rng(0)
+    codes, left = rng.integers(0, 400, rows), rng.integers(0, 1000, rows)
+    contract = target_and(a={"type": "integer"}, b={"type": "integer"})
+    frame = pd.DataFrame({"y": codes % 3 == 0, "a": left, "b": codes - left})
+
+    assert target_copies(frame, contract) == ["a + b"]

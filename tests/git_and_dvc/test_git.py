@@ -1,5 +1,6 @@
 """Git as publishing uses it: its refusals in one line, without the token of a remote's URL."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -195,7 +196,10 @@ def test_a_branch_is_called_what_it_is_where_a_tag_has_its_name(repository: Proj
     assert branch() == "main"
 
 
-def test_hooks_find_the_programs_of_the_environment(repository: Project) -> None:
+def test_hooks_find_the_programs_of_the_environment(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(shutil.which('git') or '').parent}:/usr/bin:/bin")
     executable(repository.root / ".git/hooks/pre-commit", "exec dvc --version > version")
 
     git("commit", "--allow-empty", "--quiet", "--message", "Two")

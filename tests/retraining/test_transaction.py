@@ -271,4 +271,6 @@ def test_the_newest_commit_is_the_branchs_whatever_others_check_out_or_fetch(
     hook.write_text(f"#!/bin/sh\necho {made} > .git/FETCH_HEAD\n")
     hook.chmod(0o755)
     checkout.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+    # The end of another name is the same.
+    remote.git("update-ref", "refs/backup/refs/heads/main", made)
     assert newest("main") == main

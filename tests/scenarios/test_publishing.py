@@ -72,7 +72,7 @@ def pushes_that_go_elsewhere_make_no_version(team: Team, project: Project) -> No
     project.git("remote", "set-url", "--push", "origin", str(team.folder / "fork.git"))
     refused = project.run("pipeline", "publish", check=False)
     assert "pushes elsewhere than it fetches from" in refused.stderr.splitlines()[-1]
-    assert "model-v3" not in project.git("tag", "--list")
+    assert "model-v3" not in team.refs()
     assert models(project) == before
     project.git("config", "--unset", "remote.origin.pushurl")
 

@@ -241,3 +241,23 @@ def test_dvc_repro_that_fails_leaves_lock_and_data_in_use(good: Project, server:
     good.dvc("checkout", "artifacts/raw")
     assert artifacts(good) == before
     assert "ingestion" not in good.dvc("status", "ingestion")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://crm:s3cr3t@127.0.0.1:1",
+        "mongodb://crm:s3cr3t@127.0.0.1:1/?appName=@crm@",
+        "mongodb://crm:s3cr3t@127.0.0.1:1?retryWrites=false&appName=a@b",
+        "mongodb://127.0.0.1:1/crm?appName=a@b",
+    ],
+)
+def test_a_right_uri_is_taken(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", uri)
+    monkeypatch.setitem(mongo._LIMITS, "serverSelectionTimeoutMS", 1)
+
+    with (
+        pytest.raises(PipelineError, match=r"^MongoDB at 127\.0\.0\.1:1 does not answer"),
+        connect("mongodb") as client,
+    ):
+        client.admin.command("ping")

@@ -17,6 +17,7 @@ from sklearn.dummy import DummyClassifier
 from pipeline.errors import PipelineError
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import locked_tags, without_credentials
+from pipeline.tracking.names import mlflow_name
 from pipeline.tracking.runs import _experiment
 from pipeline.versions.loading import load_model
 from pipeline.versions.publishing import CONTENT
@@ -132,7 +133,7 @@ def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
     assert "Traceback" not in done.stderr
     run = runs(mlflow_server)[0]
     assert run.info.status == "FAILED"
-    assert run.data.params["ingestion.filter.churned._in"] == "[True, False]"
+    assert run.data.params[mlflow_name("ingestion.filter.churned.$in")] == "[True, False]"
     assert ready.git("status", "--porcelain", "dvc.lock") == ""
 
 

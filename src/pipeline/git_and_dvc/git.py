@@ -54,7 +54,7 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
     name = words[2] if words[0] in {"-c", "-C"} else words[0]
     environment = {key: value for key, value in os.environ.items() if key not in OF_HOOKS}
     # Hooks may call the programs of this environment, as DVC's do, also where it is not activated.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    path = f"{environment.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}"
     # Nobody is there to answer a question.
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "PATH": path}
     if words[0] in OVER_SSH and not (

@@ -20,7 +20,8 @@ def check_layout() -> None:
         )
     if git("rev-parse", "--show-superproject-working-tree", check=False):
         raise ConfigurationError("the project is a Git submodule here: work in a clone of its own")
-    if "true" in git("config", "--get-regexp", r"^remote\..*\.promisor$", check=False):
+    listed = git("config", "--type=bool", "--get-regexp", r"^remote\..*\.promisor$", check=False)
+    if any(line.endswith(" true") for line in listed.splitlines()):
         raise ConfigurationError("this is a partial clone, of which DVC cannot read: clone without --filter")
 
 
@@ -31,7 +32,9 @@ def check_worktree(remote: str) -> None:
         ConfigurationError: it is a folder in a linked worktree, and goes with it.
     """
     own, common = git("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").splitlines()
-    if own != common and "://" not in remote and Path(remote).resolve().is_relative_to(Path.cwd()):
+    # The worktrees of a bare repository are all that there is.
+    linked = own != common and Path(common).name == ".git"
+    if linked and "://" not in remote and Path(remote).resolve().is_relative_to(Path.cwd()):
         raise ConfigurationError(
             f"the DVC remote {remote} is a folder in this worktree, and goes with it: name one that stays "
             "('dvc remote modify --local NAME url PATH')"

@@ -23,9 +23,11 @@ def newest(branch: str) -> str:
     # Somebody may check out another branch, or fetch another one, at this moment.
     here = git("rev-parse", "--verify", f"refs/heads/{branch}")
     listed = git("ls-remote", REMOTE, f"refs/heads/{branch}") if has_remote() else ""
-    if not listed:
+    # It matches the end of a name, too.
+    found = [line.split()[0] for line in listed.splitlines() if line.split()[1] == f"refs/heads/{branch}"]
+    if not found:
         return here
-    there = listed.split()[0]
+    (there,) = found
     git("fetch", "--quiet", REMOTE, f"refs/heads/{branch}")
     if is_ancestor(here, there):
         return there

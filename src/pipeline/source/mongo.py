@@ -63,7 +63,7 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
     try:
         if not uri.startswith(("mongodb://", "mongodb+srv://")):
             raise InvalidURI  # the library would take any word for a host name
-        if "@" in re.split("[/?]", uri.partition("://")[2], maxsplit=1)[-1]:
+        if _password_is_cut(uri):
             raise InvalidURI  # it would take the beginning of a password for the host, which errors name
         client = _client(uri)
     except (InvalidURI, UriError, ValueError):
@@ -83,6 +83,14 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         ) from None
     with client, _plain_mongo_errors(_hosts(client)):
         yield client
+
+
+def _password_is_cut(uri: str) -> bool:
+    """Whether there is an @ in the path, or in an option's name: the / or ? before it was the password's."""
+    rest = uri.partition("://")[2]
+    end = re.search("[/?]", rest)
+    path, _, options = (rest[end.end() - (end[0] == "?") :] if end else "").partition("?")
+    return "@" in path or any("@" in option.partition("=")[0] for option in re.split("[&;]", options))
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:

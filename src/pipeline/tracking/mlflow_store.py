@@ -65,7 +65,8 @@ def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
             raise ConfigurationError(f"{where} refuses you ({cause_of(error)}): {hint}; {state}") from error
         if getattr(error, "error_code", None) == NOT_TAKEN:
             raise PipelineError(
-                f"{where} does not take what it was sent ({cause_of(error)}); {state}"
+                f"{where} does not take what it was sent ({cause_of(error)}), or is no store that "
+                f"MLFLOW_TRACKING_URI may name; {state}"
             ) from error
         raise PipelineError(
             f"{where} cannot be used ({cause_of(error)}): start it, or correct MLFLOW_TRACKING_URI; {state}"

@@ -1,24 +1,22 @@
 """The names of parameters and metrics in MLflow, which takes neither all characters nor any length."""
 
 import hashlib
+import posixpath
 import re
-from collections.abc import Iterable
 
 # MLflow refuses longer ones, and reads a name with slashes as a path.
 LONGEST = 250
-REFUSED = r"[^\w\-. ]"
+TAKEN = r"[\w\-. /:]+"
 
 
-def mlflow_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return the name of each key: itself, with an underscore for what MLflow refuses.
+def mlflow_name(key: str) -> str:
+    """Return the name of a key: itself if MLflow takes it.
 
-    One that is too long, or would be that of another key, ends with a hash of the key.
+    Else it has underscores for what MLflow does not take, and ends with a hash of the key: each key has one
+    name, whatever others there are, and no two have the same.
     """
-    names: dict[str, str] = {}
-    for key in keys:
-        name = re.sub(REFUSED, "_", key)
-        if len(name) > LONGEST or name in names.values():
-            ending = f"-{hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:8]}"
-            name = name[: LONGEST - len(ending)] + ending
-        names[key] = name
-    return names
+    as_path = posixpath.normpath(key) == key and not key.startswith(("/", "..")) and key != "."
+    if len(key) <= LONGEST and re.fullmatch(TAKEN, key) and as_path:
+        return key
+    ending = f"-{hashlib.md5(key.encode(), usedforsecurity=False).hexdigest()[:8]}"
+    return re.sub(r"[^\w\-. ]|^\.", "_", key)[: LONGEST - len(ending)] + ending

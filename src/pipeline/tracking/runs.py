@@ -18,7 +18,7 @@ from pipeline.packages import PACKAGES
 from pipeline.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
 from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
-from pipeline.tracking.names import mlflow_names
+from pipeline.tracking.names import mlflow_name
 
 SIGNATURE_TYPES = {
     "integer": "long",
@@ -122,5 +122,4 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
-    names = mlflow_names(values)
-    return {names[key]: value for key, value in values.items()}
+    return {mlflow_name(key): value for key, value in values.items()}

@@ -54,10 +54,12 @@ def check_cache(dry: bool) -> None:
         ConfigurationError: it may be other clones' too, and nobody knows what they have not published.
     """
     cache = shared_cache()
-    if not dry and not cache.is_relative_to(Path.cwd()):
+    # A link in its usual place says that it is this clone's, on another disk.
+    usual = Path(".dvc/cache").resolve()
+    if not dry and cache != usual and not cache.is_relative_to(Path.cwd()):
         raise ConfigurationError(
             f"the DVC cache {cache} lies outside this clone, and others may use it: what they have not "
-            "published would be deleted; 'dvc gc --help' says how to name all projects that use it"
+            "published would be deleted. If it is this clone's alone, make .dvc/cache a link to it"
         )
 
 

@@ -56,13 +56,17 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
         PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
             was published by then is whole, and the rest as it was.
     """
+    start = head()
+    if branch and start[0] not in {"", f"refs/heads/{branch}"}:
+        raise PipelineError(
+            f"{branch} is not checked out any more, and nothing was published: switch back to it"
+        )
     check_identity()
     check_remote_stays()
     check_workspace()
     registry = Registry()
     finish_registrations(registry)
     tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
-    start = head()
     current = start[1]
     known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
     if known:
@@ -121,21 +125,20 @@ def commit_and_push(
     """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
 
     Raises:
-        PipelineError: somebody was faster, or pushes go elsewhere; commit and tag are undone. Or HEAD is no
-            more what it was at the `start`.
+        PipelineError: somebody was faster; commit and tag are undone. Or HEAD is no more what it was at the
+            `start`, and nothing was done. Or pushes go elsewhere than others fetch from.
     """
-    check_head(start)
     number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
-    name, before = tag_of(number), git("rev-parse", "HEAD")
+    name, before = tag_of(number), start[1]
+    check_head(start)
     try:
         commit = commit_recipe(f"Model version {number}")
         publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
         # If a killed job had said so, and a version has this commit, it is its own.
         say(f"publishing: {PUSHING} {commit} and its tag {name}")
         # A tag of this name is not on the remote: an interrupted publication left it.
-        git("tag", "--force", "--annotate", name, "--message", publication.message())
-        push(branch, f"refs/tags/{name}")
-        check_arrived(name)
+        git("tag", "--force", "--annotate", name, commit, "--message", publication.message())
+        push(branch, commit, f"refs/tags/{name}")
     except (GitError, OSError):
         if took(name):
             # Only its answer was lost.
@@ -143,6 +146,7 @@ def commit_and_push(
         git("tag", "--delete", name, check=False)
         undo_commit(before)
         raise
+    check_arrived(name, commit)
     return publication
 
 
@@ -159,7 +163,7 @@ def took(name: str) -> bool:
 
 
 def check_head(start: tuple[str, str]) -> None:
-    """Look whether the branch and the commit are what they were: what is pushed is HEAD.
+    """Look whether the branch and the commit are what they were: what is committed is on them.
 
     Raises:
         PipelineError: somebody checked out another one, or committed.
@@ -171,21 +175,22 @@ def check_head(start: tuple[str, str]) -> None:
         )
 
 
-def check_arrived(name: str) -> None:
-    """Look whether a tag that was pushed is where others fetch from.
+def check_arrived(name: str, commit: str) -> None:
+    """Look whether a tag that was pushed is where others fetch from: else they could not restore the version.
 
     Raises:
-        GitError: it is not.
+        PipelineError: it is not. The push stands: when the tag is there, the next run finishes the version.
     """
     try:
-        arrived = not has_remote() or name in remote_tags(name)
+        arrived = not has_remote() or remote_tags(name).get(name) == commit
     except GitError:
         # It took the push, and cannot be asked now.
         return
     if not arrived:
-        raise GitError(
-            f"{REMOTE} has no {name} after the push: it pushes elsewhere than it fetches from "
-            f"('git remote get-url --push {REMOTE}'), where others do not find the version"
+        raise PipelineError(
+            f"{name} was pushed, and {REMOTE} has it not: it pushes elsewhere than it fetches from, where "
+            f"others find no version. Correct that ('git remote get-url --push {REMOTE}') and run it again, "
+            "or if it is a mirror that follows, run it again later"
         )
 
 
@@ -197,24 +202,23 @@ def keep_lock(branch: str, version: Version, start: tuple[str, str]) -> None:
     """
     push_data()
     check_head(start)
-    before = git("rev-parse", "HEAD")
+    before = start[1]
     try:
-        commit_recipe(f"The model of version {version.number} again")
-        push(branch)
+        push(branch, commit_recipe(f"The model of version {version.number} again"))
     except (GitError, OSError):
         undo_commit(before)
         raise
 
 
-def push(branch: str | None, *refs: str) -> None:
-    """Push HEAD as a branch, and other refs with it, all or none; without a remote there is nothing to do.
+def push(branch: str | None, commit: str, *refs: str) -> None:
+    """Push a commit as a branch, and other refs with it, all or none; nothing is done without a remote.
 
     Raises:
         GitError: the remote refuses; says what to do if somebody was faster.
     """
     if not has_remote():
         return
-    heads = [f"HEAD:refs/heads/{branch}"] if branch else []
+    heads = [f"{commit}:refs/heads/{branch}"] if branch else []
     try:
         git("push", "--quiet", "--no-follow-tags", "--atomic", REMOTE, *heads, *refs)
     except GitError as error:

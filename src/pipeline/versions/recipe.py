@@ -52,6 +52,9 @@ def commit_recipe(message: str) -> str:
 
 def undo_commit(before: str) -> None:
     """Take the last commit back, and leave its changes in the workspace."""
-    # If it cannot be, for a lock that was left, say, that is why the commit failed too, and is told.
+    # What somebody else committed or checked out meanwhile is theirs.
+    if git("rev-parse", "HEAD~1", check=False) != before:
+        return
+    # If it cannot be, for a lock that was left, say, that is why the push failed too, and is told.
     git("reset", "--quiet", "--soft", before, check=False)
     git("reset", "--quiet", check=False)
