@@ -120,3 +120,33 @@ def test_nothing_is_pushed_where_somebody_checked_out_another_branch(here: Proje
 
     assert head() == before
     assert git("tag") == ""
+
+
+def test_a_commit_that_a_hook_refuses_leaves_nothing_staged(here: Project) -> None:
+    hook = here.root / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text() + "\n")
+    before = head()
+
+    with pytest.raises(GitError, match=r"^git commit: "):
+        commit_and_push(Registry(), "run", {}, "main", before)
+
+    assert head() == before
+    assert git("diff", "--cached", "--name-only") == ""
+
+
+def test_what_somebody_checked_out_during_the_push_stays(here: Project) -> None:
+    here.git("clone", "-q", "--bare", ".", "../remote.git")
+    here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))
+    here.git("branch", "other")
+    hook = here.root / ".git/hooks/pre-push"
+    theirs = "git switch -q other && git commit -q --allow-empty -m Theirs"
+    hook.write_text(f"#!/bin/sh\n{theirs}\nexit 1\n")
+    hook.chmod(0o755)
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text() + "\n")
+
+    with pytest.raises(GitError, match=r"^git push: "):
+        commit_and_push(Registry(), "run", {}, "main", head())
+
+    assert git("log", "--format=%s", "-1", "other") == "Theirs"

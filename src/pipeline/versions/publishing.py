@@ -129,7 +129,7 @@ def commit_and_push(
             `start`, and nothing was done. Or pushes go elsewhere than others fetch from.
     """
     number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
-    name, before = tag_of(number), start[1]
+    name = tag_of(number)
     check_head(start)
     try:
         commit = commit_recipe(f"Model version {number}")
@@ -144,7 +144,7 @@ def commit_and_push(
             # Only its answer was lost.
             return publication
         git("tag", "--delete", name, check=False)
-        undo_commit(before)
+        undo_commit(start)
         raise
     check_arrived(name, commit)
     return publication
@@ -202,11 +202,10 @@ def keep_lock(branch: str, version: Version, start: tuple[str, str]) -> None:
     """
     push_data()
     check_head(start)
-    before = start[1]
     try:
         push(branch, commit_recipe(f"The model of version {version.number} again"))
     except (GitError, OSError):
-        undo_commit(before)
+        undo_commit(start)
         raise
 
 

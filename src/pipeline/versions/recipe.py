@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.git_and_dvc.dvc_repository import kept_by_git, refuse_stale
-from pipeline.git_and_dvc.git import SETTINGS, changed, git, overlooked, settings_changed
+from pipeline.git_and_dvc.git import SETTINGS, changed, git, head, overlooked, settings_changed
 from pipeline.parameters import PATH
 from pipeline.saying import say
 from pipeline.tracking.lineage import LOCK
@@ -50,10 +50,11 @@ def commit_recipe(message: str) -> str:
     return git("rev-parse", "HEAD")
 
 
-def undo_commit(before: str) -> None:
-    """Take the last commit back, and leave its changes in the workspace."""
+def undo_commit(start: tuple[str, str]) -> None:
+    """Take the commit back that came after the `start`, and leave its changes in the workspace."""
+    branch, before = start
     # What somebody else committed or checked out meanwhile is theirs.
-    if git("rev-parse", "HEAD~1", check=False) != before:
+    if head()[0] != branch or before not in git("rev-parse", "HEAD", "HEAD~1", check=False).split():
         return
     # If it cannot be, for a lock that was left, say, that is why the push failed too, and is told.
     git("reset", "--quiet", "--soft", before, check=False)
