@@ -9,15 +9,15 @@ error of a difference (Nadeau and Bengio, 2003) allows for folds that share thei
 import sys
 from typing import Any
 
+from pipeline.config.contract import load_contract
+from pipeline.config.parameters import load
+from pipeline.modelling.models import build, calendar
+from training import TrainingParameters
+
 import numpy as np
 import pandas as pd
 from rivals import TUNED, customers, folds, rival, score
 from threadpoolctl import threadpool_limits
-
-from pipeline.contract import load_contract
-from pipeline.modelling.models import build, calendar
-from pipeline.parameters import load
-from pipeline.training import TrainingParameters
 
 SEED = 2024
 

@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
-
 from pipeline.source.embedded_mongo import running_server
 from pipeline.source.sample import documents
+
+from pymongo import MongoClient
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = "  stage{n}:\n    cmd: echo {n} > out{n}\n    deps: [out{before}]\n    outs: [out{n}]\n"
@@ -104,7 +104,7 @@ def measure_ingestion(folder: Path, uri: str, name: str, size: int) -> None:
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.ingestion"],
+        [sys.executable, "-m", "ingestion"],
         cwd=checkout,
         env=os.environ | {"MONGODB_URI": uri, "PYTHONPATH": "src"},
         stdout=subprocess.DEVNULL,

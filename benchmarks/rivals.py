@@ -6,6 +6,9 @@ searches (50 trials, then 37 to 55 more around the best with wider bounds).
 
 from typing import Any
 
+from pipeline.config.contract import Contract
+from pipeline.source.sample import documents
+
 import numpy as np
 import pandas as pd
 from catboost import CatBoostClassifier
@@ -13,9 +16,6 @@ from lightgbm import LGBMClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 from xgboost import XGBClassifier
-
-from pipeline.contract import Contract
-from pipeline.source.sample import documents
 
 TUNED: dict[str, dict[str, Any]] = {
     "LightGBM": {

@@ -8,10 +8,10 @@ Each gets the same number of trials (default 50) on 2 x 5 folds, with another se
 import sys
 from typing import Any
 
+from pipeline.config.contract import load_contract
+
 import optuna
 from rivals import customers, folds, rival, score
-
-from pipeline.contract import load_contract
 
 TUNING_SEED = 101
 

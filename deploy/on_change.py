@@ -15,14 +15,14 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from ingestion import IngestionParameters
+from pipeline.config.errors import PipelineError
+from pipeline.config.parameters import load
+from pipeline.source.mongo import connect
+
 from bson import json_util
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
-
-from pipeline.errors import PipelineError
-from pipeline.ingestion import IngestionParameters
-from pipeline.parameters import load
-from pipeline.source.mongo import connect
 
 # How soon a service or a server that is busy or away is asked again, in seconds.
 RETRY = 60.0

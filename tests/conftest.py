@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-from filelock import FileLock
-from hypothesis import settings
-from pymongo import MongoClient
-from pymongo.database import Database
-
 from pipeline.source.embedded_mongo import running_server
 from project import IDENTITY, SMALL, Project, leftovers, working_tree
 from s3 import S3
 from servers import Servers, running_servers
 from team import Team, as_founded, found
+
+import pytest
+from filelock import FileLock
+from hypothesis import settings
+from pymongo import MongoClient
+from pymongo.database import Database
 
 # A file of tests is run by one worker, which then takes the next: those that take minutes come first.
 LONGEST = ("test_versions", "test_dependencies", "test_new_data", "test_publishing", "test_interrupted")

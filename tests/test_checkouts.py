@@ -4,9 +4,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from project import ROOT, STAGES, Project, ran
+
+from ruamel.yaml import YAML
 
 # DESIGN.md's table: all of this is Git's.
 IN_GIT = (
@@ -25,7 +25,7 @@ IN_GIT = (
     "params.yaml",
     "pyproject.toml",
     "requirements.lock",
-    "src/pipeline/ingestion.py",
+    "src/ingestion.py",
 )
 
 
@@ -97,7 +97,7 @@ def test_no_committed_file_names_a_package_index_or_this_machine() -> None:
 
 def marked(project: Project, word: str) -> None:
     """Make the transformation of a checkout say a word of its own."""
-    module = project.root / "src/pipeline/transformation.py"
+    module = project.root / "src/transformation.py"
     module.write_text(module.read_text().replace('print(f"transformation: ', f'print(f"{word}: '))
 
 
@@ -136,7 +136,7 @@ def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
     clone: Callable[..., Project],
 ) -> None:
     second = clone("second")
-    module = second.root / "src/pipeline/commands.py"
+    module = second.root / "src/operations/commands.py"
     module.write_text(
         module.read_text().replace("The commands around the pipeline", "The second clone's commands")
     )

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from pymongo.collection import Collection
-from ruamel.yaml import YAML
-
 from deployment import DEPLOY, SECRET, Cron, executable
-from pipeline.parameters import load
-from pipeline.service.runner import GRACE
+from operations.service.runner import GRACE
+from pipeline.config.parameters import load
 from pipeline.source.parameters import IngestionParameters
 from project import ROOT, Project, environment, free_port, wait_for
 from s3 import KEYS, running_s3
+
+import pytest
+from pymongo.collection import Collection
+from ruamel.yaml import YAML
 
 COMPOSE: dict[str, Any] = YAML(typ="safe", pure=True).load(DEPLOY / "compose.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import ingestion
+from reading import Document, read, relaxed
+from values import MISSING, TYPES, contract, document, identical
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
-
-from pipeline import ingestion
-from reading import Document, read, relaxed
-from values import MISSING, TYPES, contract, document, identical
 
 
 def fits(kind: str, value: Any) -> bool:

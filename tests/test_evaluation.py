@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from evaluation import IMPORTANCE_ROWS, importance
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-
-from pipeline.evaluation import IMPORTANCE_ROWS, importance
 
 
 class Model(ClassifierMixin, BaseEstimator):

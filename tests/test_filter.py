@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from customers import customer
+from pipeline.config.errors import PipelineError
+from pipeline.source.parameters import IngestionParameters
+from reading import Document, customer_contract, read
+
 import pytest
 from bson import ObjectId
 from pydantic import ValidationError
 from pymongo.database import Database
-
-from customers import customer
-from pipeline.errors import PipelineError
-from pipeline.source.parameters import IngestionParameters
-from reading import Document, customer_contract, read
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import transformation
+import validation
+from stages import Folder, digests, document, row
+
 import pyarrow.parquet as pq
 import pytest
 from pymongo.database import Database
-
-from pipeline import transformation, validation
-from stages import Folder, digests, document, row
 
 CUSTOMERS, ROWS_PER_PART = 100_000, 2000
 RAW, VALIDATED = Path("artifacts/raw"), Path("artifacts/validated")

@@ -4,16 +4,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+import ingestion
+from customers import DELETE, customer, put
+from pipeline.config.contract import Column
+from pipeline.data import parts
+from pipeline.data.artifacts import parts as parts_of
+from project import Project
+from reading import Document, customer_contract, read, relaxed
+
 import pyarrow.parquet as pq
 import pytest
 from pymongo.database import Database
-
-from customers import DELETE, customer, put
-from pipeline import ingestion, parts
-from pipeline.contract import Column
-from pipeline.outputs import parts as parts_of
-from project import Project
-from reading import Document, customer_contract, read, relaxed
 
 DAMAGE = {
     "account": None,

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ingestion
+from customers import customer
+from pipeline.config.errors import PipelineError
+from pipeline.source.decoding import Batch, Decoder
+from pipeline.source.embedded_mongo import running_server
+from pipeline.source.mongo import connect
+from reading import Document, customer_contract, read
+
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
-
-from customers import customer
-from pipeline import ingestion
-from pipeline.errors import PipelineError
-from pipeline.source.decoding import Batch, Decoder
-from pipeline.source.embedded_mongo import running_server
-from pipeline.source.mongo import connect
-from reading import Document, customer_contract, read
 
 READS = {"find", "getMore", "aggregate"}
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from project import STAGES, Project
+
+import pytest
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ import re
 import uuid
 from pathlib import Path
 
-import pytest
-from ruamel.yaml import YAML
-
-from pipeline import reachability
-from pipeline.errors import ConfigurationError
+from operations import reachability
+from pipeline.config.errors import ConfigurationError
 from pipeline.tracking.lineage import locked_outputs
 from project import Project
 from proxy import proxy
 from s3 import BUCKET, KEYS, S3, SECRET, running_s3
+
+import pytest
+from ruamel.yaml import YAML
 
 # s3fs sends files from twice its chunk of 50 MiB in parts.
 MULTIPART = 100 * 2**20

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from project import STAGES, Project
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -18,8 +20,6 @@ from bson import ObjectId
 from pymongo import MongoClient
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import roc_auc_score
-
-from project import STAGES, Project
 
 CANCER = load_breast_cancer()
 # For example: mean radius, radius error, worst radius.

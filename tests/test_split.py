@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import transformation
+import validation
+from pipeline.data.ids import split_share
+from project import ROOT, environment
+from stages import Folder, document, row
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
-
-from pipeline import transformation, validation
-from pipeline.ids import split_share
-from project import ROOT, environment
-from stages import Folder, document, row
 
 # What the hash of an id says, on any machine, today and in ten years.
 PINNED = {
@@ -131,7 +132,7 @@ def test_the_hash_is_the_same_on_every_machine() -> None:
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_the_hash_does_not_depend_on_the_process(seed: str) -> None:
-    code = f"from pipeline.ids import split_share; print([split_share(i) for i in {list(PINNED)}])"
+    code = f"from pipeline.data.ids import split_share; print([split_share(i) for i in {list(PINNED)}])"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -6,16 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import joblib
-import pytest
-
-from pipeline import training, transformation
-from pipeline.errors import ConfigurationError, PipelineError
+import training
+import transformation
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.modelling.features import read_features
 from pipeline.modelling.models import ALGORITHMS
-from pipeline.outputs import MODEL, TEST, TRAIN
 from project import ROOT, environment
 from stages import Folder, failure, row
+
+import joblib
+import pytest
 
 TRAINING = {
     "derived": {"average": "total_charges / (tenure_months + 1)"},
@@ -65,7 +66,7 @@ def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str)
 
     for threads in ("1", "2"):
         env = environment(PYTHONPATH=str(ROOT / "src"), OMP_NUM_THREADS=threads, PYTHONHASHSEED=threads)
-        subprocess.run([sys.executable, "-m", "pipeline.training"], cwd=folder.root, env=env, check=True)
+        subprocess.run([sys.executable, "-m", "training"], cwd=folder.root, env=env, check=True)
         digests.add(digest())
         MODEL.unlink()
 

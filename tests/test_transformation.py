@@ -4,16 +4,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import transformation
+from pipeline.config.contract import Contract
+from pipeline.config.errors import PipelineError
+from pipeline.data.ids import split_share
+from stages import SCHEMA, Folder, digests, failure, row, table, target_and
+from transformation import features
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline import transformation
-from pipeline.contract import Contract
-from pipeline.errors import PipelineError
-from pipeline.ids import split_share
-from pipeline.transformation import features
-from stages import SCHEMA, Folder, digests, failure, row, table, target_and
 
 TRAIN, TEST = Path("artifacts/features/train"), Path("artifacts/features/test")
 

@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deployment import DEPLOY, SECRET, Cron
+from project import ROOT, environment
+
 import pytest
 from pymongo.collection import Collection
 from pymongo.database import Database
-
-from deployment import DEPLOY, SECRET, Cron
-from project import ROOT, environment
 
 Customers = Collection[dict[str, Any]]
 

@@ -6,13 +6,13 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import validation
+from project import ROOT, environment
+from stages import SCHEMA, Folder, digests, rejected, report, row
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from pipeline import validation
-from project import ROOT, environment
-from stages import SCHEMA, Folder, digests, rejected, report, row
 
 RAW, VALIDATED = Path("artifacts/raw"), Path("artifacts/validated")
 
@@ -182,7 +182,7 @@ def test_what_is_rejected_is_written_alike_in_every_locale(folder: Folder) -> No
     }
 
     subprocess.run(
-        [sys.executable, "-m", "pipeline.validation"],
+        [sys.executable, "-m", "validation"],
         cwd=folder.root,
         env=environment(**ascii_only),
         check=True,

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from pipeline import validation
-from pipeline.errors import PipelineError
+import validation
+from pipeline.config.errors import PipelineError
 from stages import SCHEMA, Folder, failure, rejected, report, row
+
+import pytest
 
 RAW = Path("artifacts/raw")
 

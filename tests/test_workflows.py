@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from project import ROOT
 from workflows import FOLDER, PATHS, commands, steps, workflow
+
+import pytest
 
 REPORT = "tests/versions/test_report.py"
 # Each command of a workflow, and what shows that it is exercised: the file, and the words in it.

@@ -8,9 +8,9 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from project import ROOT
+
+import pytest
 
 DEPLOY = ROOT / "deploy"
 # Made anew for each run, so that a test can find where it was left.

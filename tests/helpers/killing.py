@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.errors import PipelineError
-from pipeline.versions import publishing, recipe, registry
+from operations.versions import publishing, recipe, registry
+from pipeline.config.errors import PipelineError
 
 STEPS = (
     "push_data",

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pipeline.tracking.lineage import locked_outputs
 from team import Team, registry
+
+from ruamel.yaml import YAML
 
 
 def check(team: Team) -> None:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingestion import ingest
+from pipeline.config.contract import Contract
+from pipeline.config.parameters import load
+from pipeline.source.parameters import IngestionParameters
+from project import ROOT
+
 import pyarrow.parquet as pq
 from bson import json_util
 from pymongo.database import Database
-
-from pipeline.contract import Contract
-from pipeline.ingestion import ingest
-from pipeline.parameters import load
-from pipeline.source.parameters import IngestionParameters
-from project import ROOT
 
 Document = dict[str, Any]
 

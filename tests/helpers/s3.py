@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from project import Project, free_port, wait_for
+
 import boto3
 from botocore.config import Config
-
-from project import Project, free_port, wait_for
 
 BUCKET = "churn"
 # Made anew for each run, so that a test can find where it was left.

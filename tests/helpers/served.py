@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from project import Project, free_port, wait_for
+
 import psutil
 import requests
-
-from project import Project, free_port, wait_for
 
 ACTIVE = ("queued", "running")
 

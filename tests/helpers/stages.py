@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ingestion import ingest
+from pipeline.config.contract import Contract
+from pipeline.data import executor
+from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION
+from pipeline.data.parts import write_part
+from pipeline.source.parameters import IngestionParameters
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pymongo.database import Database
 from ruamel.yaml import YAML
-
-from pipeline import executor
-from pipeline.contract import Contract
-from pipeline.ingestion import ingest
-from pipeline.outputs import RAW, REJECTED_BY_INGESTION
-from pipeline.parts import write_part
-from pipeline.source.parameters import IngestionParameters
 
 # A few of the columns of `customers.customer`.
 SCHEMA: dict[str, Any] = {

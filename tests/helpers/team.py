@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-from pymongo.database import Database
-
 from customers import customer
-from pipeline.versions.registry import Registry
+from operations.versions.registry import Registry
 from project import SMALL, Project
 from s3 import BUCKET, S3
 from servers import Servers
+
+import pytest
+from pymongo.database import Database
 
 # How many customers version 1 is made of.
 CUSTOMERS = 1200

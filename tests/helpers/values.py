@@ -5,6 +5,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.config.contract import Contract
+from reading import Document
+
 from bson import (
     Binary,
     Code,
@@ -17,9 +20,6 @@ from bson import (
     Regex,
     Timestamp,
 )
-
-from pipeline.contract import Contract
-from reading import Document
 
 TYPES = ("integer", "number", "boolean", "category", "string", "datetime")
 GOOD: Document = {

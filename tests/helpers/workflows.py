@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from project import ROOT
+
+from ruamel.yaml import YAML
 
 FOLDER = ROOT / ".github/workflows"
 PATHS = sorted(FOLDER.glob("*.yml"))

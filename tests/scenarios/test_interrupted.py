@@ -8,14 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from killing import STEPS
+from operations.versions.version import REGISTERED
 from pipeline.tracking.mlflow_store import PROJECT
-from pipeline.versions.version import REGISTERED
 from promises import check
 from s3 import BUCKET
 from team import Team, champion, registry
+
+import pytest
 
 HERE = Path(__file__).resolve().parents[1] / "helpers"
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import psutil
-import pytest
-
 from project import Project
 from promises import check, check_whole
 from proxy import Proxy, proxy
 from served import Service, running_service
 from team import CUSTOMERS, Team
+
+import psutil
+import pytest
 
 STAGES = [f"Running stage '{name}'" for name in ("ingestion", "validation", "transformation", "training")]
 PUBLISHING = [
@@ -32,8 +32,8 @@ STEPS = ["preparing", *STAGES, *PUBLISHING]
 # Who is killed, by a word of its command line, and when.
 POINTS = {
     "the service": ("pipeline serve", STEPS),
-    "its job": ("pipeline.service.job", STEPS),
-    "the process in the worktree": ("pipeline.retraining", [STAGES[-1], *PUBLISHING]),
+    "its job": ("operations.service.job_process", STEPS),
+    "the process in the worktree": ("operations.retraining", [STAGES[-1], *PUBLISHING]),
     "the stage": ("", [*STAGES, PUBLISHING[0]]),
 }
 NEW = 20

@@ -2,13 +2,13 @@
 
 import json
 
-from ruamel.yaml import YAML
-
 from customers import customer
 from pipeline.tracking.lineage import locked_outputs
 from promises import check, check_whole
 from served import Service, running_service
 from team import Team, champion, models
+
+from ruamel.yaml import YAML
 
 
 def test_new_customers_make_a_version_and_bad_ones_do_not(team: Team) -> None:

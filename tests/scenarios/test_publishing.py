@@ -1,9 +1,9 @@
 """Publishing beside others, without a Git remote, and what is refused."""
 
-from filelock import FileLock
-
 from project import Project
 from team import Team, champion, models
+
+from filelock import FileLock
 
 
 def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) -> None:
@@ -34,10 +34,10 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
     assert refused.returncode == 1
     assert "--read-source" in refused.stderr
     second.git("reset", "-q", "--hard", "HEAD~1")
-    (second.root / "src/pipeline/cli.py").open("a").write("# changed\n")
+    (second.root / "src/operations/cli.py").open("a").write("# changed\n")
     refused = second.run("pipeline", "publish", check=False)
     assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1].startswith("pipeline: not committed: src/pipeline/cli.py: ")
+    assert refused.stderr.splitlines()[-1].startswith("pipeline: not committed: src/operations/cli.py: ")
     second.git("checkout", "-q", "src")
     assert "version 2 holds this model already; it is champion" in second.run("pipeline", "publish").stdout
     _, version = models(second)

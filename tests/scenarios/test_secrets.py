@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from pymongo import MongoClient
-
 from customers import customer
 from pipeline.source.embedded_mongo import running_server
 from project import SMALL, Project
+
+import pytest
+from pymongo import MongoClient
 
 # Made anew for each run, so that it is in no file of the repository to begin with.
 PASSWORD = f"Gr8-{uuid.uuid4().hex}"

@@ -9,13 +9,13 @@ import json
 import random
 import subprocess
 
-import pytest
-
-from pipeline.versions.provenance import versions_with
-from pipeline.versions.publishing import CONTENT
+from operations.versions.provenance import versions_with
+from operations.versions.publishing import CONTENT
 from project import Project, ran
 from s3 import SECRET
 from team import Team, champion, lineage, models, registry
+
+import pytest
 
 SHUFFLED = "target.sample(frac=1, random_state=1)"
 
@@ -67,7 +67,7 @@ def a_new_learning_rate_is_trained_in_ci(team: Team, project: Project) -> dict[s
 
 def shuffled_labels_are_not_promoted(project: Project) -> dict[str, str]:
     """A worse model, by a mistake in the code, is published and not promoted, and the reason is shown."""
-    training = project.root / "src/pipeline/training.py"
+    training = project.root / "src/training.py"
     code = training.read_text()
     training.write_text(code.replace("train(features, target,", f"train(features, {SHUFFLED},"))
     assert SHUFFLED in training.read_text()

@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import Any
 
+from pipeline.config.contract import Contract
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from pipeline.contract import Contract
 
 # Of a category without declared values, the report names the commonest.
 TOP_VALUES = 20

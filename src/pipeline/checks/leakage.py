@@ -2,10 +2,10 @@
 
 from itertools import combinations
 
+from pipeline.config.contract import Contract
+
 import numpy as np
 import pandas as pd
-
-from pipeline.contract import Contract
 
 # A value must stand for at least this many rows on average, and a range of values for as many, to count as
 # an explanation.

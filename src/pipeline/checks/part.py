@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.checks.facts import Facts, part_facts
+from pipeline.checks.rules import row_problems
+from pipeline.config.contract import Contract
+from pipeline.config.errors import PipelineError
+from pipeline.data.artifacts import RAW, rejection_line
+from pipeline.data.parts import write_part
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from bson import DatetimeMS
-
-from pipeline.checks.facts import Facts, part_facts
-from pipeline.checks.rules import row_problems
-from pipeline.contract import Contract
-from pipeline.errors import PipelineError
-from pipeline.outputs import RAW, rejection_line
-from pipeline.parts import write_part
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pipeline.config.contract import Column, Contract
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
@@ -10,8 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pandera.errors import SchemaErrors
-
-from pipeline.contract import Column, Contract
 
 # How much of a value a reason quotes, in characters.
 LONGEST = 100

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
+from pipeline.config.contract import Contract
+from pipeline.data.artifacts import parts
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.contract import Contract
-from pipeline.outputs import parts
 
-
-def read_side(folder: Path) -> pd.DataFrame:
+def read_split(folder: Path) -> pd.DataFrame:
     """Read all rows of a side, in the order of the ids, with the columns that transformation wrote.
 
     Raises:
@@ -26,5 +26,5 @@ def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Se
     Raises:
         PipelineError: there is no part.
     """
-    frame = read_side(folder)
+    frame = read_split(folder)
     return frame[list(contract.features)], frame[contract.target.column]

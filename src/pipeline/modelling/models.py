@@ -9,6 +9,9 @@ import ast
 import re
 from typing import Any, cast
 
+from pipeline.config.contract import Column, Contract
+from pipeline.config.errors import ConfigurationError
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -24,9 +27,6 @@ from sklearn.preprocessing import (
     SplineTransformer,
     StandardScaler,
 )
-
-from pipeline.contract import Column, Contract
-from pipeline.errors import ConfigurationError
 
 ALGORITHMS: dict[str, type[BaseEstimator]] = {
     "hist_gradient_boosting": HistGradientBoostingClassifier,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.config.parameters import Section
+
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
@@ -19,8 +21,6 @@ from sklearn.metrics import (
     roc_auc_score,
     roc_curve,
 )
-
-from pipeline.parameters import Section
 
 # More would only say how the processor rounds.
 DECIMALS = 6

@@ -4,9 +4,9 @@ import math
 from datetime import datetime
 from typing import Any
 
-from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from pipeline.config.contract import Column
 
-from pipeline.contract import Column
+from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
 # Beyond this a double no longer holds every integer.
 _EXACT = 2**53

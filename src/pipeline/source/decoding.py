@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from pipeline.config.contract import Column, Contract
+from pipeline.data.ids import id_text
+from pipeline.source.bson_types import ACCEPTED, MISSING, inexact, type_name, wrong_type
+from pipeline.source.mongo import CODEC
+
 import bson
 import pyarrow as pa
 import pyarrow.compute as pc
 from bson.errors import InvalidBSON
 from pymongoarrow.context import PyMongoArrowContext
 from pymongoarrow.schema import Schema
-
-from pipeline.contract import Column, Contract
-from pipeline.ids import id_text
-from pipeline.source.bson_types import ACCEPTED, MISSING, inexact, type_name, wrong_type
-from pipeline.source.mongo import CODEC
 
 
 @dataclass(frozen=True)

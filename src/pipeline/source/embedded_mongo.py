@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.config.errors import PipelineError
 
 
 @contextmanager

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.source.sample import sample_server
+
 from bson import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
 from pymongo.errors import (
@@ -20,9 +23,6 @@ from pymongo.errors import (
     PyMongoError,
     ServerSelectionTimeoutError,
 )
-
-from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.source.sample import sample_server
 
 # Dates beyond the year 9999 are real in MongoDB; Python cannot hold them, so they stay milliseconds. So are
 # strings that are not UTF-8, which are escaped.

@@ -3,12 +3,12 @@
 import json
 from typing import Any, Literal
 
+from pipeline.config.parameters import Section
+
 import bson
 from bson import json_util
 from bson.errors import BSONError
 from pydantic import Field, field_validator
-
-from pipeline.parameters import Section
 
 
 class IngestionParameters(Section):

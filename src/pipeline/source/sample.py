@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.stores import stores_root
+from pipeline.source.embedded_mongo import running_server
+
 from filelock import FileLock, Timeout
 from pymongo import MongoClient
-
-from pipeline.errors import ConfigurationError, PipelineError
-from pipeline.repository import stores_root
-from pipeline.source.embedded_mongo import running_server
 
 CUSTOMERS = Path("data/telco_customers.csv")
 DATABASE, COLLECTION = "crm", "customers"

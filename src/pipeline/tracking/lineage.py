@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from pipeline.data.artifacts import METRICS, MODEL, RAW, TRAIN
 
-from pipeline.outputs import METRICS, MODEL, RAW, TRAIN
+from ruamel.yaml import YAML
 
 LOCK = Path("dvc.lock")
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.errors import ConfigurationError, PipelineError, cause_of
-from pipeline.repository import stores_root
+from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
+from pipeline.config.stores import stores_root
 from pipeline.tracking.lineage import without_credentials
 
 # The experiment of all runs, and the name of the registered model.

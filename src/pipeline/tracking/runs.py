@@ -6,19 +6,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.contract import Contract
+from pipeline.config.errors import PipelineError
+from pipeline.config.packages import PACKAGES
+from pipeline.config.parameters import PATH
+from pipeline.modelling.figure import draw
+from pipeline.tracking.lineage import lineage_tags
+from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
+from pipeline.tracking.names import mlflow_name
+
 import pandas as pd
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
-
-from pipeline.contract import Contract
-from pipeline.errors import PipelineError
-from pipeline.modelling.figure import draw
-from pipeline.packages import PACKAGES
-from pipeline.parameters import PATH
-from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
-from pipeline.tracking.names import mlflow_name
 
 SIGNATURE_TYPES = {
     "integer": "long",

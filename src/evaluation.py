@@ -1,0 +1,121 @@
+"""Evaluation: the model and artifacts/features/test/ -> artifacts/evaluation/, and an MLflow run.
+
+Scores the model on the holdout, which it has never seen, then logs it. A model below
+`evaluation.minimum` is logged as a failed run, and fails the stage.
+"""
+
+from typing import Any
+
+from pipeline.config.contract import Contract, load_contract
+from pipeline.config.errors import ConfigurationError, PipelineError, run_main
+from pipeline.config.packages import check_packages
+from pipeline.config.parameters import load
+from pipeline.data.artifacts import METRICS, MODEL, PLOTS, TEST
+from pipeline.data.atomic import atomic_folder, write_json
+from pipeline.modelling.features import read_split
+from pipeline.modelling.scores import EvaluationParameters, curves, scores, slice_scores
+from pipeline.tracking.runs import log_run
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+# A column's importance is found on at most this many customers, shuffled so many times.
+IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2
+
+
+def evaluate(
+    model: Pipeline, frame: pd.DataFrame, contract: Contract, parameters: EvaluationParameters
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Score `model` on the rows of `frame`, as transformation wrote them.
+
+    Returns the metrics, overall and by slice, and the points of each plot.
+
+    Raises:
+        ConfigurationError: a slice is not a column.
+        PipelineError: the holdout holds one class only, so that there is nothing to rank.
+    """
+    if unknown := [name for name in parameters.slices if name not in contract.columns]:
+        raise ConfigurationError(
+            f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
+        )
+    target = frame[contract.target.column].to_numpy()
+    if target.min() == target.max():
+        raise PipelineError(
+            f"the holdout's {len(target):,} rows hold one class of {contract.target.column} only"
+        )
+    features = frame[list(contract.features)]
+    with threadpool_limits(limits=1):
+        probability = model.predict_proba(features)[:, 1]
+        importances = importance(model, features, target)
+    metrics: dict[str, Any] = {"rows": len(frame), "threshold": parameters.threshold}
+    metrics |= scores(target, probability, parameters.threshold)
+    metrics["slices"] = {
+        name: slice_scores(frame[name], target, probability, parameters.threshold)
+        for name in parameters.slices
+    }
+    return metrics, curves(target, probability, parameters.threshold) | {"importance": importances}
+
+
+def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> list[dict[str, Any]]:
+    """Say of each column how much ROC AUC is lost when it is shuffled, the most important first.
+
+    It is permutation importance (Breiman, Random Forests, 2001), on the rows that are drawn alone: with
+    scikit-learn's `max_samples` a shuffled part would meet all rows as they are, and a column that the model
+    ignores would seem to matter.
+    """
+    chosen = np.random.default_rng(0).permutation(len(features))[:IMPORTANCE_ROWS]
+    if len(set(target[chosen])) == 1:
+        # One class is so rare that none of it was drawn.
+        chosen = np.arange(len(features))
+    found = permutation_importance(
+        model,
+        features.iloc[chosen],
+        target[chosen],
+        scoring="roc_auc",
+        n_repeats=IMPORTANCE_REPEATS,
+        random_state=0,
+    )
+    rows = [
+        {"column": name, "roc_auc_lost": round(float(lost), 6)}
+        for name, lost in zip(features.columns, found.importances_mean, strict=True)
+    ]
+    return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))
+
+
+def shortfalls(metrics: dict[str, Any], minimum: dict[str, float]) -> list[str]:
+    """Say which metrics are below their minimum."""
+    return [
+        f"{name} {metrics[name]:.4f} is below evaluation.minimum {least}"
+        for name, least in minimum.items()
+        if metrics[name] < least
+    ]
+
+
+def main() -> None:
+    """Run the stage."""
+    check_packages()
+    parameters, contract = load("evaluation", EvaluationParameters), load_contract()
+    try:
+        model = joblib.load(MODEL)
+    except FileNotFoundError:
+        raise PipelineError(f"{MODEL} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
+    frame = read_split(TEST)
+    metrics, plots = evaluate(model, frame, contract, parameters)
+    write_json(METRICS, metrics)
+    with atomic_folder(PLOTS) as folder:
+        for name, rows in plots.items():
+            write_json(folder / f"{name}.json", rows)
+    below = shortfalls(metrics, parameters.minimum)
+    example = frame[list(contract.features)].head(5)
+    run = log_run(model, contract, example, metrics, PLOTS, failed=bool(below))
+    if below:
+        raise PipelineError(f"the model is not good enough: {'; '.join(below)} (MLflow run {run})")
+    print(f"evaluation: ROC AUC {metrics['roc_auc']:.4f} on {metrics['rows']:,} rows (MLflow run {run})")
+
+
+if __name__ == "__main__":
+    run_main("evaluation", main)

@@ -1,0 +1,173 @@
+"""Ingestion: MongoDB -> artifacts/raw/, and the documents that do not fit -> artifacts/rejected/.
+
+Reads the declared columns of one moment of the collection, in the order of the ids, and keeps account:
+read = accepted + rejected, or nothing is written.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+from pipeline.config.contract import Contract, load_contract
+from pipeline.config.errors import PipelineError, run_main
+from pipeline.config.parameters import load
+from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION, rejection_line
+from pipeline.data.atomic import atomic_file, atomic_folder
+from pipeline.data.ids import id_text, part_hash, sort_key
+from pipeline.data.parts import PartWriter
+from pipeline.source.bson_types import MISSING
+from pipeline.source.decoding import Batch, Decoder
+from pipeline.source.mongo import CODEC, connect
+from pipeline.source.parameters import IngestionParameters
+from pipeline.source.progress import progress, say_above_bar
+
+from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+
+BATCH_ROWS = 10_000
+REFETCHED = 50
+ATTEMPTS = 3
+# SnapshotTooOld, SnapshotUnavailable, CursorNotFound, CursorKilled: the same read may well succeed again.
+_SNAPSHOT_LOST = {239, 246, 43, 237}
+_MONGODB_5 = 13  # its wire version
+
+Document = dict[str, Any]
+Session = ClientSession | None
+
+
+class _CountsDifferError(PipelineError):
+    """What was read is not what the server counted, before and after, in the moment that was read."""
+
+
+def names_of_parts(ids: list[Any], rows_per_part: int) -> list[str | None]:
+    """Say for each id the name of the part that it starts, or None.
+
+    An id starts a part when its hash is divisible by `rows_per_part`: new and deleted customers change
+    the parts that they touch and no other. The name sorts as the id does.
+    """
+    return [
+        f"part-{sort_key(value)}.parquet" if part_hash(id_text(value)) % rows_per_part == 0 else None
+        for value in ids
+    ]
+
+
+def ingest(
+    client: MongoClient[Document],
+    parameters: IngestionParameters,
+    contract: Contract,
+    raw: Path,
+    rejected: Path,
+) -> tuple[int, int]:
+    """Read one moment of the collection into the folder `raw` and the JSON lines file `rejected`.
+
+    Returns how many documents were accepted and rejected. A moment that the server no longer holds is
+    read again from the start, up to three times in all.
+
+    Raises:
+        PipelineError: the collection is missing or empty, or the counts do not agree.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with atomic_folder(raw) as folder, atomic_file(rejected) as lines:
+                return _read(client, parameters, contract, folder, lines)
+        except (OperationFailure, _CountsDifferError) as error:
+            lost = isinstance(error, _CountsDifferError) or error.code in _SNAPSHOT_LOST
+            if not lost or attempt == ATTEMPTS:
+                raise
+            say_above_bar(f"the server no longer holds the moment that was being read: attempt {attempt + 1}")
+    raise AssertionError("unreachable")
+
+
+def _read(
+    client: MongoClient[Document],
+    parameters: IngestionParameters,
+    contract: Contract,
+    folder: Path,
+    lines: Path,
+) -> tuple[int, int]:
+    name = f"{parameters.database}.{parameters.collection}"
+    collection = client[parameters.database].get_collection(parameters.collection, codec_options=CODEC)
+    decoder = Decoder(contract)
+    accepted = rejected = 0
+    with _snapshot_session(client) as session:
+        before = collection.count_documents(parameters.filter, session=session)
+        writer = PartWriter(folder, contract.arrow())
+        with writer, lines.open("w", encoding="utf-8") as file, progress(before) as advance:
+            for raw in _batches(collection, parameters.filter, contract, decoder, session):
+                batch = decoder.decode(raw)
+                writer.write(batch.table, names_of_parts(batch.ids, parameters.rows_per_part))
+                for line in _rejected(collection, batch, session):
+                    file.write(line + "\n")
+                accepted += len(batch.ids)
+                rejected += len(batch.rejections)
+                advance(len(batch.documents))
+        # A server that pins the session answers the same twice; only then is its count one to hold us to.
+        after = collection.count_documents(parameters.filter, session=session)
+    if accepted + rejected == 0:
+        missing = parameters.collection not in client[parameters.database].list_collection_names()
+        problem = "does not exist" if missing else "holds no document that the filter selects"
+        raise PipelineError(f"{name} {problem}: correct ingestion in params.yaml; nothing was changed")
+    if session is not None and before == after != accepted + rejected:
+        raise _CountsDifferError(
+            f"{name} holds {before:,} documents but {accepted + rejected:,} were read; nothing was changed"
+        )
+    return accepted, rejected
+
+
+def _snapshot_session(client: MongoClient[Document]) -> Any:
+    hello = client.admin.command("hello")
+    replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+    if replicated and hello["maxWireVersion"] >= _MONGODB_5:
+        return client.start_session(snapshot=True)
+    say_above_bar(
+        "warning: a standalone server, or one before MongoDB 5.0, offers no snapshot: "
+        "what is written meanwhile may be read in part"
+    )
+    return nullcontext(None)
+
+
+def _batches(
+    collection: Collection[Document], query: Document, contract: Contract, decoder: Decoder, session: Session
+) -> Iterable[bytes]:
+    order = [(contract.id, 1)] if contract.id == "_id" else [(contract.id, 1), ("_id", 1)]
+    cursor = collection.find_raw_batches(
+        query,
+        decoder.projection(),
+        sort=order,
+        batch_size=BATCH_ROWS,
+        allow_disk_use=True,
+        session=session,
+    )
+    return cast("Iterable[bytes]", cursor)
+
+
+def _rejected(collection: Collection[Document], batch: Batch, session: Session) -> Iterator[str]:
+    """Yield the rejected documents of a batch as JSON lines, each whole as the server holds it."""
+    for start in range(0, len(batch.rejections), REFETCHED):
+        rejections = batch.rejections[start : start + REFETCHED]
+        query = {"_id": {"$in": [rejection.id for rejection in rejections if rejection.id is not MISSING]}}
+        found = {id_text(document["_id"]): document for document in collection.find(query, session=session)}
+        for rejection in rejections:
+            reasons = rejection.reasons
+            document = None if rejection.id is MISSING else found.get(id_text(rejection.id))
+            if document is None:
+                # Deleted meanwhile (only without a snapshot), or without an `_id` to ask for (in a view).
+                document = batch.documents[rejection.row]
+                reasons = [*reasons, "not found a second time: only the declared columns are known"]
+            yield rejection_line("ingestion", reasons, document)
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters = load("ingestion", IngestionParameters)
+    contract = load_contract()
+    with connect(parameters.source) as client:
+        accepted, rejected = ingest(client, parameters, contract, RAW, REJECTED_BY_INGESTION)
+    print(f"ingestion: read {accepted + rejected:,} = accepted {accepted:,} + rejected {rejected:,}")
+
+
+if __name__ == "__main__":
+    run_main("ingestion", main)

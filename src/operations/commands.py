@@ -1,0 +1,242 @@
+"""The commands: each says what it takes, does it by one call, and prints what came of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from operations.console import echo, echo_result
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.parameters import load
+from pipeline.source.parameters import IngestionParameters
+from pipeline.source.sample import let_arrive, sample_server
+
+import typer
+from pymongo import MongoClient
+
+app = typer.Typer(
+    help="The commands around the pipeline; the stages themselves run with 'dvc repro'.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep the commands named, also while there is one only."""
+
+
+@app.command("arrivals")
+def arrive(
+    count: Annotated[int, typer.Argument(metavar="N", min=1, help="how many customers arrive")],
+) -> None:
+    """Let the next N sample customers arrive in the embedded database."""
+    if load("ingestion", IngestionParameters).source != "sample":
+        raise ConfigurationError("params.yaml reads another source: only the sample has arrivals")
+    with sample_server() as uri, MongoClient[dict[str, Any]](uri) as client:
+        present = let_arrive(client, count)
+    print(f"{count:,} customers arrived, {present:,} are there; this reads them and runs what changed:")
+    print("dvc repro --force --single-item ingestion && dvc repro")
+    print("and 'pipeline retrain' publishes it as well")
+
+
+@app.command("publish")
+def publish_here() -> None:
+    """Publish what 'dvc repro' made here.
+
+    Data, commit, tag, version; and champion if it is good enough.
+    """
+    from operations.retraining.exclusive import exclusive
+
+    with exclusive():
+        from operations.git_and_dvc.git import branch
+        from operations.retraining.steps import outcome_of
+        from operations.versions.publishing import publish
+
+        echo_result(outcome_of(publish(branch())).message)
+
+
+@app.command("retrain")
+def retrain(
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="on the data that the lock names, not on new data (CI)")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="every stage, whether changed or not")] = False,
+    read_source: Annotated[
+        bool, typer.Option("--read-source", help="with --keep-data: ingestion may run if it changed")
+    ] = False,
+    data_from: Annotated[
+        int | None,
+        typer.Option("--data-from", metavar="VERSION", min=1, help="on the exact data of that version"),
+    ] = None,
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option("-S", "--set-param", metavar="NAME=VALUE", help="with --data-from: change a parameter"),
+    ] = None,
+) -> None:
+    """Read what is new, run what changed, publish it.
+
+    All of it is done, or everything stays as it was.
+    """
+    from operations.git_and_dvc.git import branch
+    from operations.retraining.request import Request
+    from operations.retraining.transaction import run
+
+    if data_from is not None and (keep_data or read_source or everything):
+        raise ConfigurationError("--data-from goes without --keep-data, --read-source and --all")
+    if read_source and not keep_data:
+        raise ConfigurationError("--read-source goes with --keep-data: without it the source is read anyway")
+    if set_param and data_from is None:
+        raise ConfigurationError("-S goes with --data-from: else edit params.yaml and commit it")
+    request = Request(
+        branch=branch(),
+        keep_data=keep_data,
+        read_source=read_source,
+        everything=everything,
+        data_from=data_from,
+        overrides=tuple(set_param or ()),
+    )
+    echo_result(run(request).message)
+
+
+@app.command("serve")
+def serve_api(
+    host: Annotated[
+        str, typer.Option(help="the address to listen on; not loopback needs TRAIN_API_TOKEN")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the retraining API, and a page to watch it, until stopped."""
+    from operations.service.serve import serve
+
+    serve(host, port)
+
+
+@app.command("report")
+def report_changes(
+    base: Annotated[str, typer.Option(help="the commit to compare with")] = "origin/main",
+    output: Annotated[Path, typer.Option(help="the Markdown file; images go beside it")] = Path("report.md"),
+) -> None:
+    """Compare this workspace with a commit, in Markdown.
+
+    Metrics, parameters and plots, ready for a comment.
+    """
+    from operations.versions.report import write_report
+
+    write_report(base, output)
+    print(f"{output} is written, its plots beside it")
+
+
+@app.command("models")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    containing: Annotated[
+        str | None,
+        typer.Option("--with", metavar="HASH", help="those of this commit, or that used this file or folder"),
+    ] = None,
+) -> None:
+    """List every registered version: alias, data, commit, scores."""
+    from operations.versions.as_text import table
+    from operations.versions.registry import Registry, none_published
+
+    versions = Registry().scored()
+    if containing is not None:
+        from operations.versions.provenance import versions_with
+
+        versions = versions_with(versions, containing.lower())
+    rows = [version.summary() for version in versions]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if containing is not None and not rows:
+        print(f"no version has the hash {containing}: 'pipeline lineage N' and dvc.lock name them")
+        return
+    if not rows:
+        print(none_published())
+        return
+    for line in table(rows):
+        print(line)
+
+
+@app.command("lineage")
+def show_lineage(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Show what made a version, and how to bring it back."""
+    from operations.versions.as_text import lineage
+    from operations.versions.registry import Registry
+
+    found = Registry().lineage(version)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for line in lineage(found):
+        print(line)
+
+
+@app.command("rollback")
+def roll_back(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
+    reason: Annotated[str, typer.Option(help="why, for those who read the history")],
+) -> None:
+    """Make a version champion again.
+
+    Before that, its data and its model are proven to be there.
+    """
+    from operations.retraining.exclusive import exclusive
+    from operations.versions.restoring import rollback
+    from operations.versions.version import tag_of
+
+    if not reason.strip():
+        raise ConfigurationError("--reason is empty: say why, for those who read the history")
+    with exclusive():
+        replaced = rollback(version, reason)
+    echo(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
+    echo_result(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
+
+
+@app.command("drill")
+def rehearse() -> None:
+    """Restore every version, and verify every byte.
+
+    Each is fetched into an empty cache and held to its hashes.
+    """
+    from operations.retraining.exclusive import exclusive
+    from operations.versions.housekeeping import drill
+    from operations.versions.registration import numbers
+    from operations.versions.registry import none_published
+
+    failed = proven = 0
+    with exclusive():
+        for version, wrong in drill():
+            failed += wrong is not None
+            proven += wrong is None
+            print(f"version {version.number}: {wrong or 'restored, every byte as published'}", flush=True)
+    if failed:
+        raise PipelineError(f"{failed} version(s) cannot be restored")
+    if not proven:
+        if numbers():
+            raise PipelineError(none_published())
+        print(none_published())
+
+
+@app.command("gc")
+def delete_old_data(
+    cloud: Annotated[bool, typer.Option("--cloud", help="on the remote too, not only in the cache")] = False,
+    dry: Annotated[bool, typer.Option("--dry", help="only say what would go")] = False,
+) -> None:
+    """Delete data that nothing needs any more.
+
+    What counts is every version, every branch, the experiments of this clone, and this workspace.
+    """
+    from operations.retraining.exclusive import exclusive
+    from operations.versions.housekeeping import collect_garbage
+
+    with exclusive():
+        print(collect_garbage(cloud, dry), end="")
+    if dry:
+        print("that is what would go: nothing was deleted")
+        return
+    print("what every version and every branch needs is kept: 'pipeline drill' proves it")

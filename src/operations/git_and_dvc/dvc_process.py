@@ -1,0 +1,69 @@
+"""DVC as its own process: where a signal may stop it, or what it says is passed on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from operations.console import echo
+from pipeline.config.errors import PipelineError
+
+STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
+# How the line begins by which a stage says why it failed.
+SAID_BY_STAGE = tuple(f"{stage}: " for stage in STAGES)
+
+
+def dvc(*words: str) -> str:
+    """Run DVC in the current folder and return what it printed.
+
+    Raises:
+        PipelineError: it failed; the message is DVC's first error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *words],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env=_environment(),
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        said = (
+            [line for line in lines if line.startswith("ERROR: ")]
+            or lines
+            or [f"exit code {done.returncode}"]
+        )
+        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ').rstrip(':')}")
+    return done.stdout
+
+
+def repro(*words: str) -> None:
+    """Run `dvc repro` in the current folder; what DVC and the stages say is passed on as they say it.
+
+    Raises:
+        PipelineError: a stage failed; the message is what the stage said.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=_environment(),
+    ) as process:
+        assert process.stderr is not None  # noqa: S101 - it is a pipe
+        reason = "a stage failed, for the reason above"
+        for line in process.stderr:
+            echo(line.rstrip("\n"), sys.stderr)
+            if line.startswith(SAID_BY_STAGE):
+                reason = line.strip()
+            elif line.startswith("ERROR: ") and not reason.startswith(SAID_BY_STAGE):
+                reason = line.removeprefix("ERROR: ").strip()
+    if process.returncode:
+        raise PipelineError(f"{reason.rstrip('.')}; nothing was published")
+
+
+def _environment() -> dict[str, str]:
+    # dvc.yaml says `python`: the one that runs this, also where its environment is not activated.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return os.environ | {"PATH": path}

@@ -1,0 +1,102 @@
+"""Throw-away worktrees: a commit's files in a folder of their own, where killing a run costs nothing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from operations.git_and_dvc.dvc_remotes import is_folder, remotes_here
+from operations.git_and_dvc.dvc_repository import dvc_repository, plain_dvc_errors
+from operations.git_and_dvc.git import SETTINGS, git, settings_changed
+
+import psutil
+from dvc.config import Config
+
+# On the file system of the DVC cache, and ignored by Git and DVC.
+PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+
+
+def sweep() -> None:
+    """Remove the worktrees that a killed run left, and end what still runs in them.
+
+    Only who holds the repository's lock may call it.
+    """
+    left = [folder.resolve() for folder in PLACE.glob(f"{PREFIX}*")]
+    if left:
+        end_processes_in(left)
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    git("worktree", "prune")
+
+
+def end_processes_in(folders: list[Path]) -> None:
+    """Kill the processes whose working directory lies in one of the folders."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            place = Path(process.cwd())
+            if any(place.is_relative_to(folder) for folder in folders):
+                process.kill()
+                found.append(process)
+    psutil.wait_procs(found, timeout=5)
+
+
+@contextmanager
+def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path]:
+    """Yield a worktree of a commit, with this checkout's DVC settings; it is gone afterwards.
+
+    To make something new, it uses the DVC cache named by `cache`, and the remotes that its commit names.
+    Without one it brings something old back: from today's remotes into an empty cache beside it (`cache_of`).
+    """
+    local = Path(".dvc/config.local")
+    sweep()
+    PLACE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=PREFIX, dir=PLACE.resolve(), ignore_cleanup_errors=True
+    ) as temporary:
+        folder = Path(temporary) / "worktree"
+        try:
+            # DVC's own hook would check the data out before the worktree knows where the cache is.
+            git(*NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+            if local.exists():
+                (folder / local).write_bytes(local.read_bytes())
+            if cache is None or settings_changed():
+                (folder / SETTINGS).write_bytes(Path(SETTINGS).read_bytes())
+            settle(folder, cache)
+            yield folder
+        finally:
+            git("worktree", "remove", "--force", str(folder), check=False)
+
+
+def cache_of(folder: Path) -> Path:
+    """Return where a throw-away worktree keeps its own DVC cache."""
+    return folder.with_name("cache")
+
+
+def site_cache_of(folder: Path) -> str:
+    """Return where DVC is to keep what it knows of a throw-away worktree: else it would stay, for ever."""
+    return str(folder.with_name("site-cache"))
+
+
+def shared_cache() -> Path:
+    """Return the DVC cache of the checkout in the current folder."""
+    with dvc_repository("cache dir") as repo:
+        return Path(repo.cache.local_cache_dir).resolve()
+
+
+def settle(folder: Path, cache: Path | None) -> None:
+    """Let a worktree use a cache, and those of its remotes that are folders where this checkout has them."""
+    here = remotes_here()["remote"]
+    with plain_dvc_errors("config"):
+        settings = Config(str(folder / ".dvc"))
+        with settings.edit("local") as config:
+            # Relative: DVC writes no letter that is not ASCII, and the path of the clone may have one.
+            config["cache"]["dir"] = os.path.relpath(cache or cache_of(folder))
+            # Publishing adds the lock to Git: DVC need not advise to, in the log of each retrain.
+            config["core"]["autostage"] = True
+            for name, remote in here.items():
+                if is_folder(remote) and is_folder(settings["remote"].get(name, remote)):
+                    config["remote"].setdefault(name, {})["url"] = os.path.relpath(remote["url"])

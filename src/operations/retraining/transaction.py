@@ -1,0 +1,201 @@
+"""A retrain as a transaction: one at a time, in a throw-away worktree, published whole or not at all."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from operations.console import echo
+from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
+from operations.git_and_dvc.dvc_remotes import check_remote_stays
+from operations.git_and_dvc.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
+from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
+from operations.processes import end_group
+from operations.pruning import keep_newest
+from operations.reachability import wait_for_servers
+from operations.retraining.checkout import bring_forward, catch_up, newest
+from operations.retraining.exclusive import exclusive
+from operations.retraining.request import Failure, Outcome, Request
+from operations.retraining.stopping import StoppedError, stoppable
+from operations.versions.registration import unfinished
+from pipeline.config.errors import ConfigurationError, PipelineError, message_and_code
+from pipeline.config.stores import stores_root
+
+from pydantic import TypeAdapter
+
+# What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
+# still that of the run before.
+OF_DATA = ("artifacts/rejected", "artifacts/validation.json")
+KEPT = {"validation": OF_DATA, "evaluation": (*OF_DATA, "artifacts/evaluation/metrics.json")}
+# Where it is kept, and of how many runs.
+FAILED, KEPT_RUNS = "failed", 50
+# How long servers that are away at the start are waited for, in seconds.
+PATIENCE = 60.0
+
+
+def run(
+    request: Request, lock_patience: float = 0, on_outcome: Callable[[Outcome], None] = lambda _: None
+) -> Outcome:
+    """Retrain as requested, on the newest commit of the branch; the checkout here is brought forward after.
+
+    Args:
+        request: what to retrain on, and what to run.
+        lock_patience: how long to wait while another retrain or publication runs, in seconds.
+        on_outcome: takes the outcome as soon as it stands; the checkout follows afterwards.
+
+    Raises:
+        BusyError: another retrain or publication is running.
+        StoppedError: SIGTERM or SIGINT came.
+        PipelineError: it failed and left everything as it was; or the checkout cannot be retrained.
+    """
+    with stoppable(), exclusive(lock_patience):
+        check_identity()
+        check_remote_stays()
+        if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
+            raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
+        if found := changed():
+            echo(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}")
+        wait_for_servers(PATIENCE, request.reads_source)
+        _, given_up = finish_interrupted(request.branch)
+        commit, outcome = newest(request.branch), None
+        with throw_away_worktree(commit, shared_cache()) as folder:
+            try:
+                outcome = run_in(folder, request)
+                on_outcome(outcome)
+            except StoppedError:
+                raise
+            except PipelineError as error:
+                failure, made = error, git("-C", str(folder), "rev-parse", "HEAD", check=False)
+        if outcome is None:
+            outcome = what_it_had_pushed(request.branch, failure, made, given_up)
+            on_outcome(outcome)
+        if request.data_from is None:
+            echo(bring_forward(request.branch, outcome))
+        return outcome
+
+
+def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
+    """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
+
+    Only a version of the commit that the run `made` is its own: others publish at the same time. What could
+    not be finished before the run, `given_up`, is not: its commit may be the one that the run began with.
+
+    Raises:
+        PipelineError: `error`, since nothing was pushed, or a server is away and the next run finishes it.
+    """
+    try:
+        finished, _ = finish_interrupted(branch, made, given_up)
+    except StoppedError:
+        raise
+    except PipelineError:
+        raise error from None
+    if not finished:
+        raise error
+    echo(f"{error}; it had pushed its commit, and its version was finished")
+    return finished[-1]
+
+
+def recover(branch: str, lock_patience: float) -> list[Outcome]:
+    """Remove what a killed run left, and finish what it had pushed; return the versions that are whole now.
+
+    Raises:
+        BusyError: a retrain or publication is running.
+        PipelineError: a server is away; the next retrain tries again.
+    """
+    with stoppable(), exclusive(lock_patience):
+        sweep()
+        wait_for_servers(PATIENCE, source=False)
+        finished, _ = finish_interrupted(branch)
+        # If it cannot be done now, the next run does it; what was finished is to be told all the same.
+        with suppress(PipelineError):
+            catch_up()
+        return finished
+
+
+def finish_interrupted(
+    branch: str, commit: str | None = None, without: Sequence[str] = ()
+) -> tuple[list[Outcome], list[str]]:
+    """Finish the publications that were interrupted after their push: all, or that of a `commit`.
+
+    Those of the tags `without` are left out. Returns what came of each, and the tags of those that could not
+    be finished: where its data is lost, say, that must not keep newer data from being learned. It is named,
+    and tried again by the next run.
+
+    Raises:
+        PipelineError: this MLflow is not the one that they were published with, or a server is away.
+    """
+    finished, given_up = [], []
+    for name in unfinished():
+        if name in without:
+            continue
+        if commit is not None and remote_tags(name).get(name) != commit:
+            continue
+        try:
+            if has_remote():
+                git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
+            with throw_away_worktree(f"{name}^{{commit}}", shared_cache()) as folder:
+                finished.append(run_in(folder, Request(branch=branch, finish=name)))
+        except StoppedError:
+            raise
+        except PipelineError as error:
+            echo(f"pipeline: {name} could not be finished: {error}", sys.stderr)
+            given_up.append(name)
+    return finished, given_up
+
+
+def run_in(folder: Path, request: Request) -> Outcome:
+    """Run the retrain in the worktree, with the worktree's own code, as a process group of its own.
+
+    Raises:
+        PipelineError: it failed; the reason was printed, and what tells more is kept.
+    """
+    environment = os.environ | {
+        "PYTHONPATH": str(folder / "src"),
+        "DVC_SITE_CACHE_DIR": site_cache_of(folder),
+    }
+    # How it ended comes through a pipe: the disk may be full.
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as ended:
+        try:
+            words = ["-m", "operations.retraining", request.model_dump_json(), str(write), str(os.getpid())]
+            process = subprocess.Popen(
+                [sys.executable, *words], cwd=folder, env=environment, process_group=0, pass_fds=(write,)
+            )
+        finally:
+            os.close(write)
+        try:
+            code = process.wait()
+        finally:
+            end_group(process)
+        content = ended.read()
+    if code or not content:
+        raise PipelineError(f"the retrain ended with exit code {code}, for the reason above")
+    end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(content)
+    if isinstance(end, Failure):
+        kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
+        by_stage = end.error.startswith(SAID_BY_STAGE)
+        raise kind(f"{end.error}; {keep(folder, end.error.partition(':')[0])}" if by_stage else end.error)
+    return end
+
+
+def keep(folder: Path, stage: str) -> str:
+    """Copy what a failed stage has to say from its worktree to the repository, and say where it is."""
+    found = [folder / path for path in KEPT.get(stage, ()) if (folder / path).exists()]
+    place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        for source in found:
+            target = place / source.relative_to(folder / "artifacts")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, target)
+        if found:
+            keep_newest(place.parent, KEPT_RUNS)
+    except OSError as error:
+        return f"what the run found could not be kept ({message_and_code(error)[0]})"
+    return f"what the run found is kept in {place}" if found else "it left nothing to look at"

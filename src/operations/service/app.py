@@ -1,0 +1,44 @@
+"""Puts the service together: its state, its routes, its errors."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from operations.service import observation, page, plots, problems, training
+from operations.service.guard import BoundedBody, LocalHostsOnly
+from operations.service.job_store import Jobs
+from operations.service.runner import Runner
+from operations.service.version_cache import catalogue
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+
+def make_app(folder: Path) -> FastAPI:
+    """Make the app; `folder` holds its jobs and their logs."""
+    runner = Runner(Jobs(folder / "jobs.sqlite"), folder)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        runner.recover()
+        # The first look at the page need not wait for MLflow to be imported.
+        catalogue.get(patience=0)
+        yield
+        await run_in_threadpool(runner.stop)
+
+    app = FastAPI(
+        title="Churn pipeline: retraining",
+        summary="Reads what is new in MongoDB, runs what changed, publishes a version or changes nothing.",
+        version="1",
+        lifespan=lifespan,
+        responses=problems.responses(421, 500, 503),
+    )
+    app.state.runner = runner
+    app.add_middleware(BoundedBody)
+    app.add_middleware(LocalHostsOnly)
+    app.include_router(training.router)
+    app.include_router(observation.router)
+    app.include_router(plots.router)
+    app.include_router(page.router)
+    problems.install(app)
+    return app

@@ -1,0 +1,41 @@
+"""The champion as the service shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from operations.service.version_cache import catalogue
+from operations.versions.version import Version
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version in use."""
+
+    number: int
+    commit: str
+    run_id: str
+    scores: dict[str, float]
+    data_since: datetime
+
+
+def champion() -> Champion | None:
+    """Return the champion as MLflow told it last; None if there is none, or if MLflow never answered."""
+    return champion_of(catalogue.get().versions)
+
+
+def champion_of(versions: Sequence[Version]) -> Champion | None:
+    """Return the champion among all versions, if there is one."""
+    found = next((version for version in versions if version.champion), None)
+    if found is None:
+        return None
+    # The data is as old as the first version that was made of it.
+    data = found.tags.get("data.raw.md5")
+    first = min(version.created for version in versions if version.tags.get("data.raw.md5") == data)
+    return Champion(
+        number=found.number,
+        commit=found.tags.get("git.commit", ""),
+        run_id=found.run_id,
+        scores=found.scores,
+        data_since=datetime.fromtimestamp(first / 1000, UTC),
+    )

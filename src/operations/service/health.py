@@ -1,0 +1,45 @@
+"""What machines look at: whether the service lives and is ready, and its figures."""
+
+from operations.reachability import unreachable
+from operations.service import exposition
+from operations.service.routes import Running
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+router = APIRouter(tags=["service"])
+
+
+class Health(BaseModel):
+    """Whether the service lives."""
+
+    status: str = "ok"
+
+
+class Readiness(BaseModel):
+    """Each server that a retrain needs, and `ok` or what is wrong with it."""
+
+    ready: bool
+    servers: dict[str, str]
+
+
+@router.get("/health")
+def health() -> Health:
+    """Whether the service lives; it asks nobody else."""
+    return Health()
+
+
+@router.get("/ready", responses={503: {"model": Readiness}})
+def ready(response: Response) -> Readiness:
+    """Whether MongoDB, the DVC remote, MLflow and the Git remote answer."""
+    away = unreachable()
+    response.status_code = 503 if away else 200
+    names = ("mongodb", "remote", "mlflow", "git")
+    return Readiness(ready=not away, servers={name: away.get(name, "ok") for name in names})
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def metrics(runner: Running) -> Response:
+    """Figures for Prometheus."""
+    return Response(exposition.render(runner.jobs), media_type=exposition.MEDIA_TYPE)

@@ -1,0 +1,148 @@
+"""The jobs of the service and their history, in SQLite: they survive whatever happens to the service."""
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+State = Literal["queued", "running", "succeeded", "unchanged", "failed", "interrupted"]
+ACTIVE = ("queued", "running")
+
+
+class TrainRequest(BaseModel, extra="forbid"):
+    """What `POST /train` may ask for."""
+
+    keep_data: bool = Field(default=False, description="train on the data of the lock, not on new data")
+    all: bool = Field(default=False, description="run every stage, whether changed or not")
+
+
+class Job(BaseModel):
+    """A retrain: what was asked for, how far it is, and how it ended."""
+
+    id: str
+    state: State
+    order: TrainRequest = TrainRequest()
+    stage: str | None = Field(default=None, description="the stage or step that runs, or ran last")
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    commit: str | None = None
+    model_version: int | None = None
+    promoted: bool | None = None
+    metrics: dict[str, float] | None = None
+    error: str | None = None
+    message: str | None = Field(default=None, description="what came of it, in one line")
+    rows_read: int | None = None
+    rows_rejected: int | None = None
+    seconds: dict[str, float] = Field(default={}, description="how long each stage took, in seconds")
+
+
+class RunningError(Exception):
+    """A job is queued or running already."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"job {job} is running")
+        self.job = job
+
+
+class KeyReusedError(Exception):
+    """An idempotency key came again, with another order."""
+
+
+class Jobs:
+    """The store. Each call opens the database anew, so that any thread may call."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        with self._connected() as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS jobs "
+                "(number INTEGER PRIMARY KEY, id TEXT UNIQUE, state TEXT, key TEXT UNIQUE, content TEXT)"
+            )
+        # What is damaged in the middle is said now, and not while a job runs.
+        self.all()
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as database:
+            yield database
+
+    def create(self, order: TrainRequest, key: str | None) -> tuple[Job, bool]:
+        """Make a job, and return it and True; or the one that came with this key before, and False.
+
+        Raises:
+            RunningError: another job is queued or running.
+            KeyReusedError: the key came with another order.
+        """
+        with self._connected() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                if key is not None and (row := _one(database, "key = ?", key)):
+                    if row.order != order:
+                        raise KeyReusedError
+                    return row, False
+                if row := _one(database, "state IN (?, ?)", *ACTIVE):
+                    raise RunningError(row.id)
+                job = Job(id=uuid.uuid4().hex[:12], state="queued", order=order, created_at=now())
+                database.execute(
+                    "INSERT INTO jobs (id, state, key, content) VALUES (?, ?, ?, ?)",
+                    (job.id, job.state, key, job.model_dump_json()),
+                )
+                return job, True
+            finally:
+                database.execute("COMMIT")
+
+    def update(self, job: str, **changes: Any) -> Job:
+        """Change fields of a job and return it as it is then."""
+        with self._connected() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                found = _one(database, "id = ?", job)
+                if found is None:
+                    raise KeyError(job)
+                changed = Job.model_validate(found.model_dump() | changes)
+                database.execute(
+                    "UPDATE jobs SET state = ?, content = ? WHERE id = ?",
+                    (changed.state, changed.model_dump_json(), job),
+                )
+                return changed
+            finally:
+                database.execute("COMMIT")
+
+    def get(self, job: str) -> Job | None:
+        """Return a job, or None if there is none of this id."""
+        with self._connected() as database:
+            return _one(database, "id = ?", job)
+
+    def newest(self, count: int) -> list[Job]:
+        """Return the newest jobs, the newest first."""
+        with self._connected() as database:
+            rows = database.execute("SELECT content FROM jobs ORDER BY number DESC LIMIT ?", (count,))
+            return [Job.model_validate_json(content) for (content,) in rows]
+
+    def all(self) -> list[Job]:
+        """Return every job, the newest first."""
+        return self.newest(-1)
+
+    def active(self) -> list[Job]:
+        """Return the jobs that are queued or running."""
+        return [job for job in self.all() if job.state in ACTIVE]
+
+
+def _one(database: sqlite3.Connection, condition: str, *values: str) -> Job | None:
+    found = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words
+    return Job.model_validate(json.loads(found[0])) if found else None
+
+
+def now() -> datetime:
+    """The time, to the millisecond, in UTC."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,127 @@
+"""The page at `/`: rendered here, and kept up to date by a script that needs no build."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from operations.service import guard
+from operations.service.champion import champion_of
+from operations.service.job_store import ACTIVE, Job, Jobs
+from operations.service.links import commit_url, commits_url, run_url
+from operations.service.routes import Running
+from operations.service.version_cache import Known, catalogue
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+router = APIRouter(include_in_schema=False)
+FOLDER = Path(__file__).parent
+# The steps of a job, in their order.
+STEPS = (
+    "preparing",
+    "ingestion",
+    "validation",
+    "transformation",
+    "training",
+    "evaluation",
+    "publishing",
+)
+SCORES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier_score": "Brier score",
+}
+# How many versions and jobs the page lists, the newest.
+LISTED = 50
+HEADERS = {
+    # What comes from outside is escaped; should that fail somewhere, nothing of it runs or is sent anywhere.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+@router.get("/")
+def index(runner: Running) -> HTMLResponse:
+    """The page."""
+    return HTMLResponse(render(runner.jobs), headers=HEADERS)
+
+
+@router.get("/page.js")
+def script() -> Response:
+    """The script of the page."""
+    return Response(SCRIPT, headers=HEADERS, media_type="text/javascript")
+
+
+@router.get("/page.css")
+def style() -> Response:
+    """The style of the page."""
+    return Response(STYLE, headers=HEADERS, media_type="text/css")
+
+
+def render(jobs: Jobs) -> str:
+    """Return the page as HTML."""
+    return html(jobs.newest(LISTED), catalogue.get(), datetime.now(UTC))
+
+
+def html(jobs: list[Job], known: Known, moment: datetime) -> str:
+    """Return the page for these jobs, the newest first, and these versions, at this moment."""
+    commits = commits_url()
+    return TEMPLATE.render(
+        now=moment,
+        run_url=run_url,
+        commit_url=lambda commit: commit_url(commits, commit),
+        active=next((job for job in jobs if job.state in ACTIVE), None),
+        champion=champion_of(known.versions),
+        jobs=jobs,
+        known=known,
+        needs_token=bool(guard.token()),
+        scores=SCORES,
+        steps=STEPS,
+        versions=known.versions[: -LISTED - 1 : -1],
+    )
+
+
+def utc(moment: datetime) -> str:
+    """Write a time for people, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def age(passed: timedelta) -> str:
+    """Write how long ago something was, in the largest unit that fits."""
+    seconds = passed.total_seconds()
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if (count := int(seconds // length)) >= 1:
+            return f"{count:,} {unit}{'s' if count > 1 else ''}"
+    return "less than a minute"
+
+
+def spent(job: Job) -> str:
+    """Write how long a job took; nothing while it runs, or if it never started."""
+    if job.started_at is None or job.finished_at is None:
+        return ""
+    seconds = (job.finished_at - job.started_at).total_seconds()
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+# All of it is read as this process starts: a retrain may bring newer files into the folder.
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {
+    "utc": utc,
+    "age": age,
+    "spent": spent,
+    "moment": lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC),
+}
+TEMPLATE = ENVIRONMENT.get_template("page.html")
+SCRIPT, STYLE = (FOLDER / "page.js").read_bytes(), (FOLDER / "page.css").read_bytes()

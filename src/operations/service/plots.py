@@ -1,0 +1,61 @@
+"""The picture of a version's plots, which evaluation put beside its run in MLflow."""
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path as FilePath
+from typing import Annotated
+
+from operations.service.problems import responses
+from operations.service.version_cache import catalogue
+from operations.versions.registry import Registry
+from pipeline.config.errors import PipelineError
+from pipeline.tracking.mlflow_store import plain_mlflow_errors, tracking_store
+
+from fastapi import APIRouter, HTTPException, Path, Response
+
+router = APIRouter(prefix="/versions", tags=["versions"])
+FOLDER, PLOTS = "plots", "plots/plots.png"
+
+
+class Png(Response):
+    """A picture."""
+
+    media_type = "image/png"
+
+
+@router.get(
+    "/{version}/plots.png",
+    response_class=Png,
+    responses={200: {"description": "The picture"}, **responses(404, 422, 503)},
+)
+def plots(version: Annotated[int, Path(ge=1)]) -> Response:
+    """The curves, the confusion matrix and the importance of the columns, in one picture."""
+    known = catalogue.get()
+    found = next((each for each in known.versions if each.number == version), None)
+    if found is None and not known.answers:
+        raise HTTPException(503, "MLflow does not answer")
+    if found is None or not found.run_id:
+        raise HTTPException(404, f"there is no version {version}")
+    try:
+        return Png(picture(found.run_id), headers={"Cache-Control": "private, max-age=3600"})
+    except FileNotFoundError as error:
+        raise HTTPException(404, f"the run of version {version} has no plots") from error
+    except PipelineError as error:
+        raise HTTPException(503, "MLflow does not give the plots") from error
+
+
+@lru_cache(maxsize=32)
+def picture(run: str) -> bytes:
+    """Return the picture of a run; the last ones are kept, since a run that is over does not change.
+
+    Raises:
+        FileNotFoundError: the run has none.
+        PipelineError: MLflow is away.
+    """
+    with plain_mlflow_errors(tracking_store()[0], "try again"):
+        client = Registry().client
+        listed = [item.path for item in client.list_artifacts(run, FOLDER)]
+        if PLOTS in listed:
+            with tempfile.TemporaryDirectory() as folder:
+                return FilePath(client.download_artifacts(run, PLOTS, folder)).read_bytes()
+    raise FileNotFoundError(PLOTS)

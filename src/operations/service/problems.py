@@ -1,0 +1,103 @@
+"""Errors of the API as `application/problem+json` (RFC 9457)."""
+
+import logging
+import sqlite3
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from operations.service.job_store import KeyReusedError, RunningError
+from pipeline.config.errors import cause_of
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+LOG = logging.getLogger("operations.service")
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["type", "title", "status", "detail"]})
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    job: str | None = None
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Describe errors for the OpenAPI document."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in codes}
+
+
+def problem(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, job: str | None = None
+) -> JSONResponse:
+    """Make the response of an error."""
+    content = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, job=job)
+    return JSONResponse(
+        content.model_dump(exclude_none=True), status, dict(headers or {}), media_type=MEDIA_TYPE
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the app be a problem document, in what it sends and in what it says it sends."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = Problem.model_json_schema()
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Starlette names the methods of the first route of this path only.
+            paths = app.openapi()["paths"].items()
+            found = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
+            if found:
+                headers["Allow"] = ", ".join(
+                    sorted(method.upper() for methods in found for method in methods)
+                )
+        return problem(error.status_code, str(error.detail), headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        said = "; ".join(
+            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:3]
+        )
+        if "json" not in request.headers.get("content-type", "json"):
+            said += " (send it with Content-Type: application/json)"
+        return problem(422, said)
+
+    @app.exception_handler(RunningError)
+    async def _running(_request: Request, error: RunningError) -> JSONResponse:
+        return problem(409, str(error), {"Location": f"/train/{error.job}"}, job=error.job)
+
+    @app.exception_handler(KeyReusedError)
+    async def _key_reused(_request: Request, _error: KeyReusedError) -> JSONResponse:
+        return problem(422, "this Idempotency-Key came before, with another order")
+
+    @app.exception_handler(sqlite3.Error)
+    async def _store(_request: Request, error: sqlite3.Error) -> JSONResponse:
+        LOG.error("the store of the jobs", exc_info=error)
+        return problem(503, f"the store of the jobs cannot be used: {cause_of(error)}")
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        # The log has the traceback; a client is told nothing of the inside.
+        return problem(500, "something unexpected happened: see the log of the service")

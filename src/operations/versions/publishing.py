@@ -1,0 +1,227 @@
+"""Publishing: what `dvc repro` made here becomes a version, in steps that can be interrupted anywhere.
+
+The order is what makes a version trustworthy: the data is on the remote before a commit names it, the
+commit is pushed before a version names it, and the version exists before it can be champion. Run again,
+each step finds what is done already.
+"""
+
+from dataclasses import dataclass
+
+from operations.console import echo
+from operations.git_and_dvc.dvc_process import repro
+from operations.git_and_dvc.dvc_remotes import check_remote_stays
+from operations.git_and_dvc.dvc_repository import not_on_remote, push_data
+from operations.git_and_dvc.git import (
+    REMOTE,
+    GitError,
+    changed,
+    check_identity,
+    git,
+    has_remote,
+    head,
+    remote_tags,
+)
+from operations.versions.comparison import Decision
+from operations.versions.promotion import check_champion, compare_with_source, decide
+from operations.versions.recipe import check_workspace, commit_recipe, undo_commit
+from operations.versions.registration import finish_registrations, numbers, register
+from operations.versions.registry import Registry
+from operations.versions.version import COMPARISON, DATA_FROM, PUSHING, TAG, Publication, Version, tag_of
+from pipeline.config.errors import PipelineError
+from pipeline.tracking.lineage import locked_tags
+
+# By these a run is known for that of a model: the same model may have been scored otherwise, too.
+CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version that holds this model, whether it is new and is champion, and what was decided of it."""
+
+    version: int
+    commit: str
+    new: bool
+    champion: bool
+    decision: Decision
+    comparison: Decision | None = None
+
+
+def publish(branch: str | None, source: Version | None = None) -> Published:
+    """Publish the workspace on a branch, or finish a publication that was interrupted.
+
+    Where the data is that of an older version, `source`, the branch has gone another way: then it is None,
+    and the version is a commit that its tag alone holds.
+
+    Raises:
+        PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
+            was published by then is whole, and the rest as it was.
+    """
+    start = head()
+    if branch and start[0] not in {"", f"refs/heads/{branch}"}:
+        raise PipelineError(
+            f"{branch} is not checked out any more, and nothing was published: switch back to it"
+        )
+    check_identity()
+    check_remote_stays()
+    check_workspace()
+    registry = Registry()
+    finish_registrations(registry)
+    tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
+    current = start[1]
+    known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
+    if known:
+        if branch and changed():
+            keep_lock(branch, known[-1], start)
+        # The remote may have lost what was made again here.
+        if not_on_remote():
+            push_data()
+        # One without a decision was registered by an attempt that went no further: it is new.
+        return decided(registry, known[-1], known[-1].decision is None, current, source)
+    run = registry.run_of({name: tags[name] for name in CONTENT})
+    if run is None:
+        # The model came from a cache, or from another MLflow server: evaluating it again logs it.
+        repro("--force", "--single-item", "evaluation")
+        tags |= locked_tags()
+        run = registry.run_of({name: tags[name] for name in CONTENT})
+    if run is None:
+        raise PipelineError(
+            "MLflow has no run of this model, also after its evaluation: is it the same server?"
+        )
+    check_champion(registry)
+    echo("publishing: pushing the data")
+    push_data()
+    publication = commit_and_push(registry, run, tags, branch, start)
+    # Who deleted old data meanwhile did not know of this version.
+    if not_on_remote():
+        push_data()
+    echo(f"publishing: registering version {publication.number}")
+    number = register(registry, publication)
+    echo(f"publishing: comparing version {number} with the champion")
+    return decided(registry, registry.version(number), True, current, source)
+
+
+def decided(
+    registry: Registry, version: Version, new: bool, current: str, source: Version | None
+) -> Published:
+    """Let a version meet the champion, and the version that its data came from.
+
+    The current holdout is that of the branch for a model of older data, and else the workspace's own.
+    """
+    if version.decision is None:
+        registry.mark_registered(version)
+    decision = decide(registry, version, current if source else None)
+    comparison = None
+    # The same model may have been made of other data before: then its lineage stays as it is.
+    if source and version.tags.get(DATA_FROM) == source.tag:
+        kept = version.kept(COMPARISON)
+        comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
+    champion = registry.version(version.number).champion
+    return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
+
+
+def commit_and_push(
+    registry: Registry, run: str, tags: dict[str, str], branch: str | None, start: tuple[str, str]
+) -> Publication:
+    """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
+
+    Raises:
+        PipelineError: somebody was faster; commit and tag are undone. Or HEAD is no more what it was at the
+            `start`, and nothing was done. Or pushes go elsewhere than others fetch from.
+    """
+    number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
+    name = tag_of(number)
+    check_head(start)
+    try:
+        commit = commit_recipe(f"Model version {number}")
+        publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
+        # If a killed job had said so, and a version has this commit, it is its own.
+        echo(f"publishing: {PUSHING} {commit} and its tag {name}")
+        # A tag of this name is not on the remote: an interrupted publication left it.
+        git("tag", "--force", "--annotate", name, commit, "--message", publication.message())
+        push(branch, commit, f"refs/tags/{name}")
+    except (GitError, OSError):
+        if took(name):
+            # Only its answer was lost.
+            return publication
+        git("tag", "--delete", name, check=False)
+        undo_commit(start)
+        raise
+    check_arrived(name, commit)
+    return publication
+
+
+def took(name: str) -> bool:
+    """Whether the remote has the tag `name` on this commit, as far as it can be asked.
+
+    If it took the tag and cannot be asked now, the next retrain finds the tag there, and finishes its
+    version; whoever publishes by hand is told to pull.
+    """
+    try:
+        return has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD")
+    except GitError:
+        return False
+
+
+def check_head(start: tuple[str, str]) -> None:
+    """Look whether the branch and the commit are what they were: what is committed is on them.
+
+    Raises:
+        PipelineError: somebody checked out another one, or committed.
+    """
+    if head() != start:
+        raise PipelineError(
+            "another branch or commit was checked out meanwhile, and nothing was published: switch back, and "
+            "run it again"
+        )
+
+
+def check_arrived(name: str, commit: str) -> None:
+    """Look whether a tag that was pushed is where others fetch from: else they could not restore the version.
+
+    Raises:
+        PipelineError: it is not. The push stands: when the tag is there, the next run finishes the version.
+    """
+    try:
+        arrived = not has_remote() or remote_tags(name).get(name) == commit
+    except GitError:
+        # It took the push, and cannot be asked now.
+        return
+    if not arrived:
+        raise PipelineError(
+            f"{name} was pushed, and {REMOTE} has it not: it pushes elsewhere than it fetches from, where "
+            f"others find no version. Correct that ('git remote get-url --push {REMOTE}') and run it again, "
+            "or if it is a mirror that follows, run it again later"
+        )
+
+
+def keep_lock(branch: str, version: Version, start: tuple[str, str]) -> None:
+    """Push the lock of a run that made the model of a version again, so that no later run repeats it.
+
+    Raises:
+        PipelineError: somebody was faster; the commit is undone.
+    """
+    push_data()
+    check_head(start)
+    try:
+        push(branch, commit_recipe(f"The model of version {version.number} again"))
+    except (GitError, OSError):
+        undo_commit(start)
+        raise
+
+
+def push(branch: str | None, commit: str, *refs: str) -> None:
+    """Push a commit as a branch, and other refs with it, all or none; nothing is done without a remote.
+
+    Raises:
+        GitError: the remote refuses; says what to do if somebody was faster.
+    """
+    if not has_remote():
+        return
+    heads = [f"{commit}:refs/heads/{branch}"] if branch else []
+    try:
+        git("push", "--quiet", "--no-follow-tags", "--atomic", REMOTE, *heads, *refs)
+    except GitError as error:
+        raise GitError(
+            f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "
+            "'git stash pop', 'dvc repro', then publish again"
+        ) from None

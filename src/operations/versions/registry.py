@@ -1,0 +1,210 @@
+"""The registered versions of the model in MLflow: their tags, scores and the champion."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from operations.git_and_dvc.git import remote_tags
+from operations.versions.version import (
+    COMPARISON,
+    DATA_FROM,
+    REGISTERED,
+    ROLLBACK,
+    Publication,
+    Version,
+    number_of,
+)
+from pipeline.config.errors import PipelineError
+from pipeline.config.parameters import PATH, Section, load
+from pipeline.tracking.lineage import without_credentials
+from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
+
+from pydantic import Field
+
+CHAMPION = "champion"
+SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
+
+
+class MLflowParameters(Section):
+    """The section `mlflow` of params.yaml."""
+
+    # MLflow refuses some of the others, and finds some no more.
+    registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
+
+
+class Registry:
+    """The registered model that params.yaml names, on the MLflow server in use."""
+
+    def __init__(self) -> None:
+        # Other projects may use the same server.
+        self.name = load("mlflow", MLflowParameters).registered_model if PATH.exists() else PROJECT
+        self.uri, _ = tracking_store()
+        # The model is small, and a bar for it is noise in a log.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            import mlflow
+
+            mlflow.set_tracking_uri(self.uri)
+            self.client = mlflow.MlflowClient(self.uri)
+
+    def versions(self) -> list[Version]:
+        """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            champion = self._champion()
+            found = [
+                _version(item, champion)
+                for item in self.client.search_model_versions(f"name = '{self.name}'")
+            ]
+        return sorted(found, key=lambda version: version.number)
+
+    def scored(self) -> list[Version]:
+        """Return all versions, the oldest first, with what their runs tell: one question for all of them."""
+        versions = self.versions()
+        # One that was registered by hand may have no run.
+        names = ", ".join(f"'{version.run_id}'" for version in versions if version.run_id)
+        runs = self._runs(f"attributes.run_id IN ({names})") if names else []
+        known = {run.info.run_id: run for run in runs}
+        return [_with_run(version, known.get(version.run_id)) for version in versions]
+
+    def version(self, number: int) -> Version:
+        """Return one version, without the scores of its run.
+
+        Raises:
+            PipelineError: there is no such version.
+        """
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            champion = self._champion()
+            item = _or_none(lambda: self.client.get_model_version(self.name, str(number)))
+            version = _version(item, champion) if item else None
+        if version is None:
+            raise PipelineError(f"there is no version {number} of {self.name}: 'pipeline models' lists them")
+        return version
+
+    def champion(self) -> Version | None:
+        """Return the version in use, if there is one."""
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            number = self._champion()
+        return None if number is None else self.version(number)
+
+    def _champion(self) -> int | None:
+        model = _or_none(lambda: self.client.get_registered_model(self.name))
+        number = model.aliases.get(CHAMPION) if model else None
+        return None if number is None else int(number)
+
+    def _runs(self, query: str, most: int = 100_000) -> list[Any]:
+        """Return the runs of all experiments that a query of MLflow selects, the newest first."""
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            import mlflow
+
+            found = mlflow.search_runs(
+                filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
+            )
+            return list(found)
+
+    def lineage(self, number: int) -> dict[str, Any]:
+        """Return all that made a version, and the commands that bring it back.
+
+        Raises:
+            PipelineError: there is no such version.
+        """
+        version = self.version(number)
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
+        if run is None:
+            raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
+        return _with_run(version, run).summary() | {
+            "tags": version.tags,
+            "dirty": run.data.tags.get("git.dirty") == "true",
+            "decision": version.decision,
+            "data_from": number_of(version.tags[DATA_FROM]) if DATA_FROM in version.tags else None,
+            "comparison": version.kept(COMPARISON),
+            "rollback": version.kept(ROLLBACK),
+            "parameters": dict(run.data.params),
+            "bring_back": f"git checkout {version.tag} && dvc pull",
+        }
+
+    def run_of(self, tags: dict[str, str]) -> str | None:
+        """Return the newest finished run that carries all of `tags`, if there is one."""
+        query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        found = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
+        return str(found[0].info.run_id) if found else None
+
+    def tags_of_run(self, run_id: str) -> dict[str, str] | None:
+        """Return the tags of a run, also of a deleted one; None if this server never had it."""
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            run = _or_none(lambda: self.client.get_run(run_id))
+        return dict(run.data.tags) if run else None
+
+    def register(self, publication: Publication) -> int:
+        """Register a version, with all of its tags at once, and return the number that MLflow gave it.
+
+        Raises:
+            PipelineError: MLflow is away.
+        """
+        with plain_mlflow_errors(
+            self.uri, "the data and the commit are published: run the same command again"
+        ):
+            import mlflow
+
+            made = mlflow.register_model(
+                f"runs:/{publication.run_id}/model", self.name, tags=publication.tags
+            )
+            return int(made.version)
+
+    def mark_registered(self, version: Version) -> None:
+        """Keep on a version's run that it was registered, also when somebody deletes the version."""
+        with plain_mlflow_errors(self.uri, "run the same command again"):
+            self.client.set_tag(version.run_id, REGISTERED + version.tag, "")
+
+    def delete(self, number: int) -> None:
+        """Delete a version that should not be."""
+        with plain_mlflow_errors(self.uri, "run the same command again"):
+            self.client.delete_model_version(self.name, str(number))
+
+    def record(self, number: int, name: str, content: Any) -> None:
+        """Keep `content` in a tag of a version, as JSON unless it is text."""
+        text = content if isinstance(content, str) else json.dumps(content)
+        with plain_mlflow_errors(self.uri, "run the same command again"):
+            self.client.set_model_version_tag(self.name, str(number), name, text)
+
+    def make_champion(self, number: int) -> None:
+        """Let the alias `champion` name a version."""
+        with plain_mlflow_errors(self.uri, "run the same command again"):
+            self.client.set_registered_model_alias(self.name, CHAMPION, str(number))
+
+
+def _or_none(ask: Callable[[], Any]) -> Any:
+    """Return what MLflow answers; None where it says that there is no such thing (any more)."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def _version(item: Any, champion: int | None) -> Version:
+    number = int(item.version)
+    return Version(
+        number, item.run_id or "", dict(item.tags), number == champion, int(item.creation_timestamp)
+    )
+
+
+def _with_run(version: Version, run: Any) -> Version:
+    """Return a version with what its run tells; `mlflow gc` deletes runs of versions too."""
+    if run is None:
+        return version
+    scores = {name: run.data.metrics[name] for name in SCORES if name in run.data.metrics}
+    return replace(version, scores=scores, experiment=str(run.info.experiment_id))
+
+
+def none_published() -> str:
+    """Say that MLflow knows no version, and what to do: this clone may look at another MLflow."""
+    if tags := remote_tags("model-v*"):
+        store = without_credentials(tracking_store()[0])
+        return f"MLflow at {store} knows none of the {len(tags)} versions in Git: set MLFLOW_TRACKING_URI"
+    return "no version is published yet: 'pipeline publish', or 'pipeline retrain'"

@@ -1,0 +1,139 @@
+"""Bringing a version back: proof that all of it can be fetched and is what was published, then the alias."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from operations.console import echo
+from operations.git_and_dvc.dvc_repository import dvc_repository
+from operations.git_and_dvc.git import REMOTE, GitError, git, has_remote
+from operations.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away_worktree
+from operations.reachability import check_remote
+from operations.versions.loading import load_model, unreadable
+from operations.versions.registry import Registry
+from operations.versions.version import ROLLBACK, Version
+from pipeline.config.errors import PipelineError
+from pipeline.data.artifacts import MODEL, TEST
+from pipeline.modelling.features import read_split
+
+import joblib
+import numpy as np
+
+PROOF_ROWS = 200
+
+
+def rollback(number: int, reason: str) -> Version | None:
+    """Make a version champion again, once it is proven to be there, and return the one it replaces.
+
+    Raises:
+        PipelineError: there is no such version, or something of it is missing or damaged.
+    """
+    registry = Registry()
+    version, replaced = registry.version(number), registry.champion()
+    if replaced is not None and replaced.number == number:
+        raise PipelineError(f"version {number} is the champion already; nothing was changed")
+    check_remote()
+    echo(f"fetching all of version {number}, to prove that it is there")
+    prove(registry, version)
+    record = {
+        "replaced": replaced.number if replaced else None,
+        "reason": reason,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    # A promotion that was interrupted is settled by this: no later run may take it up again.
+    for each in registry.versions():
+        if each.decision and each.decision["promoted"] and "promoted" not in each.tags:
+            registry.record(each.number, "promoted", True)
+    registry.record(number, ROLLBACK, record)
+    registry.make_champion(number)
+    return replaced
+
+
+def prove(registry: Registry, version: Version) -> None:
+    """Fetch everything of a version into an empty cache, and hold every byte against its hash.
+
+    The model that MLflow serves must predict what the model that DVC keeps predicts.
+
+    Raises:
+        PipelineError: names what is missing or damaged.
+    """
+    model = load_model(registry, version)
+    commit = commit_of(version)
+    with throw_away_worktree(commit) as folder:
+        reason = "the remote holds it no more, or damaged"
+        settings = {"core": {"site_cache_dir": site_cache_of(folder)}}
+        with dvc_repository("fetch", folder, settings) as repo:
+            wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache and out.hash_info}
+        try:
+            with dvc_repository("fetch", folder, settings) as repo:
+                repo.fetch()
+        except PipelineError as error:
+            # It names one object; all that are not to be had are of interest.
+            reason = str(error)
+        if wrong := unproven(cache_of(folder), wanted):
+            more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+            raise PipelineError(
+                f"version {version.number} cannot be restored: {', '.join(wrong[:3])}{more} could not be "
+                f"fetched whole ({reason}); nothing was changed"
+            )
+        with dvc_repository("checkout", folder, settings) as repo:
+            repo.checkout()
+        rows = read_split(folder / TEST).head(PROOF_ROWS)
+        try:
+            kept = joblib.load(folder / MODEL)
+            rows = rows[list(kept.feature_names_in_)]
+            same = np.array_equal(kept.predict_proba(rows), model.predict_proba(rows))
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:
+            # Its bytes are those that were published.
+            raise unreadable(version, error) from error
+        if not same:
+            raise PipelineError(f"version {version.number} in MLflow is not the model that its commit names")
+
+
+def commit_of(version: Version) -> str:
+    """Return the commit that holds a version's lock, fetched if it is not here.
+
+    Raises:
+        PipelineError: neither this clone nor the remote has its tag, or the tag names another commit.
+    """
+    if has_remote():
+        git("fetch", "--quiet", REMOTE, f"+refs/tags/{version.tag}:refs/tags/{version.tag}", check=False)
+    try:
+        commit = git("rev-parse", "--verify", "--quiet", f"{version.tag}^{{commit}}")
+    except GitError:
+        where = "nor on the remote" if has_remote() else f"and there is no Git remote {REMOTE} to ask"
+        raise PipelineError(f"the tag {version.tag} is neither here {where}") from None
+    if commit != version.tags.get("git.commit"):
+        raise PipelineError(
+            f"the tag {version.tag} names another commit than MLflow's version {version.number}"
+        )
+    return commit
+
+
+def unproven(cache: Path, outputs: set[str]) -> list[str]:
+    """Return the objects of outputs, files of folders included, that a DVC cache lacks or holds damaged.
+
+    An object is intact when the md5 of its bytes is its name.
+    """
+    wanted = set(outputs)
+    for name in [name for name in outputs if name.endswith(".dir")]:
+        if intact(cache, name):
+            wanted.update(entry["md5"] for entry in json.loads(place(cache, name).read_text()))
+    return sorted(name for name in wanted if not intact(cache, name))
+
+
+def place(cache: Path, name: str) -> Path:
+    """Return where a DVC cache keeps an object."""
+    return cache / "files" / "md5" / name[:2] / name[2:]
+
+
+def intact(cache: Path, name: str) -> bool:
+    """Whether an object is in the cache, and its bytes are what its name says."""
+    if not (path := place(cache, name)).is_file():
+        return False
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return found == name.removesuffix(".dir")

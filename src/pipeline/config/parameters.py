@@ -1,0 +1,86 @@
+"""Reads one section of params.yaml into a strict model: a typo is refused by its name."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.config.errors import ConfigurationError
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+PATH = Path("params.yaml")
+# The last of them belongs to no stage, and has a default for all that is in it.
+SECTIONS = ("ingestion", "schema", "validation", "transformation", "training", "evaluation", "mlflow")
+
+# What is said of an error of pydantic, by its type, where its own words speak of Python.
+OF_YAML = {
+    "extra_forbidden": "unknown key",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a mapping",
+    "model_type": "should be a mapping",
+}
+
+
+class Section(BaseModel):
+    """A part of params.yaml: frozen, no type coercion, no unknown key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    # YAML 1.2, as DVC reads it: in YAML 1.1 the word `no` would be a boolean.
+    try:
+        document = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} is missing: run in the root of the repository") from None
+    except (YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        said = getattr(error, "problem", None) or str(error)
+        raise ConfigurationError(f"{path}{where}: not YAML: {_one_line(said)}") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path}: expected the sections {', '.join(SECTIONS)}")
+    if unknown := [str(key) for key in document if key not in SECTIONS]:
+        raise ConfigurationError(
+            f"{path}: unknown section {', '.join(unknown)}; the sections are {', '.join(SECTIONS)}"
+        )
+    return document
+
+
+def load(section: str, model: type[S], path: Path = PATH) -> S:
+    """Read `section` of the parameters file as `model`.
+
+    Raises:
+        ConfigurationError: the file or the section is missing, or a key is unknown, of the wrong type
+            or impossible; the message names the key, or the first three where there are more.
+    """
+    content = _document(path).get(section)
+    if content is None and section == SECTIONS[-1]:
+        content = {}
+    if content is None:
+        raise ConfigurationError(f"{path}: the section {section} is missing or empty")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {explain(section, error)}") from None
+
+
+def explain(section: str, error: ValidationError) -> str:
+    """Say in one line which keys of `section` are wrong, and why (at most three of them)."""
+    problems = error.errors(include_url=False, include_context=False)
+    lines = []
+    for problem in problems[:3]:
+        key = ".".join([section, *(str(part) for part in problem["loc"])])
+        said = OF_YAML.get(problem["type"], problem["msg"])
+        lines.append(_one_line(f"{key}: {said.removeprefix('Value error, ')}"))
+    if len(problems) > 3:
+        lines.append(f"and {len(problems) - 3} more")
+    return "; ".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,104 @@
+"""Where work over parts runs: local processes, or a Dask cluster when DASK_SCHEDULER names one."""
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config.errors import PipelineError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# How many seconds a cluster has to answer, and then to have a worker.
+ANSWER, WORKER = 5, 30
+
+
+@contextmanager
+def part_executor(parts: int) -> Iterator[Executor]:
+    """Yield an executor for `parts` independent pieces of work; `map` keeps their order.
+
+    A single piece runs in this process: starting another costs more than it saves. Dask workers need this
+    folder at the same path, the same code on their PYTHONPATH, and the same packages.
+
+    Raises:
+        PipelineError: a worker died; or DASK_SCHEDULER is set, but `distributed` is not installed, nobody
+            answers there, or a worker there runs other code.
+    """
+    if scheduler := os.environ.get("DASK_SCHEDULER"):
+        with _cluster(scheduler) as executor:
+            yield executor
+        return
+    workers = min(parts, processors()) if parts > 1 else 1
+    if workers <= 1:
+        with ThreadPoolExecutor(1) as threads:
+            yield threads
+        return
+    try:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as processes:
+            yield processes
+    except BrokenExecutor:
+        raise PipelineError(
+            f"one of {workers} processes died, likely for want of memory: give it more, or set a smaller "
+            "ingestion.rows_per_part"
+        ) from None
+
+
+def processors() -> int:
+    """Return how many processors this process may use: a container may be given fewer than there are."""
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError:
+        raise PipelineError("DASK_SCHEDULER is set: install dask's distributed, or unset it") from None
+    try:
+        client = Client(scheduler, timeout=ANSWER)
+    except (OSError, ValueError):
+        raise PipelineError("nobody answers at DASK_SCHEDULER: start the cluster, or unset it") from None
+    with client, client.get_executor() as executor:
+        if _codes(client) != {code()}:
+            raise PipelineError(
+                "a worker at DASK_SCHEDULER runs other code than this folder's: start it with PYTHONPATH="
+                f"{Path(__file__).parents[1]}, and again after each change of the code"
+            )
+        try:
+            yield executor
+        except KilledWorker:
+            raise PipelineError(
+                "workers at DASK_SCHEDULER died, likely for want of memory: give them more, or set a smaller "
+                "ingestion.rows_per_part"
+            ) from None
+        except FileNotFoundError as error:
+            raise PipelineError(
+                "a worker at DASK_SCHEDULER needs this folder at the same path, and does not see "
+                f"{error.filename or error}"
+            ) from None
+
+
+def _codes(client: "Client") -> set[str]:
+    try:
+        client.wait_for_workers(1, timeout=WORKER)
+    except TimeoutError:
+        raise PipelineError("the cluster at DASK_SCHEDULER has no worker: start one") from None
+    try:
+        return set(client.run(code).values())
+    except Exception:  # noqa: BLE001 - what distributed makes of a worker's ImportError is a bare Exception
+        return set()
+
+
+@cache
+def code() -> str:
+    """Return the hash of the project's code, as it was when this process first asked for it."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return hashlib.blake2b(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -1,0 +1,78 @@
+"""Writes rows, in order, to Parquet parts whose bytes depend on their rows alone."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pipeline.config.errors import PipelineError
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# Cut by count within a part, never where a batch happened to end: the same rows give the same bytes.
+ROW_GROUP = 65_536
+FIRST_PART = "part-0.parquet"
+
+
+def write_part(table: pa.Table, path: Path) -> None:
+    """Write a whole table as one part."""
+    with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
+        for start in range(0, max(len(table), 1), ROW_GROUP):
+            writer.write_table(table.slice(start, ROW_GROUP).combine_chunks())
+
+
+class PartWriter:
+    """Streams tables into the parts of a folder, holding at most one row group and one table in memory."""
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self._folder = folder
+        self._schema = schema
+        self._name = FIRST_PART
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+
+    def write(self, table: pa.Table, names: list[str | None]) -> None:
+        """Append rows; `names[i]` is the name of the part that row i starts, or None."""
+        starts = [row for row, name in enumerate(names) if name is not None]
+        for start, stop in zip([0, *starts], [*starts, len(table)], strict=True):
+            if start < len(names) and (name := names[start]) is not None:
+                self._finish()
+                self._name = name
+            self._append(table.slice(start, stop - start))
+
+    def _append(self, table: pa.Table) -> None:
+        self._pending.append(table)
+        self._rows += len(table)
+        while self._rows >= ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            if (self._folder / self._name).exists():
+                raise PipelineError(f"two rows start the part {self._name}: MongoDB calls their ids equal")
+            self._writer = pq.ParquetWriter(self._folder / self._name, self._schema, compression="zstd")
+        together = pa.concat_tables(self._pending)
+        self._writer.write_table(together.slice(0, ROW_GROUP).combine_chunks())
+        rest = together.slice(ROW_GROUP)
+        self._pending, self._rows = [rest], len(rest)
+
+    def _finish(self) -> None:
+        if self._rows:
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._pending, self._rows = None, [], 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            if not any(self._folder.iterdir()) and self._writer is None and not self._rows:
+                write_part(self._schema.empty_table(), self._folder / FIRST_PART)
+            self._finish()
+        elif self._writer is not None:
+            self._writer.close()

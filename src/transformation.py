@@ -1,0 +1,85 @@
+"""Transformation: artifacts/validated/ -> artifacts/features/train/ and artifacts/features/test/.
+
+Row by row: the id, the target as 0 or 1, and the columns as the model reads them. Each customer's side is
+decided by a hash of the id alone, so it never changes. What is fitted, or must be computed again when
+the model serves, is inside the model.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from pipeline.config.contract import Contract, load_contract
+from pipeline.config.errors import PipelineError, run_main
+from pipeline.config.parameters import Section, load
+from pipeline.data.artifacts import TEST, TRAIN, VALIDATED, parts
+from pipeline.data.atomic import atomic_folder
+from pipeline.data.executor import part_executor
+from pipeline.data.ids import split_share
+from pipeline.data.parts import write_part
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field
+
+
+class TransformationParameters(Section):
+    """The section `transformation` of params.yaml."""
+
+    test_size: float = Field(default=0.2, gt=0, lt=1)
+
+
+def features(table: pa.Table, contract: Contract) -> pa.Table:
+    """Return the rows as training reads them: the id, the target (int8, 1 is positive), then the columns.
+
+    Integers that may be null become doubles, since pandas has no null integer that scikit-learn takes; one
+    beyond 2**53 becomes the nearest, as it does in any model.
+    """
+    target = contract.target
+    positive = pc.equal(table[target.column], pa.scalar(target.positive, table[target.column].type))
+    columns = {contract.id: table[contract.id], target.column: positive.cast(pa.int8())}
+    for name, column in contract.columns.items():
+        if name != target.column:
+            nullable_integer = column.type == "integer" and column.nullable
+            columns[name] = table[name].cast(pa.float64(), safe=False) if nullable_integer else table[name]
+    return pa.table(columns)
+
+
+def is_test(ids: pa.ChunkedArray, test_size: float) -> np.ndarray:
+    """Say for each id whether it is on the test side (bool, shape (rows,))."""
+    return np.array([split_share(text) < test_size for text in ids.to_pylist()], dtype=bool)
+
+
+def transform_part(
+    contract: Contract, test_size: float, train: Path, test: Path, path: Path
+) -> tuple[int, int]:
+    """Write the train and the test rows of one part under its name; return how many there are of each."""
+    table = features(pq.read_table(path), contract)
+    on_test_side = is_test(table[contract.id], test_size)
+    sides = {test: table.filter(pa.array(on_test_side)), train: table.filter(pa.array(~on_test_side))}
+    for folder, rows in sides.items():
+        if len(rows):
+            write_part(rows, folder / path.name)
+    return len(sides[train]), len(sides[test])
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters, contract = load("transformation", TransformationParameters), load_contract()
+    paths = [path.absolute() for path in parts(VALIDATED)]
+    with atomic_folder(TRAIN) as train, atomic_folder(TEST) as test, part_executor(len(paths)) as executor:
+        folders = train.absolute(), test.absolute()
+        transform = partial(transform_part, contract, parameters.test_size, *folders)
+        counts = list(executor.map(transform, paths))
+        in_train, in_test = (sum(side) for side in zip(*counts, strict=True))
+        if not in_train or not in_test:
+            raise PipelineError(
+                f"transformation.test_size {parameters.test_size} leaves {in_train:,} rows to train on "
+                f"and {in_test:,} to test"
+            )
+    print(f"transformation: {in_train:,} train and {in_test:,} test rows")
+
+
+if __name__ == "__main__":
+    run_main("transformation", main)

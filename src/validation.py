@@ -1,0 +1,141 @@
+"""Validation: artifacts/raw/ -> artifacts/validated/, artifacts/rejected/ and artifacts/validation.json.
+
+Holds every row against the contract. Rows that break it are kept aside with their reasons; too many of
+them, too few rows or a feature that gives the target away fail the run, after the report is written.
+"""
+
+import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.checks.facts import merge
+from pipeline.checks.leakage import target_copies
+from pipeline.checks.part import check_columns, check_part
+from pipeline.checks.rules import repeated_ids
+from pipeline.config.contract import Contract, load_contract
+from pipeline.config.errors import PipelineError, run_main
+from pipeline.config.parameters import Section, load
+from pipeline.data.artifacts import (
+    RAW,
+    REJECTED_BY_INGESTION,
+    REJECTED_BY_VALIDATION,
+    VALIDATED,
+    VALIDATION_REPORT,
+    parts,
+)
+from pipeline.data.atomic import atomic_file, atomic_folder, write_json
+from pipeline.data.executor import part_executor
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+EXAMPLES = 3
+
+
+class ValidationParameters(Section):
+    """The section `validation` of params.yaml."""
+
+    max_rejected: float = Field(default=0.01, ge=0, le=1)
+    min_rows: int = Field(default=1000, ge=2)
+
+
+def verdict(
+    report: dict[str, Any],
+    reasons: list[str],
+    copies: list[str],
+    parameters: ValidationParameters,
+    target: str,
+) -> str | None:
+    """Return in one line why the data must not be trained on, or None.
+
+    `report` is that of `main`; `reasons` are all reasons of all rejected documents.
+    """
+    accepted, read = report["accepted"], report["read"]
+    rejected = read - accepted
+    if rejected / read > parameters.max_rejected:
+        return (
+            f"{rejected:,} of {read:,} documents rejected, a share of {rejected / read:.4g}, more than "
+            f"validation.max_rejected {parameters.max_rejected}: {worst_columns(reasons)}; "
+            f"all of them are in {REJECTED_BY_INGESTION.parent}/"
+        )
+    if accepted < parameters.min_rows:
+        return f"{accepted:,} rows are fewer than validation.min_rows {parameters.min_rows:,}"
+    if report["target"]["positives"] in (0, accepted):
+        side = "no row is" if report["target"]["positives"] == 0 else "every row is"
+        return f"the target {target} has one class only: {side} positive"
+    if copies:
+        return f"the target {target} is given away by {', '.join(copies)}: remove it from schema.columns"
+    return None
+
+
+def worst_columns(reasons: list[str]) -> str:
+    """Name the three columns with the most rejections, with examples of why."""
+    columns = Counter(reason.partition(":")[0] for reason in reasons)
+    said = []
+    for column, count in sorted(columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
+        texts = Counter(r.partition(": ")[2] for r in reasons if r.startswith(column + ":"))
+        commonest = sorted(texts.items(), key=lambda pair: (-pair[1], pair[0]))
+        examples = [" ".join(text.split())[:80] for text, _ in commonest]
+        said.append(f"{column} {count:,} times ({'; '.join(examples[:EXAMPLES])})")
+    return ", ".join(said)
+
+
+def accepted_rows(contract: Contract) -> pd.DataFrame:
+    """Read the target and the features of all rows that were kept; there may be none."""
+    columns = [contract.target.column, *contract.features]
+    tables = [pq.read_table(path, columns=columns) for path in sorted(VALIDATED.glob("*.parquet"))]
+    frame: pd.DataFrame = pa.concat_tables(
+        [contract.arrow().empty_table().select(columns), *tables]
+    ).to_pandas()
+    return frame
+
+
+def reasons_in(path: Path) -> list[list[str]]:
+    """Read the reasons of each rejected document of a rejected/*.jsonl file.
+
+    Raises:
+        PipelineError: there is no such file.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line)["reasons"] for line in lines]
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
+
+
+def main() -> None:
+    """Run the stage."""
+    parameters, contract = load("validation", ValidationParameters), load_contract()
+    paths, before = [path.absolute() for path in parts(RAW)], reasons_in(REJECTED_BY_INGESTION)
+    check_columns(paths, contract)
+    with atomic_folder(VALIDATED) as folder, part_executor(len(paths)) as executor:
+        check = partial(check_part, contract, folder.absolute())
+        checked = list(executor.map(check, paths, repeated_ids(paths, contract)))
+        with atomic_file(REJECTED_BY_VALIDATION) as lines:
+            text = "".join(f"{line}\n" for part in checked for line in part.rejected)
+            lines.write_text(text, encoding="utf-8")
+    accepted = sum(part.accepted for part in checked)
+    here = reasons_in(REJECTED_BY_VALIDATION)
+    frame = accepted_rows(contract)
+    positives = int((frame[contract.target.column] == contract.target.positive).sum())
+    report: dict[str, Any] = {
+        "read": accepted + len(before) + len(here),
+        "accepted": accepted,
+        "rejected": {"ingestion": len(before), "validation": len(here)},
+        "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
+        "columns": merge([part.facts for part in checked], contract),
+    }
+    write_json(VALIDATION_REPORT, report)
+    copies = target_copies(frame, contract)
+    reasons = [reason for document in [*before, *here] for reason in document]
+    if problem := verdict(report, reasons, copies, parameters, contract.target.column):
+        raise PipelineError(problem)
+    print(f"validation: {report['read']:,} = accepted {accepted:,} + rejected {report['read'] - accepted:,}")
+
+
+if __name__ == "__main__":
+    run_main("validation", main)

@@ -1,0 +1,36 @@
+"""DVC as its own process: what is told of a stage that fails."""
+
+from pathlib import Path
+
+from operations.git_and_dvc.dvc_process import repro
+from pipeline.config.errors import PipelineError
+from project import ROOT, Project
+
+import pytest
+
+# A shell that runs one command becomes it, or waits for it and exits with 128 + 9: both are in use.
+KILLED = "failed to reproduce 'training': failed to run: .*exited with (-9|137)"
+STAGE = """stages:
+  training:
+    cmd: >-
+      python -c "import os; from pipeline.source.progress import say_above_bar;
+      say_above_bar('warning: no snapshot'); {end}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("os.kill(os.getpid(), 9)", KILLED),
+        ("exit('training: too few rows')", "training: too few rows"),
+    ],
+)
+def test_the_reason_is_what_ended_the_stage_and_not_what_it_said_before(
+    end: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    Project(tmp_path).dvc("init", "--no-scm", "--quiet")
+    (tmp_path / "dvc.yaml").write_text(STAGE.format(end=end))
+
+    with pytest.raises(PipelineError, match=f"^{told}; nothing was published$"):
+        repro()

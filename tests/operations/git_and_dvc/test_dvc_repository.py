@@ -1,0 +1,81 @@
+"""DVC in this process: what it does is silent, what fails is told in one line, and each call looks anew."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+from operations.git_and_dvc.dvc_repository import not_on_remote, pull, push_data, refuse_stale, stale
+from pipeline.config.errors import PipelineError
+from project import Project
+
+import pytest
+
+
+def test_a_stage_that_has_yet_to_run_has_nothing_to_fetch(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ready.root)
+    text = (ready.root / "dvc.yaml").read_text()
+    stage = "stages:\n  new:\n    cmd: echo > new.txt\n    outs: [new.txt]\n"
+    (ready.root / "dvc.yaml").write_text(text.replace("stages:\n", stage))
+
+    with pytest.raises(PipelineError, match=r"^new changed since the last run: run 'dvc repro' first$"):
+        refuse_stale()
+
+
+def test_a_file_is_sent_again_to_the_remote_that_its_output_names(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ready.root)
+    ready.dvc("remote", "add", "own", str(ready.root.with_name("own")))
+    text = (ready.root / "dvc.yaml").read_text()
+    assert "      - artifacts/features/train" in text
+    (ready.root / "dvc.yaml").write_text(
+        text.replace(
+            "    outs:\n      - artifacts/features/train",
+            "    outs:\n      - artifacts/features/train:\n          remote: own",
+        )
+    )
+    push_data()
+    (part,) = (ready.root / "artifacts/features/train").iterdir()
+    md5 = hashlib.md5(part.read_bytes()).hexdigest()
+    place = Path("files/md5") / md5[:2] / md5[2:]
+    (ready.root.with_name("own") / place).unlink()
+
+    push_data()
+
+    assert (ready.root.with_name("own") / place).is_file()
+    assert not (ready.root / "dvc-remote" / place).exists()
+
+
+def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
+    ready: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ready.root)
+    handlers = logging.getLogger("dvc").handlers
+    assert "artifacts/model/" in not_on_remote()
+
+    push_data()
+
+    assert not_on_remote() == []
+    assert stale() == {}
+    # Given a file of a folder that the remote holds no more, though it holds the folder's list
+    (part,) = (ready.root / "artifacts/features/train").iterdir()
+    md5 = hashlib.md5(part.read_bytes()).hexdigest()
+    (ready.root / "dvc-remote/files/md5" / md5[:2] / md5[2:]).unlink()
+    assert not_on_remote() == [f"artifacts/features/train/{part.name}"]
+    push_data()
+    assert not_on_remote() == []
+    # Given an object that neither the cache nor the remote holds
+    ready.run("rm", "-r", ".dvc/cache/files", "dvc-remote/files", "artifacts/model")
+    assert not_on_remote()
+    assert "training" in stale()
+    with pytest.raises(PipelineError, match=r"^dvc pull: .*model: is it the remote that it was pushed to\?$"):
+        pull("training")
+    with pytest.raises(
+        PipelineError, match=r"^what the lock names is not here: .*: 'dvc pull' fetches it, 'dvc repro'"
+    ):
+        refuse_stale()
+    assert capfd.readouterr() == ("", "")
+    # and DVC speaks again to whoever uses it after that
+    assert logging.getLogger("dvc").handlers is handlers

@@ -1,0 +1,99 @@
+"""Repositories of a shape that commands refuse in one line, since versions would be half there."""
+
+import shutil
+from pathlib import Path
+
+from operations.git_and_dvc.layout import check_layout, check_worktree
+from pipeline.config.errors import ConfigurationError
+from project import Project
+
+import pytest
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A repository with one commit, as the working directory."""
+    project = Project(tmp_path / "one")
+    project.root.mkdir()
+    project.git("init", "-q", "-b", "main")
+    project.git("commit", "-q", "--allow-empty", "-m", "One")
+    project.git("config", "uploadpack.allowFilter", "true")
+    monkeypatch.chdir(project.root)
+    return project
+
+
+def test_a_clone_and_a_worktree_are_right(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_layout()
+    repository.git("worktree", "add", "-q", "../worktree")
+    monkeypatch.chdir(repository.root.with_name("worktree"))
+    check_layout()
+    monkeypatch.chdir(repository.root.parent)
+    check_layout()
+
+
+def test_a_folder_of_a_larger_repository_is_refused(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository.root / "models/churn").mkdir(parents=True)
+    monkeypatch.chdir(repository.root / "models/churn")
+
+    with pytest.raises(ConfigurationError, match="the folder models/churn of a larger Git repository"):
+        check_layout()
+
+
+def test_a_submodule_is_refused(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Project(repository.root.with_name("whole"))
+    shutil.copytree(repository.root, whole.root)
+    whole.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository.root), "part")
+    monkeypatch.chdir(whole.root / "part")
+
+    with pytest.raises(ConfigurationError, match="a Git submodule"):
+        check_layout()
+
+
+def test_a_partial_clone_is_refused(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, partial = f"file://{repository.root}", repository.root.with_name("partial")
+    repository.git("clone", "-q", "--filter=blob:none", url, str(partial))
+    monkeypatch.chdir(partial)
+
+    with pytest.raises(ConfigurationError, match="partial clone"):
+        check_layout()
+
+
+def test_a_remote_in_a_linked_worktree_is_refused(
+    repository: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_worktree(str(repository.root / "dvc-remote"))
+    repository.git("worktree", "add", "-q", "../worktree")
+    monkeypatch.chdir(repository.root.with_name("worktree"))
+    check_worktree(str(repository.root / "dvc-remote"))
+    check_worktree("s3://bucket/dvc")
+
+    with pytest.raises(ConfigurationError, match="a folder in this worktree, and goes with it"):
+        check_worktree(str(Path("dvc-remote").absolute()))
+
+
+def test_a_command_refuses_before_it_does_anything(ready: Project) -> None:
+    ready.git("config", "remote.origin.promisor", "true")
+
+    done = ready.run("pipeline", "gc", check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "pipeline: this is a partial clone, of which DVC cannot read: clone without --filter\n"
+    )
+
+
+def test_garbage_is_not_collected_in_a_cache_that_others_may_use(ready: Project) -> None:
+    shared = ready.root.with_name("shared-cache")
+    shutil.move(ready.root / ".dvc/cache", shared)
+    ready.dvc("cache", "dir", "--local", str(shared))
+    ready.dvc("push")
+    before = sorted(shared.rglob("*"))
+
+    done = ready.run("pipeline", "gc", check=False)
+
+    assert done.returncode == 2
+    assert f"the DVC cache {shared} lies outside this clone" in done.stderr
+    assert sorted(shared.rglob("*")) == before
+    assert "nothing was deleted" in ready.run("pipeline", "gc", "--dry").stdout

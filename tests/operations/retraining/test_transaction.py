@@ -1,0 +1,276 @@
+"""What a retrain does to the checkout that people look at; the run itself is what the scenarios show."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from operations.retraining import transaction
+from operations.retraining.checkout import UNFINISHED, catch_up, newest
+from operations.retraining.request import Outcome, Request
+from operations.retraining.stopping import StoppedError, held, stoppable
+from operations.retraining.transaction import finish_interrupted
+from pipeline.config.errors import PipelineError
+from project import Project
+
+import pytest
+
+OLD_DATA = Request(branch="main", data_from=1)
+NEW_DATA = Request(branch="main")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A repository without a remote, in which a run makes the commit of the branch `made` and says so."""
+    project = Project(tmp_path)
+    project.git("init", "-q", "-b", "main")
+    project.git("commit", "-q", "--allow-empty", "-m", "One")
+    project.git("switch", "-q", "-c", "made")
+    project.git("commit", "-q", "--allow-empty", "-m", "Model version 2")
+    project.git("switch", "-q", "main")
+    monkeypatch.chdir(tmp_path)
+    made = project.git("rev-parse", "made").strip()
+
+    @contextmanager
+    def worktree(*_: object) -> Iterator[Path]:
+        yield tmp_path
+
+    # The servers and the stages have no part in this.
+    monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
+    monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
+    monkeypatch.setattr(transaction, "check_remote_stays", lambda: None)
+    monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
+    monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
+    monkeypatch.setattr("operations.retraining.checkout.dvc", lambda *_: "")
+    (tmp_path / UNFINISHED).parent.mkdir(parents=True)
+    (tmp_path / ".git/info/exclude").write_text(".dvc/tmp\n")
+    outcome = Outcome(state="succeeded", message="version 2 is published", version=2, commit=made)
+    monkeypatch.setattr(transaction, "run_in", lambda *_: outcome)
+    return project
+
+
+def test_new_data_brings_the_checkout_forward(checkout: Project) -> None:
+    transaction.run(NEW_DATA)
+
+    assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
+
+
+def test_the_outcome_stands_before_the_checkout_follows(checkout: Project) -> None:
+    told = []
+
+    transaction.run(
+        NEW_DATA, on_outcome=lambda outcome: told.append((outcome, checkout.git("rev-parse", "main")))
+    )
+
+    ((outcome, head),) = told
+    assert outcome.version == 2
+    assert head != checkout.git("rev-parse", "main")
+
+
+def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: str) -> str:
+        raise PipelineError("dvc checkout: something is in the way")
+
+    monkeypatch.setattr("operations.retraining.checkout.dvc", fail)
+    transaction.run(NEW_DATA)
+    assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
+    said = capsys.readouterr().out
+    assert "its artifacts do not follow: dvc checkout: something is in the way; move what is yours" in said
+
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr("operations.retraining.checkout.dvc", lambda *words: done.append(words) or "")
+    transaction.run(NEW_DATA)
+    transaction.run(NEW_DATA)
+
+    assert done == [("checkout",)]
+
+
+def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: Project) -> None:
+    before = checkout.git("rev-parse", "main")
+
+    transaction.run(OLD_DATA)
+
+    assert checkout.git("rev-parse", "main") == before
+
+
+def test_a_checkout_that_was_switched_meanwhile_is_left_alone(
+    checkout: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.git("switch", "-q", "-c", "feature")
+    before = checkout.git("rev-parse", "HEAD")
+
+    transaction.run(NEW_DATA)
+
+    assert checkout.git("rev-parse", "feature") == before
+    assert "on another branch than main now" in capsys.readouterr().out
+
+
+def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given another one publishes meanwhile, too
+    whole = Outcome(state="succeeded", message="version 3 is published", version=3)
+    pushed: list[str] = []
+
+    def run_in(_: Path, request: Request) -> Outcome:
+        if request.finish == "model-v3":
+            return whole
+        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
+        checkout.git("commit", "-q", "--allow-empty", "-m", "Model version 3")
+        checkout.git("tag", "-a", "model-v3", "-m", "Its own")
+        pushed.extend(["model-v2", "model-v3"])
+        raise PipelineError("the process died")
+
+    monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
+    monkeypatch.setattr(transaction, "unfinished", lambda: pushed)
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    assert transaction.run(NEW_DATA) == whole
+
+
+def test_what_another_one_pushed_meanwhile_is_no_success_of_a_run_that_failed(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def run_in(_: Path, request: Request) -> Outcome:
+        tried.append(request.finish or "the run")
+        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
+        raise PipelineError("somebody was faster")
+
+    monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
+    monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2"] if tried else [])
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    with pytest.raises(PipelineError, match="somebody was faster"):
+        transaction.run(NEW_DATA)
+    assert tried == ["the run"]
+
+
+def test_a_run_that_failed_before_its_push_has_failed(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Outcome:
+        raise PipelineError("the process died")
+
+    monkeypatch.setattr(transaction, "run_in", fail)
+
+    with pytest.raises(PipelineError, match="the process died"):
+        transaction.run(NEW_DATA)
+
+
+def test_a_version_that_cannot_be_finished_holds_up_no_other(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_in(_: Path, request: Request) -> Outcome:
+        if request.finish == "model-v2":
+            raise PipelineError("dvc pull: the data is lost")
+        return Outcome(state="succeeded", message="version 3 is published", version=3)
+
+    monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2", "model-v3"])
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    finished, given_up = finish_interrupted("main")
+
+    assert [outcome.version for outcome in finished] == [3]
+    assert given_up == ["model-v2"]
+    assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"
+
+
+def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a version of the commit that the run begins with, which can be finished only after the run
+    checkout.git("tag", "-a", "model-v2", "-m", "Of an earlier run")
+    tried: list[str] = []
+
+    def run_in(_: Path, request: Request) -> Outcome:
+        tried.append(request.finish or "the run")
+        if len(tried) < 3:
+            raise PipelineError(f"{tried[-1]} fails")
+        return Outcome(state="succeeded", message="version 2 is published", version=2)
+
+    monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
+    monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2"])
+    monkeypatch.setattr(transaction, "run_in", run_in)
+
+    with pytest.raises(PipelineError, match="the run fails"):
+        transaction.run(NEW_DATA)
+    assert tried == ["model-v2", "the run"]
+
+
+def test_artifacts_wait_while_the_lock_is_not_that_of_the_commit(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a checkout that was killed in its merge, and whose lock is gone
+    (checkout.root / "dvc.lock").write_text("stages: {}")
+    checkout.git("add", "dvc.lock")
+    checkout.git("commit", "-qm", "A lock")
+    (checkout.root / UNFINISHED).touch()
+    (checkout.root / "dvc.lock").unlink()
+    done: list[tuple[str, ...]] = []
+    monkeypatch.setattr("operations.retraining.checkout.dvc", lambda *words: done.append(words) or "")
+
+    catch_up()
+    assert done == []
+    checkout.git("checkout", "-q", "dvc.lock")
+    catch_up()
+
+    assert done == [("checkout",)]
+    assert not (checkout.root / UNFINISHED).exists()
+
+
+def test_a_signal_waits_for_what_must_not_be_torn() -> None:
+    seen = []
+
+    def merge() -> None:
+        with stoppable():
+            with held():
+                os.kill(os.getpid(), signal.SIGTERM)
+                # A process that is started meanwhile holds it back as well.
+                subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"], check=True)
+                seen.append("whole")
+            seen.append("never")
+
+    with pytest.raises(StoppedError):
+        merge()
+    assert seen == ["whole"]
+
+
+def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None:
+    ready.read_from("mongo://user:s3cret@nowhere", "crm")
+    ready.git("commit", "-qam", "Read our own server")
+
+    done = ready.run("pipeline", "retrain", check=False)
+
+    assert done.returncode == 2
+    assert "MONGODB_URI is not a valid MongoDB URI" in done.stderr
+    assert "waited" not in done.stdout + done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_the_newest_commit_is_the_branchs_whatever_others_check_out_or_fetch(
+    checkout: Project,
+) -> None:
+    main, made = (checkout.git("rev-parse", name).strip() for name in ("main", "made"))
+
+    # Somebody switches to another branch while a retrain waits,
+    checkout.git("switch", "-q", "made")
+    assert newest("main") == main
+
+    # and an editor fetches another one at the moment of the fetch: here Git itself is made to do so.
+    remote = Project(checkout.root.with_name("remote"))
+    checkout.run("git", "clone", "-q", "--bare", str(checkout.root), str(remote.root))
+    checkout.git("remote", "add", "origin", str(remote.root))
+    hook = checkout.root / ".git/hooks/reference-transaction"
+    hook.write_text(f"#!/bin/sh\necho {made} > .git/FETCH_HEAD\n")
+    hook.chmod(0o755)
+    checkout.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+    # The end of another name is the same.
+    remote.git("update-ref", "refs/backup/refs/heads/main", made)
+    assert newest("main") == main

@@ -1,0 +1,182 @@
+"""The API as a client meets it: one job at a time, tokens, problem documents, its own description."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from project import Project, free_port
+from served import Service, running_service
+
+import pytest
+import requests
+from filelock import FileLock
+
+TOKEN = "a-t0ken"
+# A name of another site that leads here.
+LED = {"Host": "evil.example"}
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def service(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose jobs wait, since somebody else holds the lock of the repository."""
+    root = tmp_path_factory.mktemp("api") / "clone"
+    origin.run("git", "clone", "-q", str(origin.root), str(root))
+    with (
+        FileLock(root / ".git/pipeline.lock"),
+        running_service(Project(root), TRAIN_API_TOKEN=TOKEN) as service,
+    ):
+        yield service
+
+
+def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
+    with ThreadPoolExecutor(40) as pool:
+        orders = [pool.submit(service.post, None, **BEARER) for _ in range(200)]
+        reads = [pool.submit(service.get, path) for path in ("/train", "/health") for _ in range(500)]
+        answers = [each.result() for each in orders]
+        codes = Counter(each.result().status_code for each in reads)
+
+    assert Counter(answer.status_code for answer in answers) == {202: 1, 409: 199}
+    assert codes == {200: 1000}
+    (job,) = service.get("/train").json()
+    assert {answer.json().get("job") or answer.json()["id"] for answer in answers} == {job["id"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status"),
+    [
+        ("POST", "/train", {}, 401),
+        ("POST", "/train", {"headers": {"Authorization": "Bearer wrong"}}, 401),
+        ("POST", "/train", {"headers": {"Authorization": "Basic YTp0"}}, 401),
+        ("POST", "/train", {"headers": BEARER, "json": {"all": "perhaps"}}, 422),
+        ("POST", "/train", {"headers": BEARER, "json": {"everything": True}}, 422),
+        ("POST", "/train", {"headers": BEARER, "json": [1]}, 422),
+        ("POST", "/train", {"headers": BEARER, "data": b"{not json"}, 422),
+        ("POST", "/train", {"headers": BEARER, "data": b"x" * 20_000}, 413),
+        ("POST", "/train", {"headers": BEARER, "data": iter([b"x" * 10_000] * 3)}, 413),
+        ("POST", "/train", {"headers": BEARER | {"Idempotency-Key": "k" * 300}}, 422),
+        ("DELETE", "/train", {}, 405),
+        ("POST", "/", {}, 405),
+        ("GET", "/train/0123456789ab", {}, 404),
+        ("GET", "/train/0123456789ab/events", {}, 404),
+        ("GET", "/train/nope", {}, 404),
+        ("GET", "/train/..%2f..%2fetc", {}, 404),
+        ("GET", "/train?count=0", {}, 422),
+        ("GET", "/nothing", {}, 404),
+    ],
+)
+def test_what_is_wrong_is_told_by_a_problem_document(
+    service: Service, method: str, path: str, options: dict[str, object], status: int
+) -> None:
+    answer = requests.request(method, service.url(path), timeout=30, **options)  # type: ignore[arg-type]
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert answer.json()["detail"]
+    assert TOKEN not in answer.text
+    allowed = {"/train": "GET, POST", "/": "GET"}.get(path)
+    if status == 405:
+        assert answer.headers["Allow"] == allowed
+
+
+def test_a_form_in_place_of_json_is_told_what_to_send(service: Service) -> None:
+    answer = requests.post(service.url("/train"), data={"all": "true"}, headers=BEARER, timeout=30)
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"].endswith(" (send it with Content-Type: application/json)")
+
+
+def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
+    done = Project(tmp_path).run(
+        str(Path(sys.executable).with_name("schemathesis")),
+        "run",
+        service.url("/openapi.json"),
+        "--header",
+        f"Authorization: Bearer {TOKEN}",
+        "--checks",
+        "all",
+        # Not the stateful one: it would wait for the stream of a job that waits.
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        "10",
+        "--seed",
+        "1",
+        "--no-color",
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def test_no_token_is_in_the_log(service: Service) -> None:
+    service.post(None, **BEARER)
+
+    log = (service.project.root.parent / "clone-service.log").read_text()
+    assert "POST /train" in log
+    assert TOKEN not in log
+
+
+def test_other_than_loopback_needs_a_token(service: Service) -> None:
+    words = ("pipeline", "serve", "--host", "0.0.0.0", "--port", str(free_port()))
+
+    refused = service.project.run(*words, check=False, TRAIN_API_TOKEN="")
+
+    assert refused.returncode == 2
+    assert refused.stderr == "pipeline: --host 0.0.0.0 is open to others: set TRAIN_API_TOKEN first\n"
+
+
+def test_a_second_service_in_the_same_repository_is_refused(service: Service) -> None:
+    refused = service.project.run("pipeline", "serve", "--port", str(free_port()), check=False)
+
+    assert refused.returncode == 75
+    assert refused.stderr == "pipeline: a service runs in this repository already\n"
+
+
+def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None:
+    # Given MLflow is not started, and a bucket without the keys to it
+    away = f"http://127.0.0.1:{free_port()}"
+    settings = project.root / ".dvc/config.local"
+    settings.write_text("[core]\nremote = s3\n['remote \"s3\"']\nurl = s3://bucket/dvc\n")
+    env = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+    env |= {"MLFLOW_TRACKING_URI": away, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+    with running_service(project, **env) as service:
+        answer = service.get("/ready")
+        # and a name that was made to lead here is told nothing: this service has no token
+        led = [
+            requests.get(service.url(path), headers=LED, timeout=30)
+            for path in ("/", "/train", "/docs", "/none")
+        ]
+
+    assert [(each.status_code, each.json()["status"]) for each in led] == [(421, 421)] * 4
+    assert answer.status_code == 503
+    assert answer.json()["servers"] == {
+        "mongodb": "ok",
+        "remote": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "mlflow": f"MLflow at {away} cannot be used (Connection refused): start it, or correct "
+        "MLFLOW_TRACKING_URI",
+        "git": "ok",
+    }
+
+
+def test_a_store_of_jobs_that_is_damaged_is_said_and_nothing_starts(project: Project) -> None:
+    with running_service(project) as service:
+        # Given somebody overwrites it
+        (project.root / "jobs/jobs.sqlite").write_text("no database at all")
+        for left in project.root.glob("jobs/jobs.sqlite-*"):
+            left.unlink()
+
+        answers = service.post(), service.get("/train")
+
+        assert service.get("/health").status_code == 200
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        said = "the store of the jobs cannot be used: file is not a database"
+        assert answer.json()["detail"] == said
+    assert [log.parent.name for log in project.root.glob("jobs/*/log.txt")] == ["recovery"]

@@ -1,0 +1,231 @@
+"""The page as the server renders it: what it says in each state, and that it says nothing it should not."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from operations.service import page
+from operations.service.job_store import Job, Jobs, TrainRequest
+from operations.service.page import age, html
+from operations.service.version_cache import Known
+from operations.versions.version import Version
+
+import pytest
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NASTY = "<img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
+ESCAPED = "&lt;img src=x onerror=alert(1)&gt;&#34;&#39;&amp;{{ 7 * 7 }}"
+SCORES = {"roc_auc": 0.8354, "log_loss": 0.4134}
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAIN_API_TOKEN", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def version(number: int, champion: bool = False, hours: float = 1, **tags: str) -> Version:
+    created = int((NOW - timedelta(hours=hours)).timestamp() * 1000)
+    named = {"git.commit": COMMIT, "data.raw.md5": f"data-{number}"} | tags
+    return Version(number, f"run{number}", named, champion, created, SCORES, "1")
+
+
+def known(*versions: Version) -> Known:
+    return Known(versions, NOW, answers=True)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(tmp_path / "jobs.sqlite")
+
+
+def job(jobs: Jobs, **changes: Any) -> Job:
+    made, _ = jobs.create(TrainRequest(), None)
+    return jobs.update(made.id, **changes)
+
+
+def remote(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr("operations.service.links.git", lambda *_words, **_options: url)
+
+
+def test_with_nothing_there_it_says_so() -> None:
+    said = html([], known(), NOW)
+
+    assert "There is none yet" in said
+    assert said.count("None yet.") == 2
+    assert "MLflow does not answer" not in said
+
+
+def test_it_stays_that_of_the_running_code_when_a_retrain_brings_newer_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, content in (("page.html", "{{ unknown }}"), ("page.js", ""), ("page.css", "")):
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(page, "FOLDER", tmp_path)
+
+    assert "There is none yet" in html([], known(), NOW)
+    assert page.script().body
+    assert page.style().body
+
+
+def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None:
+    # Version 3 is another model of the data of version 1.
+    data = {"data.raw.md5": "same"}
+    versions = (version(1, hours=75, **data), version(2, hours=2), version(3, True, hours=1, **data))
+    said = html([], known(*versions), NOW)
+
+    assert "Version 3, on data that is <strong>3 days</strong> old" in said
+    assert "2026-11-20 09:00 UTC" in said
+    assert "<dt>ROC AUC</dt><dd>0.8354</dd>" in said
+    # The newest is first, and a score that a run does not have is a dash.
+    assert said.index('id="v3"') < said.index('id="v2"') < said.index('id="v1"')
+    assert 'data-label="Brier score" class="number">\N{EN DASH}<' in said
+    assert 'href="versions/2/plots.png"' in said
+
+
+def test_while_mlflow_is_away_what_it_said_last_stays() -> None:
+    away = Known((version(1, champion=True),), NOW - timedelta(minutes=5), answers=False)
+
+    said = html([], away, NOW)
+
+    assert "MLflow does not answer; this is what it said" in said
+    assert "5 minutes ago" in said
+    assert "Version 1, on data" in said
+
+    never = html([], Known(answers=False), NOW)
+    assert "MLflow does not answer." in never
+    assert "There is none yet" not in never
+
+
+def test_before_mlflow_was_asked_the_page_says_so_and_looks_again() -> None:
+    said = html([], Known(), NOW)
+
+    assert "MLflow has not answered yet" in said
+    assert 'data-answered="no"' in said
+    assert 'data-answered="yes"' in html([], known(), NOW)
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_job_under_way_is_followed(jobs: Jobs, state: str) -> None:
+    active = job(jobs, state=state, stage="training", started_at=NOW)
+
+    said = html([active], known(), NOW)
+
+    assert f'data-job="{active.id}"' in said
+    assert "Running: training" in said
+    assert '<div id="progress">' in said
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("succeeded", "message"), ("unchanged", "message"), ("failed", "error"), ("interrupted", "error")],
+)
+def test_a_job_that_ended_is_history(jobs: Jobs, state: str, told: str) -> None:
+    ended = job(
+        jobs,
+        state=state,
+        started_at=NOW - timedelta(seconds=83),
+        finished_at=NOW,
+        rows_read=6200,
+        rows_rejected=3,
+        model_version=2,
+        promoted=True,
+        **{told: "what came of it"},
+    )
+    said = html([ended], known(), NOW)
+
+    assert 'data-job=""' in said
+    assert '<div id="progress" hidden>' in said
+    for text in (f">{state}<", "what came of it", "1 min 23 s", "6,200 rows read, 3 rejected", 'href="#v2"'):
+        assert text in said
+    assert f'href="train/{ended.id}/log"' in said
+
+
+def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote(monkeypatch, "https://forge.example/team/churn.git")
+    ended = job(jobs, state="failed", error=NASTY, commit=NASTY, stage=NASTY)
+    active = job(jobs, stage=NASTY, state="running")
+    strange = Version(1, NASTY, {"git.commit": NASTY}, True, 0, SCORES, NASTY)
+
+    said = html([active, ended], known(strange), NOW)
+
+    assert "<img" not in said
+    assert said.count(ESCAPED) >= 4
+    # What is no hash is no link either.
+    assert "/commit/" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:s3cret@forge.example/team/churn.git",
+        "https://user:/s3cret@forge.example/team/churn.git",
+        "https://forge.example/team/churn",
+    ],
+)
+def test_a_commit_leads_to_the_forge_without_credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    remote(monkeypatch, url)
+    said = html([], known(version(1)), NOW)
+
+    assert f'href="https://forge.example/team/churn/commit/{COMMIT}"' in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize("url", ["", "/srv/churn.git", "git@forge.example:churn.git"])
+def test_a_commit_of_another_remote_is_text(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    remote(monkeypatch, url)
+    said = html([], known(version(1)), NOW)
+
+    assert f'<code title="{COMMIT}">{COMMIT[:10]}</code>' in said
+
+
+def test_a_run_leads_to_the_mlflow_server_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:s3cret@mlflow.example/base/?token=s3cret")
+    said = html([], known(version(1)), NOW)
+
+    assert 'href="https://mlflow.example/base/#/experiments/1/runs/run1"' in said
+    assert "s3cret" not in said
+
+
+def test_a_run_in_a_file_is_text() -> None:
+    assert '<code title="run1">run1</code>' in html([], known(version(1)), NOW)
+
+
+def test_the_token_is_asked_for_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'type="password"' not in html([], known(), NOW)
+    monkeypatch.setenv("TRAIN_API_TOKEN", "s3cret")
+    said = html([], known(), NOW)
+
+    assert 'type="password"' in said
+    assert "s3cret" not in said
+
+
+def test_the_page_carries_no_script_or_style_of_its_own(jobs: Jobs) -> None:
+    said = html([job(jobs)], known(version(1, True)), NOW)
+
+    assert "<style" not in said
+    assert "style=" not in said
+    assert said.count("<script") == 1
+    policy = page.HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    # Behind a proxy the service may have a prefix: all of its own addresses are relative.
+    assert 'href="/' not in said
+    assert 'src="/' not in said
+
+
+@pytest.mark.parametrize(
+    ("passed", "said"),
+    [
+        (timedelta(seconds=-5), "less than a minute"),
+        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(seconds=60), "1 minute"),
+        (timedelta(minutes=59, seconds=59), "59 minutes"),
+        (timedelta(hours=23, minutes=59), "23 hours"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=1234), "1,234 days"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(passed: timedelta, said: str) -> None:
+    assert age(passed) == said

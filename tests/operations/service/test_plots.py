@@ -1,0 +1,61 @@
+"""The picture of a version's plots, from a real MLflow store."""
+
+from pathlib import Path
+
+from operations.service.app import make_app
+from operations.service.plots import picture, plots
+from operations.service.version_cache import catalogue
+from pipeline.tracking.mlflow_store import PROJECT
+
+import mlflow
+import pytest
+from fastapi import HTTPException
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mlflow.MlflowClient:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    picture.cache_clear()
+    catalogue.forget()
+    return mlflow.MlflowClient(uri)
+
+
+def refused(version: int) -> tuple[int, str]:
+    with pytest.raises(HTTPException) as error:
+        plots(version)
+    return error.value.status_code, error.value.detail
+
+
+def test_a_version_has_a_picture_if_its_run_has(
+    store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = store.create_experiment("some", artifact_location=(tmp_path / "files").as_uri())
+    runs = [store.create_run(experiment).info.run_id for _ in range(2)]
+    (tmp_path / "plots.png").write_bytes(b"version 1")
+    store.log_artifact(runs[0], str(tmp_path / "plots.png"), "plots")
+    store.create_registered_model(PROJECT)
+    for run in runs:
+        store.create_model_version(PROJECT, f"runs:/{run}/model", run)
+    catalogue.get(patience=30)
+
+    assert plots(1).body == b"version 1"
+    assert plots(1).media_type == "image/png"
+    assert refused(2) == (404, "the run of version 2 has no plots")
+    assert refused(3) == (404, "there is no version 3")
+
+    # The picture is kept, also when MLflow goes away; what was never fetched cannot be had.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert plots(1).body == b"version 1"
+    assert refused(2) == (503, "MLflow does not give the plots")
+    catalogue.forget()
+    catalogue.get(patience=30)
+    assert refused(3) == (503, "MLflow does not answer")
+
+
+def test_the_documented_answers_are_those(tmp_path: Path) -> None:
+    told = make_app(tmp_path).openapi()["paths"]["/versions/{version}/plots.png"]["get"]["responses"]
+
+    assert set(told) == {"200", "404", "421", "422", "500", "503"}
+    assert list(told["200"]["content"]) == ["image/png"]

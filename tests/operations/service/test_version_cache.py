@@ -1,0 +1,83 @@
+"""What the service knows of the versions: asked rarely, not waited for long, asked anew when it matters."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from operations.service import catalogue as module
+from operations.service.version_cache import Catalogue
+from operations.versions.version import Version
+from pipeline.config.errors import PipelineError
+
+import pytest
+
+
+class Answers:
+    """Stands where MLflow is asked; each answer can be held back, and can be a failure."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.newest = 1
+        self.away = False
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def scored(self) -> list[Version]:
+        self.asked += 1
+        newest, away = self.newest, self.away
+        self.may_answer.wait(10)
+        if away:
+            raise PipelineError("MLflow is away")
+        return [Version(number, "", {}, False) for number in range(1, newest + 1)]
+
+
+@pytest.fixture
+def mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    answers = Answers()
+    make: Callable[[], Answers] = lambda: answers  # noqa: E731
+    monkeypatch.setattr(module, "Registry", make)
+    yield answers
+    answers.may_answer.set()
+
+
+def test_mlflow_is_asked_once_for_many_looks(mlflow: Answers) -> None:
+    catalogue = Catalogue()
+
+    assert {len(catalogue.get().versions) for _ in range(100)} == {1}
+    assert mlflow.asked == 1
+
+
+def test_a_slow_mlflow_is_not_waited_for(mlflow: Answers) -> None:
+    mlflow.may_answer.clear()
+    catalogue = Catalogue()
+    started = time.monotonic()
+
+    assert catalogue.get(patience=0.1) == module.Known()
+    assert time.monotonic() - started < 2
+    # It comes late, and is known from then on.
+    mlflow.may_answer.set()
+    assert len(catalogue.get().versions) == 1
+
+
+def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
+    catalogue = Catalogue()
+    first = catalogue.get()
+    mlflow.away = True
+    catalogue.forget()
+
+    second = catalogue.get()
+    assert second.versions == first.versions
+    assert second.told_at == first.told_at
+    assert (first.answers, second.answers) == (True, False)
+
+
+def test_an_answer_that_was_asked_for_before_a_publication_is_not_enough_after_it(mlflow: Answers) -> None:
+    catalogue = Catalogue()
+    mlflow.may_answer.clear()
+    catalogue.get(patience=0.05)
+    # Version 2 is published while MLflow still answers the question from before.
+    mlflow.newest = 2
+    catalogue.forget()
+    mlflow.may_answer.set()
+
+    assert len(catalogue.get().versions) == 2

@@ -1,0 +1,59 @@
+"""What is said while nobody reads, or the disk is full, changes nothing of how a command ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from operations import console
+
+import pytest
+
+SAYS = "from operations.console import echo_result, echo\nsay('one')\nsay('two')\nconclude('three')\nprint('four')"
+
+
+def ends(command: str) -> subprocess.CompletedProcess[str]:
+    """Run what says four lines in a shell, with the code that is under test, and return how it ended."""
+    return subprocess.run(
+        ["sh", "-c", command, "sh", sys.executable, SAYS],
+        cwd=Path(saying.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_is_said_in_order_and_at_once() -> None:
+    assert ends('exec "$1" -c "$2"').stdout == "one\ntwo\nthree\nfour\n"
+
+
+def test_whoever_stops_reading_stops_nothing() -> None:
+    done = ends('{ sleep 0.1; "$1" -c "$2"; echo $? >&2; } | true')
+
+    assert done.stderr == "0\n"
+    # nor what is started after that, and writes to the same place
+    starts = "echo('one')\nimport subprocess\nsubprocess.run(['echo', 'two'], check=True)"
+    done = ends(
+        f'{{ sleep 0.1; "$1" -c "from operations.console import echo\n{starts}"; echo $? >&2; }} | true'
+    )
+
+    assert done.stderr == "0\n"
+
+
+def test_streams_that_were_closed_lead_nowhere() -> None:
+    says = f"from operations.console import open_streams\nopen_streams()\n{SAYS}\nimport sys\n"
+    says += (
+        "assert open('/dev/null').fileno() > 2\nprint('five', file=sys.stderr)\nassert not sys.stdin.read()"
+    )
+    for closed, left in (("<&- >&-", "five\n"), ("<&- 2>&-", ""), ("<&- >&- 2>&-", "")):
+        done = ends(f'"$1" -c "{says}" {closed}; echo $?')
+
+        assert done.stdout.splitlines()[-1] == "0", closed
+        assert done.stderr == left, closed
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_log_stops_nothing(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    done = ends('exec "$1" -c "$2" > /dev/full')
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,79 @@
+"""What people are told of a version."""
+
+from typing import Any
+
+from operations.versions.as_text import lineage, table
+
+VERSION: dict[str, Any] = {
+    "version": 3,
+    "champion": True,
+    "commit": "c0ffee0000",
+    "tag": "model-v3",
+    "data": "da7a.dir",
+    "model": "0de1.dir",
+    "run": "5ca1ab1e",
+    "scores": {"roc_auc": 0.83444},
+    "tags": {"data.train.md5": "7ra1.dir", "promoted": "true"},
+    "dirty": False,
+    "decision": {"promoted": False, "reason": "a slice collapses", "rows": None},
+    "data_from": None,
+    "comparison": None,
+    "rollback": None,
+    "parameters": {
+        "schema.id": "_id",
+        "validation.min_rows": "1000",
+        "training.algorithm": "random_forest",
+        "training.derived.ratio": "a / b",
+        "training.random_forest.n_estimators": "300",
+        "training.logistic_regression.C": "0.05",
+    },
+    "bring_back": "git checkout model-v3 && dvc pull",
+}
+
+
+def test_lineage_tells_what_made_a_version_and_no_more() -> None:
+    assert "\n".join(lineage(VERSION)).splitlines() == [
+        "version      3, the champion",
+        "commit       c0ffee0000",
+        "tag          model-v3",
+        "raw data     da7a.dir",
+        "train data   7ra1.dir",
+        "model        0de1.dir",
+        "run          5ca1ab1e",
+        "scores       roc_auc 0.8344",
+        "decision     not promoted: a slice collapses",
+        "parameters",
+        "  validation.min_rows: 1000",
+        "  training.algorithm: random_forest",
+        "  training.derived.ratio: a / b",
+        "  training.random_forest.n_estimators: 300",
+        "  the schema, and the parameters of other algorithms: --json",
+        "bring back   git checkout model-v3 && dvc pull",
+    ]
+
+
+def test_lineage_tells_of_old_data_and_of_a_rollback() -> None:
+    found = VERSION | {
+        "champion": False,
+        "dirty": True,
+        "data_from": 1,
+        "comparison": {"reason": "as good as version 1"},
+        "rollback": {"at": "2026-01-02T03:04:05+00:00", "replaced": 4, "reason": "it was bad"},
+    }
+
+    lines = list(lineage(found))
+
+    assert lines[0] == "version      3"
+    assert "data from    version 1" in lines
+    assert "dirty        it was evaluated before its parameters or code were committed" in lines
+    assert "beside       as good as version 1" in lines
+    assert "rollback     2026-01-02T03:04:05+00:00, in place of version 4: it was bad" in lines
+
+
+def test_a_version_that_somebody_registered_by_hand_is_in_the_table() -> None:
+    by_hand = {"version": 4, "champion": False, "commit": None, "data": None, "scores": {}}
+
+    lines = list(table([VERSION, by_hand]))
+
+    assert lines[1].split() == ["3", "champion", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
+    assert lines[2].split() == ["4"]

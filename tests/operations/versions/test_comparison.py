@@ -1,0 +1,203 @@
+"""The gate: who may be champion, decided on the same rows for both, and the same each time."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from operations.versions.comparison import (
+    SLICE_TOLERANCE,
+    Decision,
+    bootstrap,
+    collapses,
+    compare,
+    losses,
+    weighted_auc,
+)
+from pipeline.config.contract import Contract
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss, roc_auc_score
+
+CONTRACT = Contract.model_validate(
+    {
+        "id": "_id",
+        "target": {"column": "churned", "positive": True},
+        "columns": {
+            "signal": {"path": "signal", "type": "number"},
+            "region": {"path": "region", "type": "category"},
+            "churned": {"path": "churned", "type": "boolean"},
+        },
+    }
+)
+
+
+class Model:
+    """Predicts a column plus noise; in the region `lost` it predicts the noise alone."""
+
+    def __init__(self, noise: float, lost: str = "") -> None:
+        self.noise, self.lost = noise, lost
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        random = np.random.default_rng(1).normal(size=len(rows))
+        signal = np.where(rows["region"] == self.lost, 0, rows["signal"])
+        score = 1 / (1 + np.exp(-(signal + self.noise * random)))
+        return np.column_stack([1 - score, score])
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 2000)
+    return pd.DataFrame(
+        {
+            "_id": [f"C-{number}" for number in range(2000)],
+            "signal": target + random.normal(size=2000),
+            "region": np.where(np.arange(2000) % 8 == 0, "north", "south"),
+            "churned": target,
+        }
+    )
+
+
+def decide(challenger: Model, champion: Model, rows: pd.DataFrame, slices: Any = ("region",)) -> Decision:
+    return compare(challenger, champion, 7, rows, CONTRACT, slices)
+
+
+def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
+    decision = decide(Model(0.1), Model(0.1), rows)
+
+    assert decision.promoted
+    assert (decision.champion, decision.rows, decision.difference) == (7, 2000, 0)
+    assert decide(Model(0.1), Model(0.1), rows) == decision
+
+
+def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows: pd.DataFrame) -> None:
+    class OfText(Model):
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            return super().predict_proba(rows.assign(signal=rows["signal"].astype(float)))
+
+    text = rows.assign(signal=rows["signal"].astype(str))
+
+    decision = decide(OfText(0.1), Model(0.1), text)
+
+    assert (decision.promoted, decision.champion, decision.difference) == (False, 7, None)
+    assert "version 7 cannot score this holdout (" in decision.reason
+    assert "'pipeline rollback'" in decision.reason
+    # A model of its own that cannot score it is no change of the schema.
+    with pytest.raises(TypeError):
+        decide(Model(0.1), OfText(0.1), text)
+
+
+def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> None:
+    decision = decide(Model(1.0), Model(0.1), rows)
+
+    assert not decision.promoted
+    ours, theirs = decision.challenger_roc_auc, decision.champion_roc_auc
+    assert decision.reason.startswith(f"ROC AUC {ours:.4f} beside {theirs:.4f} of version 7: it may be 0.")
+    assert decision.reason.endswith(" lower, more than the 0.01 allowed")
+    assert decision.difference_5_percent is not None
+    assert decision.difference is not None
+    assert decision.difference_5_percent < decision.difference < 0
+
+
+def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd.DataFrame) -> None:
+    decision = decide(Model(0.0, lost="north"), Model(1.0), rows)
+
+    assert decision.difference is not None
+    assert decision.difference > 0
+    assert not decision.promoted
+    assert decision.reason.startswith("a slice collapses: region north loses 0.")
+    assert decide(Model(0.0, lost="north"), Model(1.0), rows, slices=()).promoted
+
+
+@pytest.mark.parametrize("wrong", [lambda score: score**0.2, lambda score: score / 9])
+def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
+    wrong: Callable[[np.ndarray], np.ndarray], rows: pd.DataFrame
+) -> None:
+    class Uncalibrated(Model):
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            score = wrong(super().predict_proba(rows)[:, 1])
+            return np.column_stack([1 - score, score])
+
+    decision = decide(Uncalibrated(0.1), Model(0.1), rows)
+
+    assert (decision.promoted, decision.difference) == (False, 0)
+    found = re.fullmatch(
+        r"ROC AUC (\S+) beside \1 of version 7, but its probabilities may be worse: log loss (\S+) beside "
+        r"(\S+), at worst \+(\S+), more than the (\S+) allowed",
+        decision.reason,
+    )
+    assert found
+    assert decision.log_loss_difference == pytest.approx(float(found[2]) - float(found[3]), abs=1e-3)
+    assert decision.log_loss_difference_95_percent == pytest.approx(float(found[4]), abs=1e-4)
+    assert float(found[4]) > float(found[5]) == pytest.approx(0.1 * np.log(2), abs=1e-3)
+    # The other way round it is better, and a hair is forgiven.
+    assert decide(Model(0.1), Uncalibrated(0.1), rows).promoted
+    assert decide(Model(0.2), Model(0.1), rows).promoted
+
+
+@pytest.mark.parametrize("positives", [3, 14])
+def test_a_slice_that_is_worse_by_chance_is_no_reason(positives: int) -> None:
+    # Given a slice with few positives, in which models that are equally good differ by their noise
+    target = (np.arange(150) < positives).astype(int)
+    rows = pd.DataFrame({"region": ["north"] * 150})
+    lost = []
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(size=(3, 150))
+        ours, theirs = target + noise[0] + noise[1:]
+        lost.append(roc_auc_score(target, theirs) - roc_auc_score(target, ours))
+        assert not collapses(rows, target, ours, theirs, ("region",)), seed
+
+    assert max(lost) > SLICE_TOLERANCE
+
+
+def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
+    rows["region"] = rows["region"].where(rows["region"] != "north")
+
+    class Blind(Model):
+        def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+            return super().predict_proba(rows.assign(signal=rows["signal"].where(rows["region"].notna(), 0)))
+
+    for kind in ("object", "category", "str"):
+        decision = decide(Blind(0.0), Model(1.0), rows.astype({"region": kind}))
+        assert decision.reason.startswith("a slice collapses: region null loses 0."), kind
+
+
+def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:
+    for few in (rows.head(99), rows[rows["churned"] == 1], rows.head(0)):
+        decision = decide(Model(0.0), Model(1.0), few)
+        assert not decision.promoted
+        assert decision.reason.startswith("too few to compare")
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=40).filter(
+        lambda rows: {positive for positive, _, weight in rows if weight} == {True, False}
+    )
+)
+def test_the_weighted_auc_is_that_of_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
+    positive, score, weight = (np.array(column) for column in zip(*rows, strict=True))
+
+    expected = roc_auc_score(positive, score, sample_weight=weight)
+    assert weighted_auc(positive, score, weight) == pytest.approx(expected)
+
+
+def test_resamples_are_drawn_alike_for_both() -> None:
+    target = np.arange(300) % 2
+    score = np.random.default_rng(0).random(300)
+
+    for differences in bootstrap(target, score, score):
+        assert not differences.any()
+    for differences in bootstrap(target, score, 1 - score):
+        assert len(differences) == 1000
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40))
+def test_the_mean_of_the_losses_is_the_log_loss_of_scikit_learn(rows: list[tuple[bool, float]]) -> None:
+    positive, probability = (np.array(column) for column in zip(*rows, strict=True))
+
+    expected = log_loss(positive, probability, labels=[False, True])
+    assert losses(positive, probability).mean() == pytest.approx(expected)

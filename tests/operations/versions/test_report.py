@@ -1,0 +1,105 @@
+"""`pipeline report`: what a change does to parameters, metrics and plots, as Markdown for a comment."""
+
+from typing import Any
+
+from operations.versions.report import markdown
+from pipeline.data.artifacts import METRICS
+from project import Project
+from workflows import commands, workflow
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def images(project: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in project.root.glob("report*.png")}
+
+
+def refused(project: Project, *options: str) -> str:
+    """Run `pipeline report`, which must fail with one line and write nothing, and return the line."""
+    done = project.run("pipeline", "report", *options, check=False)
+    assert done.returncode in {1, 2}
+    assert done.stderr.count("\n") == 1
+    assert not list(project.root.glob("report*"))
+    return done.stderr
+
+
+def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(ready: Project) -> None:
+    # Given a changed parameter, whose metrics are reported only once they are made
+    before = ready.json(str(METRICS))
+    ready.set(training__hist_gradient_boosting__max_iter=12)
+    assert "training changed since the last run: run 'dvc repro' first" in refused(ready, "--base", "HEAD")
+    # and as GitHub merges it for a pull request
+    ready.git("checkout", "-q", "-b", "change")
+    ready.git("commit", "-qam", "A small model")
+    ready.git("checkout", "-q", "--detach", "main")
+    ready.git("merge", "-q", "--no-ff", "-m", "A pull request", "change")
+    ready.env["GITHUB_SHA"] = ready.git("rev-parse", "HEAD").strip()
+    ready.env["GITHUB_STEP_SUMMARY"] = str(ready.root / ".git/summary.md")
+
+    # The environment of the tests stands for the one that make sets up.
+    for line in commands(workflow("test.yml")["jobs"]["report"]):
+        ready.run(
+            "bash", "-c", line.replace("make repro", "dvc repro").replace(".venv/bin/pipeline", "pipeline")
+        )
+
+    report = (ready.root / "report.md").read_text()
+    assert (ready.root / ".git/summary.md").read_text() == report
+    after = ready.json(str(METRICS))
+    assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
+    assert f"| roc_auc | {before['roc_auc']} | {after['roc_auc']} | -0.0" in report
+    assert "| rows | 1195 | 1195 | 0 |" in report
+    assert "metrics: slices.senior_citizen.true.roc_auc" in report
+    drawn = images(ready)
+    assert set(drawn) == {"report.png", "report-base.png"}
+    assert all(image.startswith(PNG) and f"]({name})" in report for name, image in drawn.items())
+    # They are plots of two models,
+    assert drawn["report.png"] != drawn["report-base.png"]
+    # and Git is not offered the files.
+    assert "report" not in ready.git("status", "--porcelain")
+
+    # When what the base made can be had nowhere, the report says so
+    ready.dvc("gc", "--workspace", "--force")
+    ready.run("pipeline", "report", "--base", "HEAD^1")
+
+    report = (ready.root / "report.md").read_text()
+    assert "neither in this cache nor on the remote: no comparison" in report
+    assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
+    assert f"| roc_auc | - | {after['roc_auc']} |  |" in report
+    # with the same bytes for the same plots.
+    assert images(ready) == {"report.png": drawn["report.png"]}
+
+
+def test_what_cannot_be_reported_is_said_in_one_line(project: Project) -> None:
+    assert "metrics.json is not here: run 'dvc repro', or 'dvc pull'" in refused(project)
+    assert "there is no commit 'nowhere' here" in refused(project, "--base", "nowhere")
+    assert "--output is a file ending in .md" in refused(project, "--output", "report.png")
+
+
+def test_the_report_is_the_same_whatever_order_dvc_tells_the_changes_in() -> None:
+    scores = {"roc_auc": {"old": 0.8, "new": 0.81}, "slices.a.f1": {"old": 0.1, "new": 0.2}}
+    metrics = {str(METRICS): scores, "artifacts/validation.json": {"read": {"old": 9, "new": 12}}}
+    parameters = {"params.yaml": {"b.c": {"old": None, "new": True}, "a": {"old": [1], "new": [2]}}}
+
+    def backwards(value: Any) -> Any:
+        return {key: backwards(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    once = markdown("main (0123456789)", metrics, parameters, {"Plots": "report.png"})
+
+    assert once == markdown(
+        "main (0123456789)", backwards(metrics), backwards(parameters), {"Plots": "report.png"}
+    )
+    for row in (
+        "| roc_auc | 0.8 | 0.81 | +0.01 |",
+        "| validation: read | 9 | 12 | +3 |",
+        "| b.c | - | True |  |",
+    ):
+        assert row in once
+
+
+def test_a_value_cannot_break_the_table_or_hide_what_follows() -> None:
+    metrics = {str(METRICS): {"roc_auc": {"old": 0.8, "new": 0.8}}}
+    parameters = {"params.yaml": {"derived": {"old": "a | b", "new": "a\n<!-- b"}}}
+
+    report = markdown("main", metrics, parameters, {"Plots": "report.png"})
+
+    assert "| derived | a \\| b | a &lt;!-- b |  |" in report

@@ -1,0 +1,122 @@
+"""What validation finds wrong with a row, and with an id that is there twice."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from pipeline.checks.rules import repeated_ids, row_problems
+from pipeline.data.parts import write_part
+from stages import table, target_and
+
+import numpy as np
+import pytest
+
+EXACT = 2**53
+
+
+def problems(column: dict[str, Any], *values: Any) -> list[list[str]]:
+    """Return the reasons of each of the rows that have `values` in a column `x`."""
+    contract = target_and(x=column, z={"type": "boolean"})
+    rows = [{"_id": str(i), "y": True, "x": value, "z": True} for i, value in enumerate(values)]
+    found = row_problems(table(rows, contract), contract)
+    return [found.get(i, []) for i in range(len(values))]
+
+
+@pytest.mark.parametrize(
+    ("column", "good", "bad", "why"),
+    [
+        ({"type": "integer", "minimum": 0}, [0, 1, 2**62], [-1, -(2**62)], "below the minimum 0"),
+        ({"type": "integer", "maximum": 120}, [120, -5], [121], "above the maximum 120"),
+        # Bounds that no double and no 64-bit integer holds are exact all the same.
+        ({"type": "integer", "maximum": EXACT}, [EXACT], [EXACT + 1], f"above the maximum {EXACT}"),
+        ({"type": "integer", "minimum": 0.5}, [1], [0], "below the minimum 0.5"),
+        ({"type": "integer", "minimum": 10**20}, [], [2**62], f"below the minimum {10**20}"),
+        ({"type": "number", "minimum": 0}, [0.0, -0.0, 5e-324], [-5e-324], "below the minimum 0"),
+        ({"type": "number", "maximum": 0.1}, [0.1], [math.nextafter(0.1, 1)], "above the maximum 0.1"),
+        ({"type": "number"}, [1e308], [math.inf, -math.inf, math.nan], "not a finite number"),
+        ({"type": "category", "values": ["a", "b"]}, ["a", "b"], ["A", "a ", "", "None"], "not one of a, b"),
+        ({"type": "category"}, ["a", " ", "ü"], [""], "an empty text"),
+        ({"type": "string"}, ["a", ""], [], ""),
+        ({"type": "boolean"}, [True, False], [], ""),
+    ],
+    ids=str,
+)
+def test_a_rule_parts_the_good_from_the_bad(
+    column: dict[str, Any], good: list[Any], bad: list[Any], why: str
+) -> None:
+    found = problems(column, *good, *bad)
+
+    assert found[: len(good)] == [[]] * len(good)
+    assert found[len(good) :] == [[f"x: is {value!r}, {why}"] for value in bad]
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "boolean", "category", "datetime", "string"])
+def test_null_is_refused_unless_nullable(kind: str) -> None:
+    assert problems({"type": kind}, None) == [["x: is null, but it is required"]]
+    assert problems({"type": kind, "nullable": True}, None) == [[]]
+
+
+def test_null_breaks_no_other_rule() -> None:
+    assert problems({"type": "integer", "minimum": 5, "maximum": 6, "nullable": True}, None, 4) == [
+        [],
+        ["x: is 4, below the minimum 5"],
+    ]
+    assert problems({"type": "category", "values": ["a"], "nullable": True}, None) == [[]]
+
+
+def test_nan_is_not_null() -> None:
+    # A nullable column takes null, and still no NaN.
+    found = problems({"type": "number", "minimum": 0, "nullable": True}, None, math.nan, 1.0)
+
+    assert found == [[], ["x: is nan, not a finite number"], []]
+
+
+def test_a_row_has_all_its_reasons() -> None:
+    contract = target_and(a={"type": "integer", "maximum": 5}, b={"type": "number"})
+    rows = [
+        {"_id": "1", "y": True, "a": 5, "b": 0.5},
+        {"_id": "2", "y": None, "a": EXACT + 1, "b": None},
+    ]
+
+    assert row_problems(table(rows, contract), contract) == {
+        1: [
+            "y: is null, but it is required",
+            # An integer is told as it is, not as the double that it almost is.
+            f"a: is {EXACT + 1}, above the maximum 5",
+            "b: is null, but it is required",
+        ]
+    }
+
+
+def test_a_part_without_rows_has_no_problems() -> None:
+    contract = target_and(x={"type": "category", "values": ["a"]}, n={"type": "number", "minimum": 0})
+
+    assert row_problems(table([], contract), contract) == {}
+
+
+def test_ids_are_compared_across_parts_and_row_groups(tmp_path: Path) -> None:
+    contract = target_and(x={"type": "integer"})
+    parts = [["a", "b", "c"], ["d"], ["b", "e", "e", "a"], []]
+    paths = []
+    for number, ids in enumerate(parts):
+        paths.append(tmp_path / f"{number}.parquet")
+        write_part(table([{"_id": i, "y": True, "x": 1} for i in ids], contract), paths[-1])
+
+    found = repeated_ids(paths, contract)
+
+    # The first of the same id stays.
+    assert [part.tolist() for part in found] == [
+        [False, False, False],
+        [False],
+        [True, False, True, True],
+        [],
+    ]
+    assert all(part.dtype == np.bool_ for part in found)
+
+
+def test_a_reason_quotes_the_beginning_of_a_long_value() -> None:
+    [[reason]] = problems({"type": "category", "values": ["a"]}, "long" * 1_000_000)
+
+    assert reason.startswith("x: is 'longlong")
+    assert reason.endswith("..., not one of a")
+    assert len(reason) < 200

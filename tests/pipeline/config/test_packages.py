@@ -1,0 +1,43 @@
+"""A model is never made with other packages than those that its lock names."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline.config.packages import PACKAGES, check_packages, differing
+from project import ROOT, Project
+
+
+def test_other_packages_than_the_locked_ones_make_and_score_no_model(ready: Project) -> None:
+    # Given somebody who pulled new packages and installed nothing
+    lock, here = ready.root / "requirements.lock", version("scikit-learn")
+    assert f"scikit-learn=={here} " in lock.read_text()
+    lock.write_text(lock.read_text().replace(f"scikit-learn=={here} ", "scikit-learn==99.1 "))
+    before = ready.digests()
+
+    for stage in ("training", "evaluation"):
+        done = ready.stage(stage, check=False)
+
+        assert (done.returncode, done.stdout) == (2, "")
+        said = "installed are other packages than requirements.lock names: scikit-learn"
+        more = f"{here} in place of 99.1: run 'make setup', or build the image again"
+        assert done.stderr == f"{stage}: {said} {more}\n"
+    assert ready.digests() == before
+
+
+def test_each_package_is_held_to_the_lock() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert differing(lock) == []
+    for name in PACKAGES:
+        assert differing(lock.replace(f"\n{name}==", f"\n{name}==1!")) == [
+            f"{name} {version(name)} in place of 1!{version(name)}"
+        ]
+
+
+def test_one_of_several_that_a_lock_names_for_several_pythons_is_right(tmp_path: Path) -> None:
+    here = version("numpy")
+    text = f"numpy==99.1 ; python_version < '3'\nnumpy=={here} \\\n    --hash=sha256:0\n"
+    (tmp_path / "requirements.lock").write_text(text)
+
+    check_packages()
+
+    assert differing(text.replace(here, "99.2")) == [f"numpy {here} in place of 99.1 or 99.2"]

@@ -1,0 +1,28 @@
+"""What a long read says of itself where there is no terminal: a line now and then, on stderr."""
+
+from pipeline.source.progress import progress
+
+import pytest
+
+
+def test_long_read_says_how_far_it_is_about_every_hundred_thousand_documents(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with progress(330_000) as advance:
+        for _ in range(11):
+            advance(30_000)
+
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "MongoDB: 120,000 of 330,000 documents",
+        "MongoDB: 210,000 of 330,000 documents",
+        "MongoDB: 300,000 of 330,000 documents",
+    ]
+
+
+def test_short_read_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with progress(6_000) as advance:
+        advance(6_000)
+
+    assert capfd.readouterr() == ("", "")
