@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.config.contract import load_contract
 from pipeline.config.parameters import load
 from pipeline.modelling.models import build, calendar
-from training import TrainingParameters
+from pipeline.modelling.parameters import TrainingParameters
 
 import numpy as np
 import pandas as pd

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from ingestion import IngestionParameters
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
 from pipeline.source.mongo import connect
+from pipeline.source.parameters import IngestionParameters
 
 from bson import json_util
 from pymongo import MongoClient

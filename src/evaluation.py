@@ -7,13 +7,15 @@ Scores the model on the holdout, which it has never seen, then logs it. A model 
 from typing import Any
 
 from pipeline.config.contract import Contract, load_contract
-from pipeline.config.errors import ConfigurationError, PipelineError, run_main
+from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.packages import check_packages
 from pipeline.config.parameters import load
+from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import METRICS, MODEL, PLOTS, TEST
 from pipeline.data.atomic import atomic_folder, write_json
 from pipeline.modelling.features import read_split
-from pipeline.modelling.scores import EvaluationParameters, curves, scores, slice_scores
+from pipeline.modelling.parameters import EvaluationParameters
+from pipeline.modelling.scores import curves, scores, slice_scores
 from pipeline.tracking.runs import log_run
 
 import joblib
@@ -118,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main("evaluation", main)
+    run_stage(main)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from pipeline.config.contract import Contract, load_contract
-from pipeline.config.errors import PipelineError, run_main
+from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
+from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION, rejection_line
 from pipeline.data.atomic import atomic_file, atomic_folder
 from pipeline.data.ids import id_text, part_hash, sort_key
@@ -170,4 +171,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main("ingestion", main)
+    run_stage(main)

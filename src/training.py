@@ -4,46 +4,22 @@ Fits the model that params.yaml names. The same rows, parameters and packages gi
 """
 
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.contract import Contract, load_contract
-from pipeline.config.errors import PipelineError, run_main
+from pipeline.config.errors import PipelineError
 from pipeline.config.packages import check_packages
-from pipeline.config.parameters import Section, load
+from pipeline.config.parameters import load
+from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import MODEL, TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
-from pipeline.modelling.models import ALGORITHMS, build, check_derived, check_parameters
+from pipeline.modelling.models import build, check_derived
+from pipeline.modelling.parameters import TrainingParameters
 
 import joblib
 import pandas as pd
-from pydantic import Field, ValidationInfo, field_validator
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
-
-
-class TrainingParameters(Section):
-    """The section `training` of params.yaml; each algorithm has a block of its own parameters."""
-
-    algorithm: str
-    random_state: int = Field(default=0, ge=0, lt=2**32)
-    derived: dict[str, str] = Field(default_factory=dict)
-    hist_gradient_boosting: dict[str, Any] = Field(default_factory=dict)
-    random_forest: dict[str, Any] = Field(default_factory=dict)
-    logistic_regression: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("algorithm")
-    @classmethod
-    def _known(cls, algorithm: str) -> str:
-        if algorithm not in ALGORITHMS:
-            raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
-        return algorithm
-
-    @field_validator(*ALGORITHMS)
-    @classmethod
-    def _possible(cls, block: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        check_parameters(str(info.field_name), block)
-        return block
 
 
 def train(
@@ -88,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main("training", main)
+    run_stage(main)

@@ -9,25 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config.contract import Contract, load_contract
-from pipeline.config.errors import PipelineError, run_main
-from pipeline.config.parameters import Section, load
+from pipeline.config.errors import PipelineError
+from pipeline.config.parameters import load
+from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import TEST, TRAIN, VALIDATED, parts
 from pipeline.data.atomic import atomic_folder
 from pipeline.data.executor import part_executor
-from pipeline.data.ids import split_share
 from pipeline.data.parts import write_part
+from pipeline.data.split import TransformationParameters, is_test
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field
-
-
-class TransformationParameters(Section):
-    """The section `transformation` of params.yaml."""
-
-    test_size: float = Field(default=0.2, gt=0, lt=1)
 
 
 def features(table: pa.Table, contract: Contract) -> pa.Table:
@@ -44,11 +37,6 @@ def features(table: pa.Table, contract: Contract) -> pa.Table:
             nullable_integer = column.type == "integer" and column.nullable
             columns[name] = table[name].cast(pa.float64(), safe=False) if nullable_integer else table[name]
     return pa.table(columns)
-
-
-def is_test(ids: pa.ChunkedArray, test_size: float) -> np.ndarray:
-    """Say for each id whether it is on the test side (bool, shape (rows,))."""
-    return np.array([split_share(text) < test_size for text in ids.to_pylist()], dtype=bool)
 
 
 def transform_part(
@@ -82,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main("transformation", main)
+    run_stage(main)

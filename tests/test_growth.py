@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import transformation
-import validation
+from pipeline import transformation, validation
 from stages import Folder, digests, document, row
 
 import pyarrow.parquet as pq

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import transformation
-import validation
+from pipeline import transformation, validation
 from pipeline.data.ids import split_share
 from project import ROOT, environment
 from stages import Folder, document, row

@@ -6,8 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import training
-import transformation
+from pipeline import training, transformation
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.modelling.features import read_features

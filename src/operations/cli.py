@@ -45,7 +45,7 @@ def command() -> None:
         app(prog_name=NAME)
     os.chdir(root)
     source = root / "src"
-    if (source / "pipeline").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
+    if (source / "operations").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
         os.environ["PYTHONPATH"] = str(source)
         os.execv(sys.executable, [sys.executable, "-m", "operations.cli", *sys.argv[1:]])  # noqa: S606 - our own words
     if len(sys.argv) > 1 and "--help" not in sys.argv:

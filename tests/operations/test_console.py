@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from operations import console
+from pipeline import saying
 
 import pytest
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from operations.console import echo
 from pipeline.config.errors import PipelineError
+from pipeline.config.stages import STAGES
 
-STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
 # How the line begins by which a stage says why it failed.
 SAID_BY_STAGE = tuple(f"{stage}: " for stage in STAGES)
 

@@ -7,6 +7,7 @@ from typing import Any
 from operations.git_and_dvc.git import changed, git
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import PATH
+from pipeline.config.stages import STAGES
 from pipeline.tracking.lineage import LOCK
 
 from dvc.exceptions import DvcException
@@ -15,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 # The stages whose outputs are data; today's code of the second and third runs anew where it changed.
-DATA = ("ingestion", "validation", "transformation")
+DATA = STAGES[:3]
 # The sections of params.yaml that stay as they are.
 KEPT = ("ingestion", "schema", "mlflow")
 

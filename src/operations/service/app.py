@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from operations.service import observation, page, plots, problems, training
+from operations.service import health, page, plots, problems, routes
 from operations.service.guard import BoundedBody, LocalHostsOnly
 from operations.service.job_store import Jobs
 from operations.service.runner import Runner
-from operations.service.version_cache import catalogue
+from operations.service.version_cache import version_cache
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ def make_app(folder: Path) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         runner.recover()
         # The first look at the page need not wait for MLflow to be imported.
-        catalogue.get(patience=0)
+        version_cache.get(patience=0)
         yield
         await run_in_threadpool(runner.stop)
 
@@ -36,8 +36,8 @@ def make_app(folder: Path) -> FastAPI:
     app.state.runner = runner
     app.add_middleware(BoundedBody)
     app.add_middleware(LocalHostsOnly)
-    app.include_router(training.router)
-    app.include_router(observation.router)
+    app.include_router(routes.router)
+    app.include_router(health.router)
     app.include_router(plots.router)
     app.include_router(page.router)
     problems.install(app)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from operations.service.version_cache import catalogue
+from operations.service.version_cache import version_cache
 from operations.versions.version import Version
 
 
@@ -21,7 +21,7 @@ class Champion:
 
 def champion() -> Champion | None:
     """Return the champion as MLflow told it last; None if there is none, or if MLflow never answered."""
-    return champion_of(catalogue.get().versions)
+    return champion_of(version_cache.get().versions)
 
 
 def champion_of(versions: Sequence[Version]) -> Champion | None:

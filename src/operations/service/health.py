@@ -1,7 +1,7 @@
 """What machines look at: whether the service lives and is ready, and its figures."""
 
 from operations.reachability import unreachable
-from operations.service import exposition
+from operations.service.metrics import MEDIA_TYPE, render
 from operations.service.routes import Running
 
 from fastapi import APIRouter, Response
@@ -42,4 +42,4 @@ def ready(response: Response) -> Readiness:
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(runner: Running) -> Response:
     """Figures for Prometheus."""
-    return Response(exposition.render(runner.jobs), media_type=exposition.MEDIA_TYPE)
+    return Response(render(runner.jobs), media_type=MEDIA_TYPE)

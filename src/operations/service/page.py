@@ -8,7 +8,8 @@ from operations.service.champion import champion_of
 from operations.service.job_store import ACTIVE, Job, Jobs
 from operations.service.links import commit_url, commits_url, run_url
 from operations.service.routes import Running
-from operations.service.version_cache import Known, catalogue
+from operations.service.version_cache import Known, version_cache
+from pipeline.config.stages import STAGES
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -17,15 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent
 # The steps of a job, in their order.
-STEPS = (
-    "preparing",
-    "ingestion",
-    "validation",
-    "transformation",
-    "training",
-    "evaluation",
-    "publishing",
-)
+STEPS = ("preparing", *STAGES, "publishing")
 SCORES = {
     "roc_auc": "ROC AUC",
     "average_precision": "Average precision",
@@ -66,7 +59,7 @@ def style() -> Response:
 
 def render(jobs: Jobs) -> str:
     """Return the page as HTML."""
-    return html(jobs.newest(LISTED), catalogue.get(), datetime.now(UTC))
+    return html(jobs.newest(LISTED), version_cache.get(), datetime.now(UTC))
 
 
 def html(jobs: list[Job], known: Known, moment: datetime) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 from typing import Annotated
 
 from operations.service.problems import responses
-from operations.service.version_cache import catalogue
+from operations.service.version_cache import version_cache
 from operations.versions.registry import Registry
 from pipeline.config.errors import PipelineError
 from pipeline.tracking.mlflow_store import plain_mlflow_errors, tracking_store
@@ -30,7 +30,7 @@ class Png(Response):
 )
 def plots(version: Annotated[int, Path(ge=1)]) -> Response:
     """The curves, the confusion matrix and the importance of the columns, in one picture."""
-    known = catalogue.get()
+    known = version_cache.get()
     found = next((each for each in known.versions if each.number == version), None)
     if found is None and not known.answers:
         raise HTTPException(503, "MLflow does not answer")

@@ -18,7 +18,7 @@ from operations.pruning import keep_newest
 from operations.retraining.request import Failure, Outcome
 from operations.service.job_process import Recovered
 from operations.service.job_store import Job, Jobs, TrainRequest, now
-from operations.service.version_cache import catalogue
+from operations.service.version_cache import version_cache
 from operations.versions.version import PUSHING
 
 from pydantic import TypeAdapter
@@ -92,7 +92,7 @@ class Runner:
             LOG.exception("job %s", job)
         finally:
             # Whoever sees that the job is over sees its version too.
-            catalogue.forget()
+            version_cache.forget()
             self._end(job, changes)
 
     def _end(self, job: str, changes: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ class Known:
     answers: bool | None = None
 
 
-class Catalogue:
+class VersionCache:
     """The versions, at most five seconds old while MLflow answers; any thread may ask."""
 
     def __init__(self) -> None:
@@ -74,4 +74,4 @@ class Catalogue:
                 self._idle.set()
 
 
-catalogue = Catalogue()
+version_cache = VersionCache()

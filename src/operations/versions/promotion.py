@@ -16,7 +16,7 @@ from pipeline.config.contract import load_contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
 from pipeline.data.artifacts import MODEL, TEST, TRAIN
-from pipeline.modelling.scores import EvaluationParameters
+from pipeline.modelling.parameters import EvaluationParameters
 
 import joblib
 import pandas as pd

@@ -1,9 +1,6 @@
-"""Outputs that appear whole or not at all, and folders of Parquet parts in the order of the ids."""
+"""The paths of all artifacts, and the line format of rejected documents."""
 
-import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,45 +30,6 @@ def parts(folder: Path) -> list[Path]:
     if not found:
         raise PipelineError(f"{folder} holds no Parquet part: run 'dvc repro', or 'dvc pull' to fetch them")
     return found
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a place to write a file to, which takes the name `path` only if the block succeeds."""
-    partial = path.with_name(path.name + ".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.unlink(missing_ok=True)
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder to write to, which takes the place of `path` only if the block succeeds."""
-    partial = path.with_name(path.name + ".partial")
-    previous = path.with_name(path.name + ".previous")
-    for leftover in (partial, previous):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        if path.exists():
-            path.rename(previous)
-        partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(previous, ignore_errors=True)
-
-
-def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
-    """Write `content` as indented JSON, whole or not at all; NaN is refused."""
-    with atomic_file(path) as partial:
-        partial.write_text(
-            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
 
 
 def rejection_line(stage: str, reasons: list[str], document: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
         if _codes(client) != {code()}:
             raise PipelineError(
                 "a worker at DASK_SCHEDULER runs other code than this folder's: start it with PYTHONPATH="
-                f"{Path(__file__).parents[1]}, and again after each change of the code"
+                f"{Path(__file__).parents[2]}, and again after each change of the code"
             )
         try:
             yield executor
@@ -100,5 +100,5 @@ def _codes(client: "Client") -> set[str]:
 @cache
 def code() -> str:
     """Return the hash of the project's code, as it was when this process first asked for it."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
+    files = sorted(Path(__file__).parents[2].rglob("*.py"))
     return hashlib.blake2b(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from pipeline.config.parameters import Section
-
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
@@ -26,27 +23,9 @@ from sklearn.metrics import (
 DECIMALS = 6
 # A curve of this many points is as good to the eye as one of every customer.
 CURVE_POINTS = 500
-BETTER_WHEN_HIGHER = ("roc_auc", "average_precision", "accuracy", "precision", "recall", "f1")
 
 Scores = dict[str, float | None]
 Rows = list[dict[str, Any]]
-
-
-class EvaluationParameters(Section):
-    """The section `evaluation` of params.yaml."""
-
-    minimum: dict[str, float] = Field(default_factory=dict)
-    slices: tuple[str, ...] = Field(default=(), strict=False)
-    threshold: float = Field(default=0.5, gt=0, lt=1)
-
-    @field_validator("minimum")
-    @classmethod
-    def _known(cls, minimum: dict[str, float]) -> dict[str, float]:
-        if unknown := sorted(set(minimum) - set(BETTER_WHEN_HIGHER)):
-            raise ValueError(
-                f"{', '.join(unknown)} cannot have a minimum; {', '.join(BETTER_WHEN_HIGHER)} can"
-            )
-        return minimum
 
 
 def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Scores:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from operations.service.app import make_app
 from operations.service.plots import picture, plots
-from operations.service.version_cache import catalogue
+from operations.service.version_cache import version_cache
 from pipeline.tracking.mlflow_store import PROJECT
 
 import mlflow
@@ -17,7 +17,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mlflow.MlflowClien
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     picture.cache_clear()
-    catalogue.forget()
+    version_cache.forget()
     return mlflow.MlflowClient(uri)
 
 
@@ -37,7 +37,7 @@ def test_a_version_has_a_picture_if_its_run_has(
     store.create_registered_model(PROJECT)
     for run in runs:
         store.create_model_version(PROJECT, f"runs:/{run}/model", run)
-    catalogue.get(patience=30)
+    version_cache.get(patience=30)
 
     assert plots(1).body == b"version 1"
     assert plots(1).media_type == "image/png"
@@ -49,8 +49,8 @@ def test_a_version_has_a_picture_if_its_run_has(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert plots(1).body == b"version 1"
     assert refused(2) == (503, "MLflow does not give the plots")
-    catalogue.forget()
-    catalogue.get(patience=30)
+    version_cache.forget()
+    version_cache.get(patience=30)
     assert refused(3) == (503, "MLflow does not answer")
 
 

@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from operations.service import catalogue as module
-from operations.service.version_cache import Catalogue
+from operations.service import version_cache as module
+from operations.service.version_cache import VersionCache
 from operations.versions.version import Version
 from pipeline.config.errors import PipelineError
 
@@ -41,43 +41,43 @@ def mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
 
 
 def test_mlflow_is_asked_once_for_many_looks(mlflow: Answers) -> None:
-    catalogue = Catalogue()
+    version_cache = VersionCache()
 
-    assert {len(catalogue.get().versions) for _ in range(100)} == {1}
+    assert {len(version_cache.get().versions) for _ in range(100)} == {1}
     assert mlflow.asked == 1
 
 
 def test_a_slow_mlflow_is_not_waited_for(mlflow: Answers) -> None:
     mlflow.may_answer.clear()
-    catalogue = Catalogue()
+    version_cache = VersionCache()
     started = time.monotonic()
 
-    assert catalogue.get(patience=0.1) == module.Known()
+    assert version_cache.get(patience=0.1) == module.Known()
     assert time.monotonic() - started < 2
     # It comes late, and is known from then on.
     mlflow.may_answer.set()
-    assert len(catalogue.get().versions) == 1
+    assert len(version_cache.get().versions) == 1
 
 
 def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
-    catalogue = Catalogue()
-    first = catalogue.get()
+    version_cache = VersionCache()
+    first = version_cache.get()
     mlflow.away = True
-    catalogue.forget()
+    version_cache.forget()
 
-    second = catalogue.get()
+    second = version_cache.get()
     assert second.versions == first.versions
     assert second.told_at == first.told_at
     assert (first.answers, second.answers) == (True, False)
 
 
 def test_an_answer_that_was_asked_for_before_a_publication_is_not_enough_after_it(mlflow: Answers) -> None:
-    catalogue = Catalogue()
+    version_cache = VersionCache()
     mlflow.may_answer.clear()
-    catalogue.get(patience=0.05)
+    version_cache.get(patience=0.05)
     # Version 2 is published while MLflow still answers the question from before.
     mlflow.newest = 2
-    catalogue.forget()
+    version_cache.forget()
     mlflow.may_answer.set()
 
-    assert len(catalogue.get().versions) == 2
+    assert len(version_cache.get().versions) == 2

@@ -5,16 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section, load
-from pipeline.modelling.scores import EvaluationParameters
+from pipeline.data.split import TransformationParameters
+from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.source.parameters import IngestionParameters
 from project import ROOT, Project
 from stages import failure
-from training import TrainingParameters
-from transformation import TransformationParameters
-from validation import ValidationParameters
 
 import pytest
 from hypothesis import given

@@ -5,8 +5,9 @@ from typing import Any
 
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.modelling.models import ALGORITHMS
+from pipeline.modelling.parameters import TrainingParameters
 from stages import contract_with, failure, row, table
-from training import TrainingParameters, train
+from training import train
 
 import numpy as np
 import pandas as pd

@@ -1,0 +1,51 @@
+"""What params.yaml says of training and evaluation."""
+
+from typing import Any
+
+from pipeline.config.parameters import Section
+from pipeline.modelling.models import ALGORITHMS, check_parameters
+
+from pydantic import Field, ValidationInfo, field_validator
+
+BETTER_WHEN_HIGHER = ("roc_auc", "average_precision", "accuracy", "precision", "recall", "f1")
+
+
+class TrainingParameters(Section):
+    """The section `training` of params.yaml; each algorithm has a block of its own parameters."""
+
+    algorithm: str
+    random_state: int = Field(default=0, ge=0, lt=2**32)
+    derived: dict[str, str] = Field(default_factory=dict)
+    hist_gradient_boosting: dict[str, Any] = Field(default_factory=dict)
+    random_forest: dict[str, Any] = Field(default_factory=dict)
+    logistic_regression: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("algorithm")
+    @classmethod
+    def _known(cls, algorithm: str) -> str:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
+        return algorithm
+
+    @field_validator(*ALGORITHMS)
+    @classmethod
+    def _possible(cls, block: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        check_parameters(str(info.field_name), block)
+        return block
+
+
+class EvaluationParameters(Section):
+    """The section `evaluation` of params.yaml."""
+
+    minimum: dict[str, float] = Field(default_factory=dict)
+    slices: tuple[str, ...] = Field(default=(), strict=False)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+
+    @field_validator("minimum")
+    @classmethod
+    def _known(cls, minimum: dict[str, float]) -> dict[str, float]:
+        if unknown := sorted(set(minimum) - set(BETTER_WHEN_HIGHER)):
+            raise ValueError(
+                f"{', '.join(unknown)} cannot have a minimum; {', '.join(BETTER_WHEN_HIGHER)} can"
+            )
+        return minimum
