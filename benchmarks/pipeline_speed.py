@@ -104,9 +104,9 @@ def measure_ingestion(folder: Path, uri: str, name: str, size: int) -> None:
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     process = subprocess.Popen(
-        [sys.executable, "-m", "ingestion"],
+        [sys.executable, "src/ingestion.py"],
         cwd=checkout,
-        env=os.environ | {"MONGODB_URI": uri, "PYTHONPATH": "src"},
+        env=os.environ | {"MONGODB_URI": uri},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,5 +1,6 @@
 """What Git keeps and what it does not, and that each folder runs its own code on its repository's stores."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -70,12 +71,12 @@ def test_every_stage_runs_the_code_of_the_folder_that_it_runs_in() -> None:
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
     assert {name: stage["cmd"] for name, stage in stages.items()} == {
-        name: f"env PYTHONPATH=src python -m pipeline.{name}" for name in STAGES
+        name: f"python src/{name}.py" for name in STAGES
     }
 
 
 def test_dvc_ignores_bytecode(ready: Project) -> None:
-    cached = ready.root / "src/pipeline/__pycache__/left.pyc"
+    cached = ready.root / "src/pipeline/source/__pycache__/left.pyc"
     cached.parent.mkdir(exist_ok=True)
     cached.write_bytes(b"old")
 
@@ -120,6 +121,17 @@ def test_worktree_runs_its_own_code_on_the_stores_of_its_repository(ready: Proje
     assert not (folder / ".sample-mongodb").exists()
     assert not (folder / "mlflow.db").exists()
     assert (ready.root / ".sample-mongodb").exists()
+
+
+def test_a_stage_refuses_the_package_of_another_checkout(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    misled = {"PYTHONSAFEPATH": "1", "PYTHONPATH": str(ROOT / "src")}
+
+    done = Project(tmp_path).run("python", "src/transformation.py", check=False, **misled)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"transformation: the package pipeline is imported from {ROOT / 'src'} ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_second_clone_runs_its_own_code_on_stores_of_its_own(clone: Callable[..., Project]) -> None:

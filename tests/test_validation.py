@@ -182,7 +182,7 @@ def test_what_is_rejected_is_written_alike_in_every_locale(folder: Folder) -> No
     }
 
     subprocess.run(
-        [sys.executable, "-m", "validation"],
+        [sys.executable, f"{ROOT}/src/validation.py"],
         cwd=folder.root,
         env=environment(**ascii_only),
         check=True,

@@ -85,7 +85,7 @@ class Project:
 
     def stage(self, name: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         """Run one stage as dvc.yaml does, without DVC."""
-        return self.run("python", "-m", f"pipeline.{name}", check=check, PYTHONPATH="src", **env)
+        return self.run("python", f"src/{name}.py", check=check, **env)
 
     def set(self, **values: Any) -> None:
         """Change parameters; a keyword's double underscores stand for dots."""

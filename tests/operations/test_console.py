@@ -4,18 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import saying
+from operations import console
 
 import pytest
 
-SAYS = "from operations.console import echo_result, echo\nsay('one')\nsay('two')\nconclude('three')\nprint('four')"
+SAYS = "from operations.console import *\necho('one')\necho('two')\necho_result('three')\nprint('four')"
 
 
 def ends(command: str) -> subprocess.CompletedProcess[str]:
     """Run what says four lines in a shell, with the code that is under test, and return how it ended."""
     return subprocess.run(
         ["sh", "-c", command, "sh", sys.executable, SAYS],
-        cwd=Path(saying.__file__).parents[1],
+        cwd=Path(console.__file__).parents[1],
         capture_output=True,
         text=True,
         check=False,

@@ -61,7 +61,7 @@ def test_whoever_is_killed_and_when_nothing_is_half_done(team: Team, who: str) -
                 service.start()
                 service.wait_for_recovery()
             else:
-                kill(service, word or f"pipeline.{step.split(chr(39))[1]}")
+                kill(service, word or f"src/{step.split(chr(39))[1]}.py")
             ended = service.until(job)
             print(f"{who} killed at {step}: {ended['state']}, {ended['error'] or ended['message']}")
             assert ended["state"] in {"failed", "interrupted", "succeeded"}, step

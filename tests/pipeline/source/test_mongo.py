@@ -209,7 +209,7 @@ def test_killed_in_the_middle_of_the_read(good: Project, server: str, how: signa
     before = artifacts(good)
     with proxy(server, "stall", after=300_000) as (uri, stall):
         env = good.env | {"PYTHONPATH": "src", "MONGODB_URI": uri}
-        words = ["python", "-m", "ingestion"]
+        words = ["python", "src/ingestion.py"]
         with subprocess.Popen(words, cwd=good.root, env=env) as stage:
             assert stall.struck.wait(60)
             stage.send_signal(how)
