@@ -34,11 +34,13 @@ def _confusion(axis: Any, rows: list[dict[str, Any]]) -> None:
     axis.imshow(counts, cmap="Blues")
     for i in (0, 1):
         for j in (0, 1):
-            axis.text(j, i, f"{counts[i][j]:,}", ha="center", va="center")
-    sides = ["negative", "positive"]
+            # Blues darkens with the count: white is legible on the darker half.
+            color = "white" if counts[i][j] > max(map(max, counts)) / 2 else "black"
+            axis.text(j, i, f"{counts[i][j]:,}", ha="center", va="center", color=color)
+    classes = ["negative", "positive"]
     axis.set(title="Confusion", xlabel="predicted", ylabel="actual")
-    axis.set_xticks([0, 1], sides)
-    axis.set_yticks([0, 1], sides)
+    axis.set_xticks([0, 1], classes)
+    axis.set_yticks([0, 1], classes)
 
 
 def _importance(axis: Any, rows: list[dict[str, Any]]) -> None:
