@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pipeline import ingestion
+import ingestion
 from reading import Document, read, relaxed
 from values import MISSING, TYPES, contract, document, identical
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import transformation, validation
+import transformation
+import validation
 from stages import Folder, digests, document, row
 
 import pyarrow.parquet as pq

@@ -4,9 +4,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import ingestion
 from customers import DELETE, customer, put
-from pipeline import ingestion, parts
 from pipeline.config.contract import Column
+from pipeline.data import parts
 from pipeline.data.artifacts import parts as parts_of
 from project import Project
 from reading import Document, customer_contract, read, relaxed

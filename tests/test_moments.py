@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ingestion
 from customers import customer
-from pipeline import ingestion
 from pipeline.config.errors import PipelineError
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.embedded_mongo import running_server

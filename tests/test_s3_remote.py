@@ -7,7 +7,7 @@ import re
 import uuid
 from pathlib import Path
 
-from pipeline import reachability
+from operations import reachability
 from pipeline.config.errors import ConfigurationError
 from pipeline.tracking.lineage import locked_outputs
 from project import Project

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline import transformation, validation
+import transformation
+import validation
 from pipeline.data.ids import split_share
 from project import ROOT, environment
 from stages import Folder, document, row

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import training, transformation
+import training
+import transformation
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.modelling.features import read_features

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import transformation
+import transformation
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
 from pipeline.data.ids import split_share

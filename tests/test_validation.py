@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from pipeline import validation
+import validation
 from project import ROOT, environment
 from stages import SCHEMA, Folder, digests, rejected, report, row
 

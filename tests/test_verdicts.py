@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import validation
+import validation
 from pipeline.config.errors import PipelineError
 from stages import SCHEMA, Folder, failure, rejected, report, row
 

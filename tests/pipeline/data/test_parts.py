@@ -4,10 +4,11 @@ import hashlib
 from itertools import pairwise
 from pathlib import Path
 
+import ingestion
 from customers import customer
 from ingestion import names_of_parts
-from pipeline import ingestion, parts
 from pipeline.config.errors import PipelineError
+from pipeline.data import parts
 from pipeline.data.artifacts import parts as parts_of
 from pipeline.data.ids import part_hash
 from pipeline.data.parts import PartWriter, write_part

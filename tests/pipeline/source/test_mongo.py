@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import ingestion
 from customers import customer
-from pipeline import ingestion
 from pipeline.config.errors import PipelineError
 from pipeline.source import mongo
 from pipeline.source.embedded_mongo import running_server
