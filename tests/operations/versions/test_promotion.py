@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from operations.versions import gate
+from operations.versions import promotion
 from operations.versions.comparison import Decision
 from operations.versions.loading import UnreadableModelError
 from operations.versions.promotion import best_so_far, check_champion, decide, held_to_best, side
@@ -116,7 +116,7 @@ def test_many_small_steps_do_not_lead_down(here: Project) -> None:
     # Where it cannot be met since a server is away, the decision is made later
     here.git("tag", "--delete", "model-v1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "unreachable", lambda **_: {"git": "no answer"})
+        patch.setattr(promotion, "unreachable", lambda **_: {"git": "no answer"})
         with pytest.raises(PipelineError, match="the tag model-v1 is"):
             meets_the_champion(here, 6, 8)
     assert Registry().version(6).decision is None

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import transformation
+import validation
 from pipeline.config.errors import PipelineError
-from pipeline.data import executor, transformation, validation
+from pipeline.data import executor
 from pipeline.data.artifacts import parts
 from pipeline.data.executor import part_executor
 from project import ROOT, environment
