@@ -6,6 +6,15 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
+PIP := python -m pip install --quiet --disable-pip-version-check
+UV := python tools/uv.py pip
+COMPILE := $(UV) compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-annotate \
+    --no-header --no-emit-index-url
+# uv takes half of pip's time. Where it cannot be had, or cannot install, pip does.
+define install
+	@echo "Installing $(lastword $(1)) ..."
+	@$(UV) install --quiet --compile-bytecode $(1) || { echo "uv failed, pip installs $(lastword $(1)) ..."; $(PIP) $(1); }
+endef
 # Workers of the tests, for two processors: each waits for its stages and servers much of the time.
 JOBS ?= 3
 
@@ -47,31 +56,29 @@ bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quot
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
 
-lock: ## Make the three locks anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --output-file requirements.lock pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --extra bench --constraint requirements.lock --output-file requirements-bench.lock pyproject.toml
+lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml, same versions (UPGRADE="--upgrade-package mlflow" for newer ones)
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-bench.lock --extra bench --constraint requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-uv.lock --group setup
 
 clean: ## Remove the environment, the sample MongoDB and the local MLflow with its versions (no DVC cache or remote)
 	rm -rf $(VENV) .sample-mongodb .sample-mongodb.lock mlflow.db mlartifacts
 
-# A stamp is as old as the lock that it was made from; pip compiles bytecode as it installs.
+# A stamp is as old as the lock that it was made from. Bytecode is compiled once, at the installation.
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    || { echo "make: $(PYTHON) is $$($(PYTHON) --version): Python 3.11 to 3.13 is needed (make PYTHON=python3.12 ...)"; exit 2; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing requirements.lock into $(VENV) ..."
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r requirements-uv.lock || true
+	$(call install,--require-hashes -r requirements.lock)
+	$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.lock
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@
 
 $(VENV)/.benchmarks: $(VENV)/.runtime requirements-bench.lock
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	$(call install,--require-hashes -r requirements-bench.lock)
 	@touch $@
