@@ -6,15 +6,12 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
-PIP := python -m pip install --quiet --disable-pip-version-check
-UV := python tools/uv.py pip
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+UV := $(VENV)/bin/python tools/uv.py pip
 COMPILE := $(UV) compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-annotate \
     --no-header --no-emit-index-url
-# uv takes half of pip's time. Where it cannot be had, or cannot install, pip does.
-define install
-	@echo "Installing $(lastword $(1)) ..."
-	@$(UV) install --quiet --compile-bytecode $(1) || { echo "uv failed, pip installs $(lastword $(1)) ..."; $(PIP) $(1); }
-endef
+# uv takes half of pip's time; pip takes over where uv is not available or fails.
+install = $(UV) install --quiet --compile-bytecode $(1) || { echo "make: uv failed, trying pip ..."; $(PIP) $(1); }
 # Workers of the tests, for two processors: each waits for its stages and servers much of the time.
 JOBS ?= 3
 
@@ -65,20 +62,21 @@ lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml, same versions (UP
 clean: ## Remove the environment, the sample MongoDB and the local MLflow with its versions (no DVC cache or remote)
 	rm -rf $(VENV) .sample-mongodb .sample-mongodb.lock mlflow.db mlartifacts
 
-# A stamp is as old as the lock that it was made from. Bytecode is compiled once, at the installation.
+# A stamp is as old as the lock that it was made from. Bytecode is compiled at once: imports take half the time.
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    || { echo "make: $(PYTHON) is $$($(PYTHON) --version): Python 3.11 to 3.13 is needed (make PYTHON=python3.12 ...)"; exit 2; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing requirements.lock into $(VENV) ..."
 	@$(PIP) --require-hashes -r requirements-uv.lock || true
-	$(call install,--require-hashes -r requirements.lock)
-	$(call install,--no-deps --no-build-isolation --editable .)
+	@$(call install,--require-hashes -r requirements.lock)
+	@$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.lock
-	$(call install,--require-hashes -r requirements-dev.lock)
+	@$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@
 
 $(VENV)/.benchmarks: $(VENV)/.runtime requirements-bench.lock
-	$(call install,--require-hashes -r requirements-bench.lock)
+	@$(call install,--require-hashes -r requirements-bench.lock)
 	@touch $@
