@@ -6,6 +6,12 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 unexport PYTHONPATH PYTHONHOME
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+UV := $(VENV)/bin/python tools/uv.py pip
+COMPILE := $(UV) compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-annotate \
+    --no-header --no-emit-index-url
+# uv takes half of pip's time; pip takes over where uv is not available or fails.
+install = $(UV) install --quiet --compile-bytecode $(1) || { echo "make: uv failed, trying pip ..."; $(PIP) $(1); }
 # Workers of the tests, for two processors: each waits for its stages and servers much of the time.
 JOBS ?= 3
 
@@ -15,7 +21,7 @@ JOBS ?= 3
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (one to two minutes, once)
+setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, once)
 
 repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro
@@ -26,14 +32,17 @@ test: $(VENV)/.development ## Set up, then run all tests
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs, and its servers, at each step (an hour)
 	PIPELINE_KILL_MATRIX=1 python -m pytest -n $(JOBS) tests/scenarios/test_killed_service.py
 
-lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
+lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of .github/ and deploy/
 	ruff check .
 	ruff format --check .
 	mypy
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 	check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	pre-commit validate-config
 	sh -n deploy/entrypoint.sh
-	zizmor --offline --no-progress --quiet --persona=pedantic .github/workflows
+	zizmor --offline --no-progress --quiet --persona=pedantic .github
 
 format: $(VENV)/.development ## Set up, then let ruff format and sort
 	ruff format .
@@ -47,31 +56,30 @@ bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quot
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
 
-lock: ## Make the three locks anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --output-file requirements.lock pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	    --no-emit-index-url --extra bench --constraint requirements.lock --output-file requirements-bench.lock pyproject.toml
+lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml; versions stay, but for UPGRADE="--upgrade-package mlflow"
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-bench.lock --extra bench --constraint requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-uv.lock --group setup
 
 clean: ## Remove the environment, the sample MongoDB and the local MLflow with its versions (no DVC cache or remote)
 	rm -rf $(VENV) .sample-mongodb .sample-mongodb.lock mlflow.db mlartifacts
 
-# A stamp is as old as the lock that it was made from; pip compiles bytecode as it installs.
+# A stamp is as old as the lock that it was made from. Bytecode is compiled at once: imports take half the time.
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    || { echo "make: $(PYTHON) is $$($(PYTHON) --version): Python 3.11 to 3.13 is needed (make PYTHON=python3.12 ...)"; exit 2; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing requirements.lock into $(VENV) ..."
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r requirements-uv.lock || true
+	@$(call install,--require-hashes -r requirements.lock)
+	@$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.lock
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@
 
 $(VENV)/.benchmarks: $(VENV)/.runtime requirements-bench.lock
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@$(call install,--require-hashes -r requirements-bench.lock)
 	@touch $@
