@@ -12,11 +12,12 @@ from typing import Any
 
 from pipeline.checks.facts import merge
 from pipeline.checks.leakage import target_copies
+from pipeline.checks.parameters import ValidationParameters
 from pipeline.checks.part import check_columns, check_part
 from pipeline.checks.rules import repeated_ids
 from pipeline.config.contract import Contract, load_contract
 from pipeline.config.errors import PipelineError, run_main
-from pipeline.config.parameters import Section, load
+from pipeline.config.parameters import load
 from pipeline.data.artifacts import (
     RAW,
     REJECTED_BY_INGESTION,
@@ -31,16 +32,8 @@ from pipeline.data.executor import part_executor
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
 
 EXAMPLES = 3
-
-
-class ValidationParameters(Section):
-    """The section `validation` of params.yaml."""
-
-    max_rejected: float = Field(default=0.01, ge=0, le=1)
-    min_rows: int = Field(default=1000, ge=2)
 
 
 def verdict(
