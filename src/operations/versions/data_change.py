@@ -110,7 +110,7 @@ def _column_change(name: str, new: DataFacts, old: DataFacts, bounds: Validation
 def _category_change(
     name: str, ours: dict[str, Any], theirs: dict[str, Any], bound: float, chance: float
 ) -> Iterator[str]:
-    """Compare by the total variation distance: the share of the rows that another value would have to take."""
+    """Compare by the total variation distance: the least share of the rows that have another value."""
     listed = ours["shares"] | theirs["shares"]
     pairs = {value: (_share(value, ours, theirs), _share(value, theirs, ours)) for value in listed}
     apart = {value: here - there for value, (here, there) in pairs.items()}
@@ -122,7 +122,7 @@ def _category_change(
         most = max(apart, key=lambda value: (abs(apart[value]), value))
         here, there = pairs[most]
         yield (
-            f"{name}: {_percent(distance)} of the rows in other categories, most of all {most[:LONGEST]!r} "
+            f"{name}: {_percent(distance)} of the rows with another value, most of all {most[:LONGEST]!r} "
             f"({_percent(here)} vs {_percent(there)}), more than validation.max_category_change {bound}"
         )
 
