@@ -10,11 +10,14 @@ from operations.reachability import patiently
 from operations.retraining.old_data import lock_data_of, override
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
+from operations.versions.data_gate import stop_on_changed_data
 from operations.versions.publishing import Published, publish
 from operations.versions.registration import numbers
 from operations.versions.registry import SCORES, Registry
 from operations.versions.restoring import commit_of
+from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.errors import PipelineError
+from pipeline.config.parameters import load
 from pipeline.data.artifacts import METRICS, VALIDATION_REPORT
 from pipeline.tracking.lineage import LOCK, locked_tags
 
@@ -54,11 +57,14 @@ def on_kept_data(request: Request) -> None:
         PipelineError: ingestion would run, and the request does not allow it.
     """
     patiently(pull, PATIENCE, request.reads_source)
-    if SOURCE in stale() and not request.read_source:
+    reads = SOURCE in stale()
+    if reads and not request.read_source:
         raise PipelineError(
             "ingestion would read the source again, since its code, its parameters or the schema changed: "
             "allow it with --read-source, or undo that change"
         )
+    if reads and stops_on_change():
+        compare_new_data(request)
     if request.everything:
         patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
     patiently(repro, PATIENCE, request.reads_source)
@@ -70,8 +76,27 @@ def on_new_data(request: Request) -> None:
     with dvc_repository("checkout") as repo:
         repo.checkout(allow_missing=True)
     words = ("--force",) if request.everything else ("--force", "--single-item", SOURCE)
+    if stops_on_change():
+        patiently(lambda: repro("--force", "--single-item", SOURCE), PATIENCE, request.reads_source)
+        compare_new_data(request)
+        words = ("--force", "--downstream", "validation") if request.everything else ()
     patiently(lambda: repro(*words), PATIENCE, request.reads_source)
     patiently(repro, PATIENCE, request.reads_source)
+
+
+def stops_on_change() -> bool:
+    """Whether new data that differs too far from the champion's ends a retrain before training."""
+    return load("validation", ValidationParameters).on_change == "stop"
+
+
+def compare_new_data(request: Request) -> None:
+    """Validate new data, and compare it with the champion's.
+
+    Raises:
+        PipelineError: it differs too far.
+    """
+    patiently(lambda: repro("validation"), PATIENCE, request.reads_source)
+    patiently(stop_on_changed_data, PATIENCE, request.reads_source)
 
 
 def on_data_of(number: int, request: Request) -> Outcome:

@@ -8,6 +8,7 @@ from pathlib import Path
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.reachability import unreachable
 from operations.versions.comparison import Decision, compare, not_met
+from operations.versions.data_gate import hold_changed_data
 from operations.versions.loading import UnreadableModelError, load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
@@ -46,6 +47,9 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
             decision = met(registry, champion, current)
             if decision.promoted:
                 decision = held_to_best(registry, decision, champion, version.number, current)
+            # Older data is what somebody asked for.
+            if current is None:
+                decision = hold_changed_data(decision, champion, version.number)
         registry.record(version.number, DECISION, decision.content())
     if decision.promoted and not version.tags.get("promoted"):
         champion = registry.champion()

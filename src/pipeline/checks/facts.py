@@ -1,5 +1,6 @@
 """What validation reports of the accepted rows, column by column, added up over the parts."""
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -11,24 +12,25 @@ import pyarrow.compute as pc
 
 # Of a category without declared values, the report names the commonest.
 TOP_VALUES = 20
+# In milliseconds.
+DAY = 86_400_000
 
 Facts = dict[str, dict[str, Any]]
 
 
 def part_facts(table: pa.Table, contract: Contract) -> Facts:
-    """Count rows and nulls, and minimum, maximum and sum or the values' counts, of each column of a part."""
+    """Count rows and nulls, and bounds, sum and spread or the values' counts, of each column of a part.
+
+    The spread is the sum of the squared differences from the part's mean. A datetime is its milliseconds.
+    """
     facts: Facts = {}
     for name, column in contract.columns.items():
         values = table[name]
         fact: dict[str, Any] = {"rows": len(values), "nulls": values.null_count}
         if column.type in ("integer", "number"):
-            bounds = pc.min_max(values).as_py()
-            # numpy's pairwise sum of doubles: its order does not depend on Arrow's threads.
-            total = float(np.sum(values.drop_null().to_numpy(), dtype=np.float64))
-            fact |= {"minimum": bounds["min"], "maximum": bounds["max"], "sum": total}
+            fact |= _moments(values)
         elif column.type == "datetime":
-            bounds = pc.min_max(values.cast(pa.int64())).as_py()
-            fact |= {"minimum": bounds["min"], "maximum": bounds["max"]}
+            fact |= _moments(values.cast(pa.int64()))
         elif column.type in ("category", "boolean"):
             counts = pc.value_counts(values.drop_null().combine_chunks())
             fact["counts"] = {_text(pair["values"]): pair["counts"] for pair in counts.to_pylist()}
@@ -36,8 +38,21 @@ def part_facts(table: pa.Table, contract: Contract) -> Facts:
     return facts
 
 
+def _moments(values: pa.ChunkedArray) -> dict[str, Any]:
+    bounds = pc.min_max(values).as_py()
+    numbers = values.drop_null().to_numpy().astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # numpy's pairwise sum of doubles: its order does not depend on Arrow's threads.
+        total = float(np.sum(numbers))
+        spread = float(np.sum(np.square(numbers - total / max(len(numbers), 1))))
+    return {"minimum": bounds["min"], "maximum": bounds["max"], "sum": total, "spread": spread}
+
+
 def merge(parts: list[Facts], contract: Contract) -> Facts:
-    """Add the facts of all parts up to shares, bounds and means (6 decimals, means 12 digits at most)."""
+    """Add the facts of all parts up to shares, bounds, means and standard deviations.
+
+    Shares have 6 decimals; see `_rounded` for the others. The standard deviation of dates is in days.
+    """
     report: Facts = {}
     for name, column in contract.columns.items():
         facts = [part[name] for part in parts]
@@ -48,12 +63,11 @@ def merge(parts: list[Facts], contract: Contract) -> Facts:
             # Plus 0 makes 0.0 of -0.0: which of the two comes out depends on how the rows are cut into parts.
             lowest = min((fact["minimum"] + 0 for fact in present), default=None)
             highest = max((fact["maximum"] + 0 for fact in present), default=None)
+            mean, deviation = _mean_and_deviation(present)
             if column.type == "datetime":
-                lowest, highest = _date(lowest), _date(highest)
-            line |= {"minimum": lowest, "maximum": highest}
-        if "sum" in facts[0]:
-            total = sum(fact["sum"] for fact in facts)
-            line["mean"] = _mean(total, rows - nulls)
+                lowest, highest, mean = _date(lowest), _date(highest), _date(mean)
+                deviation = None if deviation is None else round(deviation / DAY, 6)
+            line |= {"minimum": lowest, "maximum": highest, "mean": mean, "standard_deviation": deviation}
         if "counts" in facts[0]:
             counts = sum((Counter(fact["counts"]) for fact in facts), Counter[str]())
             commonest = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP_VALUES]
@@ -66,14 +80,35 @@ def _share(count: int, rows: int) -> float:
     return round(count / rows, 6) if rows else 0.0
 
 
-def _mean(total: float, values: int) -> float | None:
-    # The last digits of a sum of doubles depend on how the rows are cut into parts, and on the processor.
-    return round(float(f"{total / values:.12g}"), 6) if values else None
+def _mean_and_deviation(parts: list[dict[str, Any]]) -> tuple[float | None, float | None]:
+    counts = [part["rows"] - part["nulls"] for part in parts]
+    if not (count := sum(counts)):
+        return None, None
+    mean = sum(part["sum"] for part in parts) / count
+    # Each part's spread is about its own mean. A product may be infinite where a power raises.
+    spread = sum(
+        part["spread"] + rows * (part["sum"] / rows - mean) * (part["sum"] / rows - mean)
+        for rows, part in zip(counts, parts, strict=True)
+    )
+    largest = max(abs(part[bound]) for part in parts for bound in ("minimum", "maximum"))
+    return _rounded(mean, largest), _rounded(math.sqrt(spread / count), largest)
+
+
+def _rounded(value: float, largest: float) -> float | None:
+    """Round to 12 digits of the column's largest value, and to 6 decimals or 7 digits of it at most.
+
+    The last digits of a sum of doubles depend on how the rows are cut into parts, and on the processor. None
+    is what is too large for a double.
+    """
+    if not math.isfinite(value):
+        return None
+    exponent = math.floor(math.log10(largest)) if largest else 0
+    return round(value, min(11 - exponent, max(6, 6 - exponent))) + 0.0
 
 
 def _text(value: str | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _date(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else str(np.datetime64(milliseconds, "ms"))
+def _date(milliseconds: float | None) -> str | None:
+    return None if milliseconds is None else str(np.datetime64(int(milliseconds), "ms"))

@@ -1,4 +1,6 @@
-"""What params.yaml says of validation."""
+"""The section `validation` of params.yaml."""
+
+from typing import Literal
 
 from pipeline.config.parameters import Section
 
@@ -6,7 +8,18 @@ from pydantic import Field
 
 
 class ValidationParameters(Section):
-    """The section `validation` of params.yaml."""
+    """What the stage refuses, and how far new data may be from that of the champion.
+
+    The stage reads `max_rejected` and `min_rows`; the rest is for `operations.versions.data_change`, since a
+    stage does not know the champion.
+    """
 
     max_rejected: float = Field(default=0.01, ge=0, le=1)
     min_rows: int = Field(default=1000, ge=2)
+
+    on_change: Literal["hold", "stop"] = "hold"
+    max_shrink: float = Field(default=0.1, ge=0, le=1)
+    max_mean_shift: float = Field(default=0.25, ge=0)
+    max_null_change: float = Field(default=0.05, ge=0, le=1)
+    max_category_change: float = Field(default=0.1, ge=0, le=1)
+    max_target_change: float = Field(default=0.25, ge=0)

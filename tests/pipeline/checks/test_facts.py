@@ -1,5 +1,6 @@
 """What validation reports of a column is what pandas computes, however the rows are cut into parts."""
 
+import json
 import random
 from datetime import datetime
 from itertools import pairwise
@@ -8,6 +9,7 @@ from typing import Any
 from pipeline.checks.facts import TOP_VALUES, merge, part_facts
 from stages import table, target_and
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -61,9 +63,15 @@ def test_the_facts_are_those_that_pandas_computes() -> None:
     for name in ("i", "n"):
         assert found[name]["minimum"] == frame[name].min()
         assert found[name]["maximum"] == frame[name].max()
-        assert found[name]["mean"] == pytest.approx(frame[name].mean(), rel=1e-11)
+        last = 1e-11 * float(frame[name].abs().max())
+        assert found[name]["mean"] == pytest.approx(frame[name].mean(), abs=last)
+        assert found[name]["standard_deviation"] == pytest.approx(frame[name].std(ddof=0), abs=last)
     assert found["d"]["minimum"] == frame["d"].min().isoformat(timespec="milliseconds")
     assert found["d"]["maximum"] == frame["d"].max().isoformat(timespec="milliseconds")
+    mean = frame["d"].mean().to_datetime64()
+    assert abs(np.datetime64(found["d"]["mean"]) - mean) <= np.timedelta64(10, "ms")
+    days = frame["d"].std(ddof=0) / pd.Timedelta(days=1)
+    assert found["d"]["standard_deviation"] == pytest.approx(days, abs=1e-6)
     shares = (frame["c"].value_counts() / len(frame)).round(6)
     assert len(found["c"]["shares"]) == TOP_VALUES < len(shares)
     assert all(shares[value] == share for value, share in found["c"]["shares"].items())
@@ -109,12 +117,35 @@ def test_there_is_one_zero(values: list[float]) -> None:
 
     found = merge([part_facts(part, contract) for part in parts], contract)["n"]
 
-    assert str(found) == "{'null_share': 0.0, 'minimum': 0.0, 'maximum': 0.0, 'mean': 0.0}"
+    facts = ("null_share", "minimum", "maximum", "mean", "standard_deviation")
+    assert str(found) == str(dict.fromkeys(facts, 0.0))
+
+
+def test_a_column_of_one_value_has_no_deviation_and_a_tiny_one_has_its_own() -> None:
+    contract = target_and(same={"type": "number"}, tiny={"type": "number"})
+    data = [{"_id": "", "y": True, "same": 0.1, "tiny": 1e-12 * number} for number in range(1000)]
+
+    found = merge([part_facts(table(data, contract), contract)], contract)
+
+    assert (found["same"]["mean"], found["same"]["standard_deviation"]) == (0.1, 0.0)
+    assert found["tiny"]["mean"] == pytest.approx(499.5e-12)
+    assert found["tiny"]["standard_deviation"] == pytest.approx(288.67499e-12)
+
+
+def test_what_is_too_large_for_a_double_has_no_mean() -> None:
+    contract = target_and(n={"type": "number"})
+    parts = [
+        table([{"_id": "", "y": True, "n": value}] * 2, contract) for value in (1.7e308, 1e200, -1.7e308)
+    ]
+
+    for some in (parts[:1], parts[1:2], parts):
+        found = merge([part_facts(part, contract) for part in some], contract)["n"]
+        assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_no_rows_have_no_facts() -> None:
     found = report(table([], CONTRACT))
 
-    assert found["n"] == {"null_share": 0.0, "minimum": None, "maximum": None, "mean": None}
-    assert found["d"] == {"null_share": 0.0, "minimum": None, "maximum": None}
+    none = dict.fromkeys(("minimum", "maximum", "mean", "standard_deviation"))
+    assert found["n"] == found["d"] == {"null_share": 0.0} | none
     assert found["c"] == {"null_share": 0.0, "shares": {}}

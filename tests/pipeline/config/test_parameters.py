@@ -235,7 +235,16 @@ def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
     assert found["ingestion"] | {"filter": {}, "rows_per_part": 50_000} == found["ingestion"]
     assert found["schema"]["id"] == "_id"
     assert not found["schema"]["columns"]["x"]["nullable"]
-    assert found["validation"] == {"max_rejected": 0.01, "min_rows": 1000}
+    assert found["validation"] == {
+        "max_rejected": 0.01,
+        "min_rows": 1000,
+        "on_change": "hold",
+        "max_shrink": 0.1,
+        "max_mean_shift": 0.25,
+        "max_null_change": 0.05,
+        "max_category_change": 0.1,
+        "max_target_change": 0.25,
+    }
     assert found["transformation"] == {"test_size": 0.2}
     assert found["training"]["random_state"] == 0
     assert found["evaluation"]["minimum"] == {}

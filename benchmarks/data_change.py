@@ -1,0 +1,167 @@
+"""How often new data is held against the champion's without cause, and which changes are found.
+
+Run from the root of the repository: `PYTHONPATH=src python benchmarks/data_change.py`; it takes half a
+minute. The bounds are the defaults, the data is the sample, and for few rows scikit-learn's tumours.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from operations.versions.data_change import DataFacts, changes
+from pipeline.checks.facts import merge, part_facts
+from pipeline.checks.parameters import ValidationParameters
+from pipeline.config.contract import Contract, load_contract
+from pipeline.source.sample import FIRST_ARRIVALS, documents
+
+import numpy as np
+import pyarrow as pa
+from sklearn.datasets import load_breast_cancer
+
+PAIRS, SEED = 200, 0
+BOUNDS = ValidationParameters()
+Row = dict[str, Any]
+Change = Callable[[Row], Row | None]
+
+
+def facts(table: pa.Table, contract: Contract) -> DataFacts:
+    """Return the facts of a table as validation reports them."""
+    positives = sum(value == contract.target.positive for value in table[contract.target.column].to_pylist())
+    report = {
+        "accepted": len(table),
+        "target": {"positives": positives},
+        "columns": merge([part_facts(table, contract)], contract),
+    }
+    return DataFacts.of(report, contract.model_dump())
+
+
+def found(new: pa.Table, old: pa.Table, contract: Contract) -> list[str]:
+    """Return how the new rows differ from the old ones beyond the default bounds."""
+    return list(changes(facts(new, contract), facts(old, contract), BOUNDS))
+
+
+def sample() -> tuple[pa.Table, Contract]:
+    """Return the sample's customers in the order in which they arrive, with the day they came."""
+    contract = load_contract().model_dump()
+    contract["columns"]["opened"] = {"path": "account.opened", "type": "datetime"}
+    declared = Contract.model_validate(contract)
+    rows = []
+    for document in documents():
+        row: Row = {declared.id: document["_id"]}
+        for name, column in declared.columns.items():
+            value: Any = document
+            for key in column.path.split("."):
+                value = value[key]
+            row[name] = value
+        row["opened"] = row["opened"].replace(tzinfo=None)
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=declared.arrow()), declared
+
+
+def tumours() -> tuple[pa.Table, Contract]:
+    """Return scikit-learn's 569 tumours: 30 numbers each."""
+    data = load_breast_cancer()
+    names = [str(name).replace(" ", "_") for name in data.feature_names]
+    columns = {name: {"path": name, "type": "number"} for name in names}
+    contract = Contract.model_validate(
+        {
+            "target": {"column": "benign", "positive": True},
+            "columns": columns | {"benign": {"path": "benign", "type": "boolean"}},
+        }
+    )
+    arrays = {name: data.data[:, at] for at, name in enumerate(names)}
+    ids = [str(number) for number in range(len(data.target))]
+    return pa.table(
+        {"_id": ids} | arrays | {"benign": data.target.astype(bool)}, schema=contract.arrow()
+    ), contract
+
+
+def halves(table: pa.Table, contract: Contract) -> int:
+    """Return of how many pairs of random halves one is held against the other."""
+    random = np.random.default_rng(SEED)
+    held = 0
+    for _ in range(PAIRS):
+        order, half = random.permutation(len(table)), len(table) // 2
+        held += bool(found(table.take(order[:half]), table.take(order[half : 2 * half]), contract))
+    return held
+
+
+def arrivals(table: pa.Table, contract: Contract) -> tuple[int, int]:
+    """Return how often, and of how many times, more customers are held against fewer, as they arrive."""
+    steps = [10, 20, 50, 100, 300, 1000, 1040, len(table) - FIRST_ARRIVALS]
+    pairs = [(FIRST_ARRIVALS, FIRST_ARRIVALS + step) for step in steps]
+    pairs += [(rows, rows + 100) for rows in range(FIRST_ARRIVALS, 7000, 100)]
+    # And to ten times and more as many.
+    pairs += [(rows, len(table)) for rows in (500, 1000, 3000)]
+    held = [found(table.slice(0, new), table.slice(0, old), contract) for old, new in pairs]
+    return sum(map(bool, held)), len(pairs)
+
+
+def number(row: Row) -> int:
+    return int(row["_id"].removeprefix("C-"))
+
+
+def charged(by: float) -> Change:
+    return lambda row: {name: row[name] and row[name] * by for name in ("monthly_charges", "total_charges")}
+
+
+def moved(days: int) -> Change:
+    return lambda row: {"opened": row["opened"] + timedelta(days=days)}
+
+
+def inverted(*names: str) -> Change:
+    return lambda row: {name: not row[name] for name in names}
+
+
+def replaced(column: str, **values: str) -> Change:
+    return lambda row: {column: values.get(row[column].replace(" ", "_"), row[column])}
+
+
+def injected(booleans: list[str]) -> dict[str, Change]:
+    """Return changes by name: each returns what replaces values of a row, or None where it is missing."""
+    return {
+        "6,000 of 7,040 rows": lambda row: {} if number(row) <= 6000 else None,
+        "2,600 of 7,040 rows": lambda row: {} if number(row) <= 2600 else None,
+        "all charges times 100": charged(100),
+        "all charges divided by 100": charged(0.01),
+        "total charges null for a third": lambda row: {} if number(row) % 3 else {"total_charges": None},
+        "a category renamed": replaced("contract", two_year="24 months"),
+        "two categories swapped": replaced("internet_service", none="dsl", dsl="none"),
+        "two categories merged": replaced("payment_method", credit_card="bank transfer"),
+        "the target's rate doubled": lambda row: {"churned": row["churned"] or number(row) % 25 < 9},
+        "the target's rate halved": lambda row: {"churned": row["churned"] and number(row) % 2 == 0},
+        "all booleans inverted": inverted(*booleans),
+        "dates 1 year later": moved(365),
+        "dates 10 years earlier": moved(-3652),
+    }
+
+
+def main() -> None:
+    """Print how often honest data is held, and which changes are found, as Markdown."""
+    table, contract = sample()
+    few, (small, of_tumours) = table.slice(0, 1000), tumours()
+    print("| honest data | held | of |\n| --- | ---: | ---: |")
+    print(f"| random halves of the sample, {len(table) // 2:,} rows | {halves(table, contract)} | {PAIRS} |")
+    print(f"| random halves of its first 1,000, 500 rows | {halves(few, contract)} | {PAIRS} |")
+    print(f"| random halves of the tumours, 284 rows | {halves(small, of_tumours)} | {PAIRS} |")
+    held, pairs = arrivals(table, contract)
+    print(f"| the sample as its customers arrive | {held} | {pairs} |\n")
+
+    before = table.slice(0, 7040)
+    rows = before.to_pylist()
+
+    def reasons(change: Change) -> list[str]:
+        new = [row | changed for row in rows if (changed := change(row)) is not None]
+        return found(pa.Table.from_pylist(new, schema=contract.arrow()), before, contract)
+
+    booleans = [name for name, column in contract.columns.items() if column.type == "boolean"]
+    print("| change | held | the first reason |\n| --- | --- | --- |")
+    for name, change in injected(booleans).items():
+        because = reasons(change)
+        print(f"| {name} | {'yes' if because else 'no'} | {because[0] if because else ''} |")
+    missed = [name for name in booleans if not reasons(inverted(name))]
+    print(f"| one of {len(booleans)} booleans inverted | all but {', '.join(missed)} | |")
+
+
+if __name__ == "__main__":
+    main()

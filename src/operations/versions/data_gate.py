@@ -1,0 +1,104 @@
+"""What becomes of data that differs too far from the champion's: it is not promoted, or stops the retrain."""
+
+import json
+from dataclasses import replace
+
+from operations.console import echo
+from operations.git_and_dvc.dvc_remotes import files_of
+from operations.reachability import unreachable
+from operations.versions.comparison import Decision
+from operations.versions.data_change import DataFacts, changes, not_comparable
+from operations.versions.registry import Registry
+from operations.versions.restoring import commit_of
+from operations.versions.version import Version
+from pipeline.checks.parameters import ValidationParameters
+from pipeline.config.contract import load_contract
+from pipeline.config.errors import PipelineError
+from pipeline.config.parameters import PATH, load
+from pipeline.data.artifacts import VALIDATION_REPORT
+
+from ruamel.yaml import YAML
+
+# So many changes, and names of columns, are quoted.
+QUOTED = 5
+
+
+def hold_changed_data(decision: Decision, champion: Version, number: int) -> Decision:
+    """Return the decision on version `number`; not promoted if its data differs too far from the champion's.
+
+    Its data is that of the workspace. What could not be compared is added to the reason.
+
+    Raises:
+        PipelineError: a server is away.
+    """
+    change, missing = compare_with(champion)
+    reason = f"{decision.reason}; {missing}" if missing else decision.reason
+    if change is None:
+        return replace(decision, reason=reason)
+    anyway = f"if it is right, 'pipeline rollback {number} --reason TEXT' makes version {number} champion"
+    return replace(decision, promoted=False, reason=f"{change}; {anyway}; its model: {reason}", best=None)
+
+
+def stop_on_changed_data() -> None:
+    """End a retrain, if the data of the workspace differs too far from the champion's.
+
+    Raises:
+        PipelineError: it does, or a server is away.
+    """
+    champion = Registry().champion()
+    if champion is None:
+        echo("validation: there is no champion to compare the data with")
+        return
+    change, missing = compare_with(champion)
+    if missing:
+        echo(f"validation: {missing}")
+    if change:
+        raise PipelineError(
+            f"validation: {change}; stopped before training, since validation.on_change is stop: if the data "
+            "is right, set on_change to hold, or raise the bound, and commit params.yaml"
+        )
+
+
+def compare_with(champion: Version) -> tuple[str | None, str | None]:
+    """Say how the data of the workspace differs too far from the champion's, and what was not compared.
+
+    Raises:
+        PipelineError: a server is away.
+    """
+    report = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
+    here = DataFacts.of(report, load_contract().model_dump())
+    theirs = f"that of version {champion.number}"
+    try:
+        there = facts_of(commit_of(champion))
+    except PipelineError as error:
+        if unreachable(source=False):
+            # It is waited for.
+            raise
+        return None, f"the data was not compared with {theirs}: {str(error).partition('; ')[0]}"
+    found = list(changes(here, there, load("validation", ValidationParameters)))
+    others = not_comparable(here, there)
+    return (
+        f"the data differs from {theirs}: {_first(found, '; ')}" if found else None,
+        f"other columns than {theirs}, not compared: {_first(others, ', ')}" if others else None,
+    )
+
+
+def facts_of(commit: str) -> DataFacts:
+    """Read the facts of a commit's data, from the cache or the remote.
+
+    Raises:
+        PipelineError: they are in neither, or another version of the project wrote them otherwise.
+    """
+    try:
+        with files_of(commit) as files:
+            report = json.loads(files.read_text(str(VALIDATION_REPORT)))
+            parameters = YAML(typ="safe", pure=True).load(files.read_text(str(PATH)))
+            return DataFacts.of(report, parameters["schema"])
+    except PipelineError as error:
+        why = type(error.__cause__).__name__
+        raise PipelineError(f"{VALIDATION_REPORT} of commit {commit[:10]} cannot be read ({why})") from None
+
+
+def _first(texts: list[str], separator: str) -> str:
+    more = [f"and {len(texts) - QUOTED} more"] if len(texts) > QUOTED else []
+    return separator.join([*texts[:QUOTED], *more])
