@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from operations.versions.registry import MLflowParameters
 from pipeline.config.contract import Contract
@@ -32,7 +33,7 @@ MODELS: dict[str, type[Section]] = {
 }
 
 
-def valid[T](read: Callable[[], T]) -> T:
+def valid(read: Callable[[], Any]) -> Any:
     """Read some settings; what is wrong with them is all that a failure shows."""
     try:
         return read()
@@ -58,9 +59,7 @@ def test_the_default_remote_is_there() -> None:
     name = config["core"].get("remote")
 
     assert name, ".dvc/config names no default remote: run 'dvc remote default NAME'"
-    assert name in config["remote"], (
-        f".dvc/config: there is no remote {name!r}: run 'dvc remote add {name} URL'"
-    )
+    assert name in config["remote"], f".dvc/config has no remote {name!r}: run 'dvc remote add {name} URL'"
 
 
 def test_dvc_reads_the_stages() -> None:

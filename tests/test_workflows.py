@@ -1,4 +1,4 @@
-"""The workflows hold no key, and do not start themselves; `make lint` checks their rights and their actions."""
+"""The workflows hold no key and do not start themselves; `make lint` checks their rights and actions."""
 
 import re
 from pathlib import Path

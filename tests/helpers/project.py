@@ -186,7 +186,7 @@ def committed(folder: Path) -> Project:
 
 
 def working_tree(destination: Path) -> Project:
-    """Make a Git repository of the checkout's code, with the settings, the sample and the lock of the tests."""
+    """Make a Git repository of the checkout's code with the settings and the sample of the tests."""
     copied(destination)
     shutil.copy2(PARAMS, destination / "params.yaml")
     shutil.copy2(DATA / "dvc_config", destination / ".dvc/config")
