@@ -14,12 +14,13 @@ COMPILE := $(UV) compile --quiet $(UPGRADE) --universal --python-version 3.11 --
 install = $(UV) install --quiet --compile-bytecode $(1) || { echo "make: uv failed, trying pip ..."; $(PIP) $(1); }
 # Workers of the tests, for two processors: each waits for its stages and servers much of the time.
 JOBS ?= 3
+PYTEST = python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test kill-matrix lint format drill bench lock clean
+.PHONY: help setup repro test test-fast test-foreign kill-matrix lint format drill bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, once)
 
@@ -27,7 +28,14 @@ repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro
 
 test: $(VENV)/.development ## Set up, then run all tests
-	python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test-fast: $(VENV)/.development ## Set up, then run the tests that need no checkout and no servers (about a minute)
+	$(PYTEST) -m "not slow"
+
+test-foreign: $(VENV)/.development ## Set up, then run all tests in a copy with another team's settings (ONLY="not slow": the fast ones)
+	copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT \
+	    && python tests/helpers/foreign.py "$$copy" && cd "$$copy" && $(PYTEST) -m "$(ONLY)"
 
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs, and its servers, at each step (an hour)
 	PIPELINE_KILL_MATRIX=1 python -m pytest -n $(JOBS) tests/scenarios/test_killed_service.py

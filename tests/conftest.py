@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.source.embedded_mongo import running_server
-from project import IDENTITY, SMALL, Project, leftovers, working_tree
+from project import IDENTITY, Project, leftovers, working_tree
 from s3 import S3
 from servers import Servers, running_servers
 from team import Team, as_founded, found
@@ -23,10 +23,17 @@ from pymongo.database import Database
 LONGEST = ("test_versions", "test_dependencies", "test_new_data", "test_publishing", "test_interrupted")
 
 
+# What a fast test does without: a checkout to run the pipeline in, and servers that take seconds to start.
+SLOW = {"origin", "servers", "cluster"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests so that no worker is left alone with a long file at the end."""
+    """Order the tests so that no worker is left alone with a long file at the end, and mark the slow ones."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+    for item in items:
+        if SLOW.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 # How long an example takes says how busy the machine is.
@@ -114,7 +121,6 @@ def _reproduced(origin: Project, once: Callable[..., Path]) -> Project:
     def fill(folder: Path) -> None:
         origin.run("git", "clone", "-q", str(origin.root), str(folder))
         made = Project(folder)
-        made.set(**SMALL)
         made.dvc("repro")
         made.git("commit", "-qam", "A small model")
 

@@ -1,27 +1,22 @@
-"""Promise 1: the same lock gives the same bytes, on a fresh clone, whatever the machine is set to."""
-
-from collections.abc import Callable
+"""The same lock gives the same bytes, on a fresh clone, whatever the machine is set to."""
 
 from project import STAGES, Project
 
-import pytest
+ELSEWHERE = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "1",
+    "TZ": "Pacific/Kiritimati",
+    "USER": "someone",
+    "LOGNAME": "else",
+}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "USER": "somebody"},
-        {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "2", "TZ": "America/St_Johns", "LOGNAME": "else"},
-    ],
-    ids=["one thread", "two threads"],
-)
-def test_fresh_clone_reproduces_the_committed_lock(
-    clone: Callable[..., Project], settings: dict[str, str]
-) -> None:
-    project = clone(f"a folder of its own {settings['PYTHONHASHSEED']}")
+def test_fresh_clone_reproduces_the_committed_lock(ready: Project) -> None:
+    # Given a lock that was made with other settings, and no cache
+    project = ready.cloned("a folder of its own")
     committed = (project.root / "dvc.lock").read_bytes()
 
-    ran = project.repro(**settings)
+    ran = project.repro(**ELSEWHERE)
 
     assert ran == list(STAGES)
     assert (project.root / "dvc.lock").read_bytes() == committed

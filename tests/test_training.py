@@ -59,6 +59,7 @@ def digest() -> str:
     return hashlib.sha256(MODEL.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str) -> None:
     folder.set(training=TRAINING | {"algorithm": algorithm})
@@ -73,6 +74,7 @@ def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str)
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_a_model_loads_and_predicts_without_the_project(folder: Folder) -> None:
     test = read_features(TEST, folder.contract)[0].head(20)
     test.to_json("raw.json", orient="records")

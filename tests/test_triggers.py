@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deployment import DEPLOY, SECRET, Cron
-from project import ROOT, environment
+from project import PARAMS, ROOT, environment
 
 import pytest
 from pymongo.collection import Collection
@@ -136,7 +136,7 @@ def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
     """The collection that the params.yaml in the test's folder names."""
-    text = (ROOT / "params.yaml").read_text()
+    text = PARAMS.read_text()
     assert text.count("database: crm") == 1
     (tmp_path / "params.yaml").write_text(text.replace("database: crm", f"database: {database.name}"))
     database.customers.insert_one({"_id": 0})
@@ -191,7 +191,7 @@ def test_a_job_that_runs_is_waited_for_with_the_same_key_and_a_wrong_token_is_sa
 
 
 def test_the_trigger_without_a_server_is_told_so_in_one_line(tmp_path: Path) -> None:
-    shutil.copy2(ROOT / "params.yaml", tmp_path)
+    shutil.copy2(PARAMS, tmp_path)
 
     with following(tmp_path, "", "http://127.0.0.1:1/train") as process:
         said, _ = process.communicate(timeout=20)

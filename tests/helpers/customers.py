@@ -1,6 +1,8 @@
 """Customer documents for the tests, shaped like those of the sample, made from a number."""
 
+import csv
 import random
+from pathlib import Path
 from typing import Any
 
 CONTRACTS = ("month-to-month", "one year", "two year")
@@ -64,3 +66,43 @@ def put(document: dict[str, Any], path: str, value: Any) -> None:
         del document[leaf]
     else:
         document[leaf] = value
+
+
+def write_sample(path: Path, count: int) -> None:
+    """Write the first `count` customers to a file like that of the sample."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = [sample_row(number) for number in range(1, count + 1)]
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def sample_row(number: int) -> dict[str, Any]:
+    """Return the row of the sample's file that describes customer `number`."""
+    found = customer(number)
+    profile, account, services = found["profile"], found["account"], found["services"]
+    streaming, charged = services["streaming"], found["billing"]["total_charges"]
+    said = {True: "Yes", False: "No"}
+    return {
+        "customer": number,
+        "churn": said[found["churned"]],
+        "female": int(profile["gender"] == "female"),
+        "senior_citizen": int(profile["senior_citizen"]),
+        "partner": int(profile["partner"]),
+        "dependents": int(profile["dependents"]),
+        "tenure": account["tenure_months"],
+        "phone_service": int(services["phone"]),
+        "multiple_lines": said[services["multiple_lines"]],
+        "internet_service": {"none": "No"}.get(services["internet"], services["internet"]),
+        "online_security": said[services["online_security"]],
+        "online_backup": said[services["online_backup"]],
+        "device_protection": said[services["device_protection"]],
+        "tech_support": said[services["tech_support"]],
+        "streaming_tv": said[streaming["tv"]],
+        "streaming_movies": said[streaming["movies"]],
+        "contract": account["contract"],
+        "paperless_billing": int(account["paperless_billing"]),
+        "payment_method": account["payment_method"],
+        "monthly_charges": found["billing"]["monthly_charges"],
+        "total_charges": "" if charged is None else charged,
+    }

@@ -14,11 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from customers import write_sample
+from pipeline.source.sample import CUSTOMERS, LATE_ARRIVALS
+
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
-# A model that is made in a moment, for what does not depend on how good it is.
-SMALL = {"training__hist_gradient_boosting__max_iter": 20, "evaluation__minimum": {"roc_auc": 0.6}}
+DATA = ROOT / "tests/data"
+PARAMS = DATA / "params.yaml"
+# How many customers the sample of a test's checkout begins with, and how many there are in all.
+FIRST, EVERYONE = 1_200, 1_200 + LATE_ARRIVALS
 STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
 # The tests must not depend on whose machine they run on, and no setting of it may reach a stage.
 DROPPED = ("GIT_", "DVC_", "MLFLOW_", "MONGODB_", "AWS_", "DASK_", "PYTHON", "PYTEST_", "OMP_", "PIPELINE_")
@@ -47,6 +52,11 @@ class Project:
 
     root: Path
     env: dict[str, str] = field(default_factory=environment)
+
+    @property
+    def params(self) -> Path:
+        """Its parameters."""
+        return self.root.joinpath("params.yaml")
 
     def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command there and return it; a non-zero exit fails the test with what it printed."""
@@ -90,15 +100,14 @@ class Project:
     def set(self, **values: Any) -> None:
         """Change parameters; a keyword's double underscores stand for dots."""
         yaml = YAML()
-        path = self.root / "params.yaml"
-        content = yaml.load(path)
+        content = yaml.load(self.params)
         for name, value in values.items():
             *parents, leaf = name.split("__")
             inner = content
             for parent in parents:
                 inner = inner[parent]
             inner[leaf] = value
-        yaml.dump(content, path)
+        yaml.dump(content, self.params)
 
     def read_from(self, uri: str, database: str, **ingestion: Any) -> None:
         """Make ingestion read `database`.customers of the server at `uri`."""
@@ -157,21 +166,39 @@ def leftovers() -> set[str]:
     return {path for path in ignored if not re.search(r"__pycache__/|_cache/|\.hypothesis/", path)}
 
 
-def working_tree(destination: Path) -> Project:
-    """Make a Git repository with one commit of the working tree, uncommitted changes included."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+def copied(destination: Path) -> None:
+    """Copy the files of the checkout that Git has or would add, as they are now."""
+    words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if (source := ROOT / name).is_file():
             (destination / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, destination / name)
-    project = Project(destination)
+
+
+def committed(folder: Path) -> Project:
+    """Make a Git repository of a folder, with one commit."""
+    project = Project(folder)
     project.git("init", "-q", "-b", "main")
     project.git("add", "-A")
     project.git("commit", "-qm", "The working tree")
     return project
+
+
+def working_tree(destination: Path) -> Project:
+    """Make a Git repository of the checkout's code with the settings and the sample of the tests."""
+    copied(destination)
+    shutil.copy2(PARAMS, destination / "params.yaml")
+    shutil.copy2(DATA / "dvc_config", destination / ".dvc/config")
+    (destination / CUSTOMERS).parent.mkdir(exist_ok=True)
+    write_sample(destination / CUSTOMERS, EVERYONE)
+    # Nothing has run, and a stage that the team has added does not.
+    (destination / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    yaml = YAML()
+    content = yaml.load(destination / "dvc.yaml")
+    if added := content["stages"].keys() - set(STAGES):
+        for name in added:
+            del content["stages"][name]
+        yaml.indent(mapping=2, sequence=4, offset=2)
+        yaml.dump(content, destination / "dvc.yaml")
+    return committed(destination)

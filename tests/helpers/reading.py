@@ -9,7 +9,7 @@ from ingestion import ingest
 from pipeline.config.contract import Contract
 from pipeline.config.parameters import load
 from pipeline.source.parameters import IngestionParameters
-from project import ROOT
+from project import PARAMS
 
 import pyarrow.parquet as pq
 from bson import json_util
@@ -57,8 +57,8 @@ def read(database: Database[Document], folder: Path, contract: Contract, **inges
 
 
 def customer_contract(**changes: Any) -> Contract:
-    """Return the contract of params.yaml, with changes."""
-    contract = load("schema", Contract, ROOT / "params.yaml")
+    """Return the contract of the customers, with changes."""
+    contract = load("schema", Contract, PARAMS)
     return Contract.model_validate(contract.model_dump(exclude_none=True) | changes)
 
 

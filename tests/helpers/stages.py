@@ -100,7 +100,7 @@ class Folder:
     def set(self, **sections: Any) -> None:
         """Replace sections of params.yaml."""
         self.parameters |= sections
-        YAML().dump(self.parameters, self.root / "params.yaml")
+        YAML().dump(self.parameters, self.root.joinpath("params.yaml"))
 
     @property
     def contract(self) -> Contract:

@@ -9,7 +9,7 @@ from typing import Any
 
 from customers import customer
 from operations.versions.registry import Registry
-from project import SMALL, Project
+from project import Project
 from s3 import BUCKET, S3
 from servers import Servers
 
@@ -95,7 +95,6 @@ def found(team: Team, origin: Project, kept: Path) -> None:
     team.arrive(0, CUSTOMERS)
     project = team.member("service")
     project.read_from(team.uri, team.database.name)
-    project.set(**SMALL)
     project.dvc("repro")
     assert "version 1 is published; champion" in project.run("pipeline", "publish").stdout
     shutil.move(team.folder, kept / "folder")

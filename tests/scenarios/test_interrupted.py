@@ -28,14 +28,14 @@ class Candidate:
         project = team.project
         self.head = project.git("rev-parse", "HEAD").strip()
         self.lock = (project.root / "dvc.lock").read_bytes()
-        self.params = (project.root / "params.yaml").read_bytes()
+        self.params = project.params.read_bytes()
         self.objects = set(team.s3.objects())
 
     def reset(self) -> None:
         """Let Git, S3 and MLflow be as they were before the publication."""
         self.project.git("reset", "-q", "--hard", self.head)
         (self.project.root / "dvc.lock").write_bytes(self.lock)
-        (self.project.root / "params.yaml").write_bytes(self.params)
+        self.project.params.write_bytes(self.params)
         self.project.run("git", "tag", "--delete", "model-v2", check=False)
         self.remote.run("git", "update-ref", "-d", "refs/tags/model-v2", check=False)
         self.remote.git("update-ref", "refs/heads/main", self.head)

@@ -7,7 +7,7 @@ from typing import Any
 
 from customers import customer
 from pipeline.source.embedded_mongo import running_server
-from project import SMALL, Project
+from project import Project
 
 import pytest
 from pymongo import MongoClient
@@ -39,7 +39,6 @@ def holding(folder: Path, secret: str) -> list[str]:
 
 def test_no_password_is_left_in_any_file_log_or_mlflow(project: Project, guarded: str) -> None:
     project.read_from(guarded, "crm")
-    project.set(**SMALL)
 
     done = project.run("dvc", "repro", check=False)
 

@@ -39,7 +39,7 @@ def test_how_a_parameter_is_added_is_told_where_it_is_missed(here: Project) -> N
     assert str(missed.value).startswith(f"--set-param {name}=balanced: Could not override '{name}'.")
     assert str(missed.value).endswith(" '+NAME=VALUE' adds a parameter that params.yaml does not name yet.")
     override([f"+{name}=balanced"])
-    assert "class_weight: balanced" in (here.root / "params.yaml").read_text()
+    assert "class_weight: balanced" in here.params.read_text()
     assert here.git("log", "-1", "--format=%s") == f"Set +{name}=balanced\n"
 
 

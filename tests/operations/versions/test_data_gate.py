@@ -23,7 +23,7 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("tag", "model-v1")
     version = Version(1, "", {"git.commit": ready.git("rev-parse", "HEAD").strip()}, True)
-    monkeypatch.setattr(data_gate, "Registry", lambda: type("R", (), {"champion": lambda _: version})())
+    monkeypatch.setattr(data_gate, "Registry", type("R", (), {"champion": lambda _: version}))
     return version
 
 

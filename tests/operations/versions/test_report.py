@@ -35,6 +35,7 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(r
     ready.git("merge", "-q", "--no-ff", "-m", "A pull request", "change")
     ready.env["GITHUB_SHA"] = ready.git("rev-parse", "HEAD").strip()
     ready.env["GITHUB_STEP_SUMMARY"] = str(ready.root / ".git/summary.md")
+    ready.env["GITHUB_OUTPUT"] = str(ready.root / ".git/output")
 
     # The environment of the tests stands for the one that make sets up.
     for line in commands(workflow("test.yml")["jobs"]["report"]):
@@ -44,10 +45,11 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(r
 
     report = (ready.root / "report.md").read_text()
     assert (ready.root / ".git/summary.md").read_text() == report
+    assert (ready.root / ".git/output").read_text() == "source=sample\n"
     after = ready.json(str(METRICS))
     assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
-    assert f"| roc_auc | {before['roc_auc']} | {after['roc_auc']} | -0.0" in report
-    assert "| rows | 1195 | 1195 | 0 |" in report
+    assert f"| roc_auc | {before['roc_auc']} | {after['roc_auc']} | " in report
+    assert f"| rows | {before['rows']} | {before['rows']} | 0 |" in report
     assert "metrics: slices.senior_citizen.true.roc_auc" in report
     drawn = images(ready)
     assert set(drawn) == {"report.png", "report-base.png"}

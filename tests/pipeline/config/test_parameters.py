@@ -12,7 +12,7 @@ from pipeline.config.parameters import Section, load
 from pipeline.data.split import TransformationParameters
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.source.parameters import IngestionParameters
-from project import ROOT, Project
+from project import PARAMS, Project
 from stages import failure
 
 import pytest
@@ -115,10 +115,10 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
 
 @pytest.fixture
 def change(tmp_path: Path) -> Callable[[str, Any], Path]:
-    """A function that writes the project's params.yaml with one value changed, and returns its path."""
+    """A function that writes a params.yaml with one value changed, and returns its path."""
 
     def write(key: str, value: Any) -> Path:
-        content = YAML(typ="safe").load(ROOT / "params.yaml")
+        content = YAML(typ="safe").load(PARAMS)
         *parents, leaf = key.split(".")
         inner = content
         for parent in parents:

@@ -66,6 +66,7 @@ def stage(name: str, scheduler: str, source: Path = ROOT / "src") -> subprocess.
     )
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = one_by_one()
     monkeypatch.setattr(executor, "processors", lambda: 2)
@@ -176,6 +177,7 @@ def test_a_cluster_that_runs_other_code_is_refused(folder: Folder, cluster: str,
     assert not Path("artifacts/validated").exists()
 
 
+@pytest.mark.slow
 def test_a_cluster_without_the_code_is_refused(folder: Folder, tmp_path: Path) -> None:
     (tmp_path / "elsewhere/pipeline").mkdir(parents=True)
     (tmp_path / "elsewhere/pipeline/__init__.py").touch()
@@ -188,6 +190,7 @@ def test_a_cluster_without_the_code_is_refused(folder: Folder, tmp_path: Path) -
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_cluster_where_nobody_answers_is_said_in_one_line(folder: Folder) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

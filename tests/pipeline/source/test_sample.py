@@ -1,6 +1,5 @@
 """The sample: customers as a CRM keeps them, in an embedded server that fills up as they arrive."""
 
-import csv
 import signal
 import subprocess
 import sys
@@ -8,9 +7,11 @@ from contextlib import chdir
 from datetime import UTC, datetime
 from pathlib import Path
 
+from customers import customer, sample_row, write_sample
 from pipeline.config.errors import ConfigurationError
 from pipeline.source import sample
-from project import ROOT, Project
+from project import EVERYONE as COUNT
+from project import FIRST, Project
 from reading import Document, customer_contract, read
 
 import pytest
@@ -18,25 +19,47 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ServerSelectionTimeoutError
 
-EVERYONE = sample.documents(ROOT / sample.CUSTOMERS)
+ROWS = [{name: str(value) for name, value in sample_row(number).items()} for number in range(1, COUNT + 1)]
+EVERYONE = [sample.document(row) for row in ROWS]
+# As it stands in the file.
+SECOND = {
+    "customer": "2",
+    "churn": "No",
+    "female": "0",
+    "senior_citizen": "0",
+    "partner": "0",
+    "dependents": "0",
+    "tenure": "34",
+    "phone_service": "1",
+    "multiple_lines": "No",
+    "internet_service": "DSL",
+    "online_security": "Yes",
+    "online_backup": "No",
+    "device_protection": "Yes",
+    "tech_support": "No",
+    "streaming_tv": "No",
+    "streaming_movies": "No",
+    "contract": "One year",
+    "paperless_billing": "0",
+    "payment_method": "Mailed check",
+    "monthly_charges": "56.95",
+    "total_charges": "1889.5",
+}
 
 
 def test_sample_is_nested_and_of_real_types() -> None:
-    with (ROOT / sample.CUSTOMERS).open() as file:
-        assert len(EVERYONE) == len(list(csv.DictReader(file))) == 7_043
-    assert len({document["_id"] for document in EVERYONE}) == 7_043
-    for document in EVERYONE:
+    for number, document in enumerate(EVERYONE, 1):
+        assert document["profile"] == customer(number)["profile"]
         assert type(document["churned"]) is bool
         assert type(document["account"]["opened"]) is datetime
         assert type(document["account"]["tenure_months"]) is int
         assert type(document["billing"]["monthly_charges"]) is float
         assert type(document["services"]["streaming"]["tv"]) is bool
-    assert sum(document["billing"]["total_charges"] is None for document in EVERYONE) == 11
-    assert sum(document["churned"] for document in EVERYONE) == 1_869
+    assert {document["billing"]["total_charges"] is None for document in EVERYONE} == {True, False}
 
 
 def test_second_customer_is_as_in_the_file() -> None:
-    assert EVERYONE[1] == {
+    assert sample.document(SECOND) == {
         "_id": "C-00002",
         "profile": {"gender": "male", "senior_citizen": False, "partner": False, "dependents": False},
         "account": {
@@ -66,14 +89,15 @@ def test_every_sample_customer_fits_the_contract(database: Database[Document], t
 
     done = read(database, tmp_path, customer_contract())
 
-    assert (done.accepted, done.rejected) == (7_043, 0)
+    assert (done.accepted, done.rejected) == (COUNT, 0)
 
 
 @pytest.fixture
-def crm(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Database[Document]:
-    """An empty database in the place of the embedded server's."""
+def crm(database: Database[Document], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Database[Document]:
+    """An empty database in the place of the embedded server's, and a file of 100 customers."""
     monkeypatch.setattr(sample, "DATABASE", database.name)
-    monkeypatch.chdir(ROOT)
+    (tmp_path / sample.CUSTOMERS).parent.mkdir()
+    write_sample(tmp_path / sample.CUSTOMERS, 100)
     return database
 
 
@@ -92,8 +116,8 @@ def test_customers_arrive_in_the_order_of_the_file(crm: Database[Document]) -> N
 def test_no_more_arrive_than_there_are(crm: Database[Document]) -> None:
     sample.let_arrive(crm.client, 10)
 
-    with pytest.raises(ConfigurationError, match=r"only 7,033 of the 7,043 sample customers have yet to arr"):
-        sample.let_arrive(crm.client, 7_034)
+    with pytest.raises(ConfigurationError, match=r"only 90 of the 100 sample customers have yet to arrive"):
+        sample.let_arrive(crm.client, 91)
 
     assert len(there(crm)) == sample.arrivals(crm.client) == 10
 
@@ -119,7 +143,7 @@ def filled(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
     folder = tmp_path_factory.mktemp("sample") / "project"
     origin.run("git", "clone", "-q", str(origin.root), str(folder))
     project = Project(folder)
-    assert "read 6,000 = accepted 6,000" in project.stage("ingestion").stdout
+    assert f"read {FIRST:,} = accepted {FIRST:,}" in project.stage("ingestion").stdout
     return project
 
 
@@ -172,7 +196,7 @@ def test_too_many_asked_is_one_line_and_lets_nobody_in(filled: Project) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"pipeline: only {7_043 - before:,} of the 7,043 sample customers")
+    assert line.startswith(f"pipeline: only {COUNT - before:,} of the {COUNT:,} sample customers")
     assert present(filled) == before
 
 
@@ -209,7 +233,7 @@ def test_killed_user_leaves_no_server_behind_and_the_next_one_goes_on(
     with chdir(filled.root), sample.sample_server() as other, MongoClient[Document](other) as client:
         sample.let_arrive(client, 1)
 
-    assert present(filled) > sample.FIRST_ARRIVALS
+    assert present(filled) > FIRST
     with (
         MongoClient[Document](uri, serverSelectionTimeoutMS=100) as client,
         pytest.raises(ServerSelectionTimeoutError, match="refused"),

@@ -1,0 +1,95 @@
+"""What a team edits (params.yaml, .dvc/config, dvc.yaml, dvc.lock) is valid, whatever stands there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from operations.versions.registry import MLflowParameters
+from pipeline.config.contract import Contract
+from pipeline.config.errors import PipelineError
+from pipeline.config.parameters import Section, load
+from pipeline.modelling.scores import EvaluationParameters
+from pipeline.source.parameters import IngestionParameters
+from project import ROOT, STAGES, committed, copied
+from training import TrainingParameters
+from transformation import TransformationParameters
+from validation import ValidationParameters
+
+import pytest
+from dvc.config import Config
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+MODELS: dict[str, type[Section]] = {
+    "ingestion": IngestionParameters,
+    "schema": Contract,
+    "validation": ValidationParameters,
+    "transformation": TransformationParameters,
+    "training": TrainingParameters,
+    "evaluation": EvaluationParameters,
+    "mlflow": MLflowParameters,
+}
+
+
+def valid(read: Callable[[], Any]) -> Any:
+    """Read some settings; what is wrong with them is all that a failure shows."""
+    try:
+        return read()
+    except (PipelineError, DvcException) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.mark.parametrize("section", MODELS)
+def test_params_yaml_is_valid(section: str) -> None:
+    valid(lambda: load(section, MODELS[section], ROOT / "params.yaml"))
+
+
+def test_slices_are_columns() -> None:
+    contract = valid(lambda: load("schema", Contract, ROOT / "params.yaml"))
+    evaluation = valid(lambda: load("evaluation", EvaluationParameters, ROOT / "params.yaml"))
+
+    unknown = set(evaluation.slices) - set(contract.columns)
+    assert not unknown, f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
+
+
+def test_the_default_remote_is_there() -> None:
+    config = valid(lambda: Config(dvc_dir=str(ROOT / ".dvc")))
+    name = config["core"].get("remote")
+
+    assert name, ".dvc/config names no default remote: run 'dvc remote default NAME'"
+    assert name in config["remote"], f".dvc/config has no remote {name!r}: run 'dvc remote add {name} URL'"
+
+
+def test_dvc_reads_the_stages() -> None:
+    stages = valid(lambda: {stage.addressing for stage in Repo(str(ROOT)).index.stages})
+
+    missing = [name for name in STAGES if name not in stages]
+    assert not missing, f"dvc.yaml: the stage {', '.join(missing)} is missing"
+
+
+@pytest.mark.slow
+def test_a_fresh_clone_reproduces_the_lock(tmp_path: Path) -> None:
+    """The same lock gives the same bytes, on this machine as on the one that wrote dvc.lock."""
+    copied(tmp_path / "fresh")
+    project = committed(tmp_path / "fresh")
+    if load("ingestion", IngestionParameters, ROOT / "params.yaml").source != "sample":
+        pytest.skip("params.yaml reads another collection than the sample")
+    status = json.loads(project.dvc("status", "--json", *STAGES))
+    if any(word in str(status) for word in ("'modified'", "'new'")):
+        pytest.skip("dvc.lock is of other code or parameters than these: 'dvc repro' brings it up to date")
+    before = (project.root / "dvc.lock").read_text()
+
+    assert project.repro("evaluation") == list(STAGES)
+
+    after = (project.root / "dvc.lock").read_text()
+    if raw_data(after) != raw_data(before):
+        pytest.skip("dvc.lock is of other data than data/: 'dvc repro --force ingestion' reads it again")
+    assert after == before
+
+
+def raw_data(lock: str) -> str:
+    """Return the hash of the raw data that a lock names."""
+    stages = YAML(typ="safe").load(lock)["stages"]
+    return str(next(out["md5"] for out in stages["ingestion"]["outs"] if out["path"] == "artifacts/raw"))
