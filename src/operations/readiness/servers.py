@@ -1,6 +1,8 @@
 """The servers that a retrain needs: whether each answers, and gives the rights that it takes."""
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from operations.git_and_dvc.git import git, has_remote, remote_tags
 from operations.git_and_dvc.origin import check_origin, check_push
@@ -13,7 +15,7 @@ from pipeline.config.parameters import load
 from pipeline.source.mongo import connect, offers_snapshot
 from pipeline.source.parameters import IngestionParameters
 from pipeline.tracking.lineage import without_credentials
-from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors
+from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store
 
 
 def reach_mongodb() -> str:
@@ -67,6 +69,10 @@ def use_mlflow() -> str:
     Raises:
         ConfigurationError: the experiment was deleted, or is none; or the champion cannot be compared with.
     """
+    uri, _ = tracking_store()
+    # MLflow would make its database, to be asked.
+    if uri.startswith("sqlite:") and not Path(unquote(uri.removeprefix("sqlite:///"))).exists():
+        return f"{uri}, which the first run makes"
     registry = Registry()
     with plain_mlflow_errors(registry.uri, "nothing was changed"):
         experiment, _ = find_experiment(registry.client)
