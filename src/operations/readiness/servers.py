@@ -29,7 +29,8 @@ def reach_mongodb() -> str:
 
 def reach_mlflow() -> str:
     """Ask MLflow for the champion."""
-    Registry().champion()
+    if not _yet_to_be_made():
+        Registry().champion()
     return "answers"
 
 
@@ -69,10 +70,8 @@ def use_mlflow() -> str:
     Raises:
         ConfigurationError: the experiment was deleted, or is none; or the champion cannot be compared with.
     """
-    uri, _ = tracking_store()
-    # MLflow would make its database, to be asked.
-    if uri.startswith("sqlite:") and not Path(unquote(uri.removeprefix("sqlite:///"))).exists():
-        return f"{uri}, which the first run makes"
+    if store := _yet_to_be_made():
+        return f"{store}, which the first run makes"
     registry = Registry()
     with plain_mlflow_errors(registry.uri, "nothing was changed"):
         experiment, _ = find_experiment(registry.client)
@@ -89,6 +88,13 @@ def use_mlflow() -> str:
         f"{experiment}, {registry.name} with {len(versions)} versions"
         f"{f', champion {champion.number}' if champion else ''}"
     )
+
+
+def _yet_to_be_made() -> str | None:
+    """Return the URI of a SQLite store that does not exist: MLflow would make it, only to be asked."""
+    uri, _ = tracking_store()
+    made = not uri.startswith("sqlite:") or Path(unquote(uri.removeprefix("sqlite:///"))).exists()
+    return None if made else uri
 
 
 def _tagged(version: Version) -> bool:
