@@ -10,7 +10,7 @@ FINAL = re.compile(
     r"not found|no such (file|repository)|does not exist|does not appear to be|not exported|permission denied"
     r"|access denied|authentication failed|could not read (username|password)|host key verification failed"
     r"|returned error: 40[134]|unable to find remote helper|not allowed|read[- ]only|unauthorized"
-    r"|unable to write|insufficient permission",
+    r"|service not enabled|unable to write|insufficient permission",
     re.IGNORECASE,
 )
 ATOMIC = "does not support --atomic"

@@ -88,7 +88,7 @@ def refusal(error: BaseException) -> str | None:
 
 def remote_name() -> str:
     """Return the default remote's name and where it is, for a message."""
-    config = Config(validate=False)
+    config = Config(".dvc", validate=False)
     name = str(config.get("core", {}).get("remote", "?"))
     url = without_credentials(str(config.get("remote", {}).get(name, {}).get("url", "?")))
     return f"the DVC remote {name} ({url})"
