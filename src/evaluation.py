@@ -7,14 +7,14 @@ Scores the model on the holdout, which it has never seen, then logs it. A model 
 from typing import Any
 
 from pipeline.config.contract import Contract, load_contract
-from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.errors import PipelineError
 from pipeline.config.packages import check_packages
 from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import METRICS, MODEL, PLOTS, TEST
 from pipeline.data.atomic import atomic_folder, write_json
 from pipeline.modelling.features import read_split
-from pipeline.modelling.parameters import EvaluationParameters
+from pipeline.modelling.parameters import EvaluationParameters, check_slices
 from pipeline.modelling.scores import curves, scores, slice_scores
 from pipeline.tracking.runs import log_run
 
@@ -40,10 +40,7 @@ def evaluate(
         ConfigurationError: a slice is not a column.
         PipelineError: the holdout holds one class only, so that there is nothing to rank.
     """
-    if unknown := [name for name in parameters.slices if name not in contract.columns]:
-        raise ConfigurationError(
-            f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
-        )
+    check_slices(parameters, contract)
     target = frame[contract.target.column].to_numpy()
     if target.min() == target.max():
         raise PipelineError(

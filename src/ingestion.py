@@ -19,7 +19,7 @@ from pipeline.data.ids import id_text, part_hash, sort_key
 from pipeline.data.parts import PartWriter
 from pipeline.source.bson_types import MISSING
 from pipeline.source.decoding import Batch, Decoder
-from pipeline.source.mongo import CODEC, connect
+from pipeline.source.mongo import CODEC, connect, offers_snapshot
 from pipeline.source.parameters import IngestionParameters
 from pipeline.source.progress import progress, say_above_bar
 
@@ -33,7 +33,6 @@ REFETCHED = 50
 ATTEMPTS = 3
 # SnapshotTooOld, SnapshotUnavailable, CursorNotFound, CursorKilled: the same read may well succeed again.
 _SNAPSHOT_LOST = {239, 246, 43, 237}
-_MONGODB_5 = 13  # its wire version
 
 Document = dict[str, Any]
 Session = ClientSession | None
@@ -119,9 +118,7 @@ def _read(
 
 
 def _snapshot_session(client: MongoClient[Document]) -> Any:
-    hello = client.admin.command("hello")
-    replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
-    if replicated and hello["maxWireVersion"] >= _MONGODB_5:
+    if offers_snapshot(client):
         return client.start_session(snapshot=True)
     say_above_bar(
         "warning: a standalone server, or one before MongoDB 5.0, offers no snapshot: "

@@ -15,28 +15,11 @@ from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import TEST, TRAIN, VALIDATED, parts
 from pipeline.data.atomic import atomic_folder
 from pipeline.data.executor import part_executor
+from pipeline.data.features import TransformationParameters, features, is_test
 from pipeline.data.parts import write_part
-from pipeline.data.split import TransformationParameters, is_test
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-
-def features(table: pa.Table, contract: Contract) -> pa.Table:
-    """Return the rows as training reads them: the id, the target (int8, 1 is positive), then the columns.
-
-    Integers that may be null become doubles, since pandas has no null integer that scikit-learn takes; one
-    beyond 2**53 becomes the nearest, as it does in any model.
-    """
-    target = contract.target
-    positive = pc.equal(table[target.column], pa.scalar(target.positive, table[target.column].type))
-    columns = {contract.id: table[contract.id], target.column: positive.cast(pa.int8())}
-    for name, column in contract.columns.items():
-        if name != target.column:
-            nullable_integer = column.type == "integer" and column.nullable
-            columns[name] = table[name].cast(pa.float64(), safe=False) if nullable_integer else table[name]
-    return pa.table(columns)
 
 
 def transform_part(

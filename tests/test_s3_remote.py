@@ -7,7 +7,7 @@ import re
 import uuid
 from pathlib import Path
 
-from operations import reachability
+from operations.readiness import waiting
 from pipeline.config.errors import ConfigurationError
 from pipeline.tracking.lineage import locked_outputs
 from project import Project
@@ -101,7 +101,7 @@ def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
 
     def asks() -> list[str]:
         known = s3.log.stat().st_size
-        reachability.check_remote()
+        waiting.check_remote()
         return re.findall(r'"([A-Z]+ /\S*)', s3.log.read_text()[known:])
 
     # when nothing is pushed yet, then the bucket is asked for and not listed
@@ -115,7 +115,7 @@ def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
     # and a bucket that is missing is named at once: it will not come by itself
     s3.use(ready, bucket="nowhere")
     with pytest.raises(ConfigurationError, match="there is no bucket nowhere"):
-        reachability.wait_for_servers(0, source=False)
+        waiting.wait_for_servers(0, source=False)
 
 
 def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:

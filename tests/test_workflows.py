@@ -58,3 +58,10 @@ def test_retraining_starts_on_main_for_what_changes_a_model_and_not_for_what_it_
     assert "github.ref == 'refs/heads/main'" in job["if"]
     # One that waited trains the tip, with what the one before it pushed; or its own push would be refused.
     assert job["steps"][0]["with"]["ref"] == "main"
+
+
+def test_the_role_of_a_retrain_lasts_as_long_as_its_job() -> None:
+    job = workflow("retrain.yml")["jobs"]["retrain"]
+    (role,) = [step["with"] for step in job["steps"] if "role-to-assume" in step.get("with", {})]
+
+    assert role["role-duration-seconds"] >= job["timeout-minutes"] * 60

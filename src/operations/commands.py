@@ -41,6 +41,22 @@ def arrive(
     print("and 'pipeline retrain' publishes it as well")
 
 
+@app.command("check")
+def check_all() -> None:
+    """Look for everything that a retrain would stumble over, in seconds, and change nothing.
+
+    Only an object pipeline-check is written to the DVC remote, and removed.
+    """
+    from operations.readiness.report import report
+
+    failed = 0
+    for well, line in report():
+        failed += not well
+        print(line)
+    if failed:
+        raise PipelineError(f"{failed} of the checks found something wrong: a retrain would fail")
+
+
 @app.command("publish")
 def publish_here() -> None:
     """Publish what 'dvc repro' made here.

@@ -6,11 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.errors import PipelineError
+from operations.git_and_dvc.refusals import refusal
+from pipeline.config.errors import ConfigurationError, PipelineError
 
 from dvc.exceptions import CheckoutError
 from dvc.logger import ColorFormatter
 from dvc.repo import Repo
+
+# What is said where a remote refuses what took hours to make: the DVC cache has it, and MLflow its run.
+TRAINED = "what was trained is kept: the same command, run again, publishes it without training again"
 
 
 @contextmanager
@@ -31,14 +35,17 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
     """Turn whatever fails in DVC, its remote or the disk into one line. One thread at a time may use it.
 
     Raises:
+        ConfigurationError: the remote refuses it, and would again.
         PipelineError: the step failed; the message is DVC's first error, and its cause what DVC raised.
     """
-    with _errors_of_dvc() as said:
+    with _errors_of_dvc() as (said, raised):
         try:
             yield
         except PipelineError:
             raise
         except Exception as error:
+            if refused := next(filter(None, map(refusal, [*raised, error])), None):
+                raise ConfigurationError(f"dvc {step}: {refused}") from error
             # The first one names the object, the last only counts them.
             lines = [line for line in (said or [str(error)])[0].splitlines() if line.strip()]
             first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
@@ -46,13 +53,16 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
 
 
 @contextmanager
-def _errors_of_dvc() -> Iterator[list[str]]:
-    """Yield a list that takes the errors which DVC would print, in their order."""
+def _errors_of_dvc() -> Iterator[tuple[list[str], list[BaseException]]]:
+    """Yield two lists that take the errors which DVC would print, and what was raised, in their order."""
     said: list[str] = []
+    raised: list[BaseException] = []
 
     class Listing(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             said.append(self.format(record).removeprefix("ERROR: "))
+            if record.exc_info and record.exc_info[1]:
+                raised.append(record.exc_info[1])
 
     listing = Listing(logging.ERROR)
     listing.setFormatter(ColorFormatter(log_colors=False))
@@ -61,7 +71,7 @@ def _errors_of_dvc() -> Iterator[list[str]]:
     for logger in loggers:
         logger.handlers = [listing]
     try:
-        yield said
+        yield said, raised
     finally:
         for logger, handlers in zip(loggers, before, strict=True):
             logger.handlers = handlers
@@ -131,10 +141,14 @@ def push_data() -> None:
     """Push what the lock names, and ask the remote whether all of it is there.
 
     Raises:
+        ConfigurationError: the remote refuses it; what was made is in the cache, and need not be made again.
         PipelineError: the push failed, or an output is still not on the remote.
     """
-    with dvc_repository("push") as repo:
-        repo.push()
+    try:
+        with dvc_repository("push") as repo:
+            repo.push()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}; {TRAINED}") from error
     if missing := not_on_remote():
         _push_each()
         missing = not_on_remote()

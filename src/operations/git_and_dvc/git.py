@@ -37,7 +37,7 @@ USELESS = (
 # missing, or why a remote refused a ref (not for another one's sake).
 REASON = re.compile(
     r"No space left|dubious ownership|! \[.*rejected\](?!.*atomic)"
-    r"|Unable to create|cannot lock ref|gpg failed"
+    r"|Unable to create|cannot lock ref|gpg failed|does not support --atomic"
 )
 
 

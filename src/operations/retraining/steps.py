@@ -6,7 +6,9 @@ from typing import Any, Literal
 from operations.git_and_dvc.dvc_process import repro
 from operations.git_and_dvc.dvc_repository import dvc_repository, pull, stale
 from operations.git_and_dvc.git import changed
-from operations.reachability import patiently
+from operations.git_and_dvc.remote_settings import check_remotes
+from operations.readiness.parameters import parameters
+from operations.readiness.waiting import patiently
 from operations.retraining.old_data import lock_data_of, override
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
@@ -17,6 +19,7 @@ from operations.versions.registry import SCORES, Registry
 from operations.versions.restoring import commit_of
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.errors import PipelineError
+from pipeline.config.packages import check_packages
 from pipeline.config.parameters import load
 from pipeline.data.artifacts import METRICS, VALIDATION_REPORT
 from pipeline.tracking.lineage import LOCK, locked_tags
@@ -37,6 +40,7 @@ def retrain(request: Request) -> Outcome:
         return outcome_of(finish(request.finish, request.branch))
     if request.data_from is not None:
         return on_data_of(request.data_from, request)
+    check_commit()
     if request.keep_data:
         on_kept_data(request)
     else:
@@ -48,6 +52,17 @@ def retrain(request: Request) -> Outcome:
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
     return outcome_of(patiently(lambda: publish(request.branch), PATIENCE, request.reads_source))
+
+
+def check_commit() -> None:
+    """Look whether what is here can run to its end and be published: parameters, packages, remotes.
+
+    Raises:
+        ConfigurationError: a later stage, or publishing, would refuse it.
+    """
+    parameters()
+    check_packages()
+    check_remotes()
 
 
 def on_kept_data(request: Request) -> None:
@@ -107,6 +122,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     source = Registry().version(number)
     commit = commit_of(source)
     override(request.overrides)
+    check_commit()
     stages = lock_data_of(commit)
     patiently(lambda: pull(*stages), PATIENCE, False)
     # The raw data stays, whatever ingestion's code and parameters have become since.

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
-from operations.git_and_dvc.dvc_remotes import check_remote_stays
 from operations.git_and_dvc.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
+from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from operations.processes import end_group
 from operations.pruning import keep_newest
-from operations.reachability import wait_for_servers
+from operations.readiness.waiting import wait_for_servers
+from operations.readiness.workspace import room
 from operations.retraining.checkout import bring_forward, catch_up, newest
 from operations.retraining.exclusive import exclusive
 from operations.retraining.request import Failure, Outcome, Request
@@ -54,7 +55,8 @@ def run(
     """
     with stoppable(), exclusive(lock_patience):
         check_identity()
-        check_remote_stays()
+        check_remotes()
+        room()
         if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
             raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
         if found := changed():

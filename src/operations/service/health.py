@@ -1,6 +1,6 @@
 """What machines look at: whether the service lives and is ready, and its figures."""
 
-from operations.reachability import unreachable
+from operations.readiness.waiting import unreachable
 from operations.service.metrics import MEDIA_TYPE, render
 from operations.service.routes import Running
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
-from operations.reachability import unreachable
+from operations.readiness.waiting import unreachable
 from operations.versions.comparison import Decision
 from operations.versions.data_change import DataFacts, changes, not_comparable
 from operations.versions.registry import Registry

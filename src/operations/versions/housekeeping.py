@@ -6,7 +6,7 @@ from pathlib import Path
 from operations.git_and_dvc.dvc_process import dvc
 from operations.git_and_dvc.git import REMOTE, git, has_remote
 from operations.git_and_dvc.worktrees import shared_cache
-from operations.reachability import check_remote
+from operations.readiness.waiting import check_remote
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of, prove
 from operations.versions.version import Version

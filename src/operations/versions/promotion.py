@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from operations.git_and_dvc.dvc_remotes import files_of
-from operations.reachability import unreachable
+from operations.readiness.waiting import unreachable
 from operations.versions.comparison import Decision, compare, not_met
 from operations.versions.data_gate import hold_changed_data
 from operations.versions.loading import UnreadableModelError, load_model

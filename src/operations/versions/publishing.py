@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import repro
-from operations.git_and_dvc.dvc_remotes import check_remote_stays
 from operations.git_and_dvc.dvc_repository import not_on_remote, push_data
 from operations.git_and_dvc.git import (
     REMOTE,
@@ -21,6 +20,8 @@ from operations.git_and_dvc.git import (
     head,
     remote_tags,
 )
+from operations.git_and_dvc.origin import check_push
+from operations.git_and_dvc.remote_settings import check_remotes
 from operations.versions.comparison import Decision
 from operations.versions.promotion import check_champion, compare_with_source, decide
 from operations.versions.recipe import check_workspace, commit_recipe, undo_commit
@@ -62,7 +63,8 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
             f"{branch} is not checked out any more, and nothing was published: switch back to it"
         )
     check_identity()
-    check_remote_stays()
+    check_remotes()
+    check_push()
     check_workspace()
     registry = Registry()
     finish_registrations(registry)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.config.contract import Contract
+from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section
 from pipeline.modelling.models import ALGORITHMS, check_parameters
 
@@ -49,3 +51,15 @@ class EvaluationParameters(Section):
                 f"{', '.join(unknown)} cannot have a minimum; {', '.join(BETTER_WHEN_HIGHER)} can"
             )
         return minimum
+
+
+def check_slices(parameters: EvaluationParameters, contract: Contract) -> None:
+    """Look whether the slices are columns.
+
+    Raises:
+        ConfigurationError: one is not.
+    """
+    if unknown := [name for name in parameters.slices if name not in contract.columns]:
+        raise ConfigurationError(
+            f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
+        )

@@ -38,6 +38,7 @@ _LIMITS = {
     "socketTimeoutMS": 30_000,
 }
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
+_MONGODB_5 = 13  # its wire version
 # By a name before the host, or by a certificate and the like.
 _USER = re.compile(r"//[^/?]*@|authMechanism=", re.IGNORECASE)
 
@@ -50,8 +51,9 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
     answer.
 
     Raises:
-        ConfigurationError: MONGODB_URI is not a URI, or a file that it names cannot be read.
-        PipelineError: it is unset; the server is away, not in the DNS, refuses, or fails while it is used.
+        ConfigurationError: MONGODB_URI is unset or not a URI, or a file that it names cannot be read; or the
+            server refuses the user.
+        PipelineError: the server is away, not in the DNS, or fails while it is used.
     """
     if source == "sample":
         with sample_server() as uri, _client(uri) as client, _plain_mongo_errors("the sample server"):
@@ -59,7 +61,7 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         return
     uri = os.environ.get("MONGODB_URI", "")
     if not uri:
-        raise PipelineError("MONGODB_URI is not set: name the server, or set ingestion.source to sample")
+        raise ConfigurationError("MONGODB_URI is not set: name the server, or set ingestion.source to sample")
     try:
         if not uri.startswith(("mongodb://", "mongodb+srv://")):
             raise InvalidURI  # the library would take any word for a host name
@@ -83,6 +85,13 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         ) from None
     with client, _plain_mongo_errors(_hosts(client)):
         yield client
+
+
+def offers_snapshot(client: MongoClient[dict[str, Any]]) -> bool:
+    """Whether the server lets one moment be read: a replica set or a cluster, from MongoDB 5.0 on."""
+    hello = client.admin.command("hello")
+    replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+    return bool(replicated and hello["maxWireVersion"] >= _MONGODB_5)
 
 
 def _password_is_cut(uri: str) -> bool:
@@ -122,6 +131,7 @@ def _plain_mongo_errors(server: str) -> Iterator[None]:
             f"{server} closed the connection while it was read: nothing was changed"
         ) from None
     except OperationFailure as error:
+        kind: type[PipelineError] = ConfigurationError
         if error.code == _AUTHENTICATION_FAILED:
             problem = "refused the user or the password of MONGODB_URI"
         elif error.code == _UNAUTHORIZED:
@@ -131,13 +141,14 @@ def _plain_mongo_errors(server: str) -> Iterator[None]:
                 else "wants a user and a password: MONGODB_URI has none"
             )
         else:
+            kind = PipelineError
             # The server's words quote the query, which params.yaml holds, but no password.
             details = error.details or {}
             said = " ".join(str(details.get("errmsg", "")).split())[:200]
             problem = f"failed: {details.get('codeName') or 'error'} (code {error.code}): {said}"
-        raise PipelineError(f"{server} {problem}; nothing was changed") from None
+        raise kind(f"{server} {problem}; nothing was changed") from None
     except InvalidName as error:
-        raise PipelineError(
+        raise ConfigurationError(
             f"params.yaml: ingestion.database or ingestion.collection: {error}; nothing was changed"
         ) from None
     except PyMongoError as error:

@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.config.stores import stores_root
@@ -13,6 +15,16 @@ from pipeline.tracking.lineage import without_credentials
 PROJECT = "churn-pipeline"
 # What MLflow reads and writes without a server, as its URIs begin.
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
+# Where MLflow keeps nothing any more (3.13 and later), as its URIs begin: "" is a path.
+FOLDERS = {"", "file"}
+# What would put an evaluation into another run, or add another's tags, metrics or models to it.
+UNUSED = (
+    "MLFLOW_RUN_ID",
+    "MLFLOW_RUN_CONTEXT",
+    "MLFLOW_ACTIVE_MODEL_ID",
+    "_MLFLOW_ACTIVE_MODEL_ID",
+    "SERVERLESS_GPU_COMPUTE_ASSOCIATED_JOB_RUN_ID",
+)
 # What MLflow makes of 401 and 403.
 REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
 # It is there, and does not take what it was sent.
@@ -35,13 +47,64 @@ def tracking_store() -> tuple[str, str | None]:
     It is MLFLOW_TRACKING_URI, or a sqlite database. One with a relative path lies at the root of the
     repository, and so do the artifacts where there is no server: MLflow would take the current folder, which
     may be a throw-away worktree.
+
+    Raises:
+        ConfigurationError: MLflow keeps nothing there, or the environment would keep a version apart.
     """
     root, uri = stores_root(), os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    if urlsplit(uri).scheme in FOLDERS and not uri.startswith("databricks"):
+        raise ConfigurationError(
+            "MLFLOW_TRACKING_URI names a folder, where MLflow keeps no runs: name a server "
+            "(http://HOST:PORT) or a database (sqlite:///mlflow.db)"
+        )
     if path := re.fullmatch(r"sqlite:///([^/:].*)", uri):
         # In a URI these two mean something else.
         escaped = str(root).replace("%", "%25").replace("?", "%3F")
         uri = f"sqlite:///{escaped}/{path[1]}"
+    if os.environ.get("MLFLOW_REGISTRY_URI", "") not in {"", uri}:
+        raise ConfigurationError(
+            "MLFLOW_REGISTRY_URI is set: versions are registered where their runs are, at "
+            "MLFLOW_TRACKING_URI: unset it"
+        )
+    if os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower() not in {"", "true", "1"}:
+        raise ConfigurationError(
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids to load the registered models, which are pickles: "
+            "unset it"
+        )
     return uri, (root / "mlartifacts").as_uri() if uri.startswith(DATABASES) else None
+
+
+def unset_unused() -> list[str]:
+    """Unset what would put an evaluation into another run than its own, and return the names."""
+    return [name for name in UNUSED if os.environ.pop(name, "")]
+
+
+def find_experiment(client: Any) -> tuple[str, str | None]:
+    """Return the name of the experiment, and its id (None: it is yet to be made).
+
+    It is that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else the project's.
+
+    Raises:
+        ConfigurationError: the two name different ones, there is none of that id, or it was deleted.
+    """
+    name, number = (os.environ.get(f"MLFLOW_EXPERIMENT_{key}") for key in ("NAME", "ID"))
+    try:
+        found = client.get_experiment(number) if number else client.get_experiment_by_name(name or PROJECT)
+    except Exception as error:
+        if getattr(error, "error_code", None) != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise ConfigurationError(f"MLFLOW_EXPERIMENT_ID: MLflow has no experiment {number}") from None
+    if number and name and found.name != name:
+        raise ConfigurationError(
+            f"MLFLOW_EXPERIMENT_ID is that of the experiment {found.name}, and MLFLOW_EXPERIMENT_NAME is "
+            f"{name}: unset one"
+        )
+    if found and found.lifecycle_stage == "deleted":
+        restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+        raise ConfigurationError(
+            f"the experiment {found.name} was deleted in MLflow: '{restore}' brings it back"
+        )
+    return (found.name, str(found.experiment_id)) if found else (name or PROJECT, None)
 
 
 @contextmanager
@@ -51,7 +114,7 @@ def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
     `state` says what was kept, and what to do next.
 
     Raises:
-        ConfigurationError: it refuses the credentials: waiting would not help.
+        ConfigurationError: it refuses the credentials, or is no store: waiting would not help.
         PipelineError: in place of any other error.
     """
     try:
@@ -63,6 +126,8 @@ def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
         if getattr(error, "error_code", None) in REFUSED:
             hint = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             raise ConfigurationError(f"{where} refuses you ({cause_of(error)}): {hint}; {state}") from error
+        if type(error).__name__.startswith("Unsupported"):
+            raise ConfigurationError(f"{where} is no store: correct MLFLOW_TRACKING_URI; {state}") from error
         if getattr(error, "error_code", None) == NOT_TAKEN:
             raise PipelineError(
                 f"{where} does not take what it was sent ({cause_of(error)}), or is no store that "

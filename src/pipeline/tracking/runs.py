@@ -1,18 +1,16 @@
 """Logs an evaluated model to MLflow: parameters, scores, lineage, plots, and the model ready to serve."""
 
 import logging
-import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.config.errors import PipelineError
 from pipeline.config.packages import PACKAGES
 from pipeline.config.parameters import PATH
 from pipeline.modelling.figure import draw
 from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
+from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store, unset_unused
 from pipeline.tracking.names import mlflow_name
 
 import pandas as pd
@@ -46,6 +44,8 @@ def log_run(
     """
     uri, artifacts = tracking_store()
     with plain_mlflow_errors(uri, "the trained model is kept, and the next 'dvc repro' evaluates it"):
+        if unused := unset_unused():
+            print(f"MLflow: {', '.join(unused)}: not used, since each evaluation is a run of its own")
         import mlflow
         import mlflow.sklearn
 
@@ -55,12 +55,14 @@ def log_run(
         run = mlflow.start_run(tags=lineage_tags())
         status = "FAILED"
         try:
-            mlflow.log_params(_named(_flat(YAML(typ="safe", pure=True).load(PATH))))
+            parameters = _named(_flat(YAML(typ="safe", pure=True).load(PATH)))
+            # A finished run is whole, whatever MLFLOW_ENABLE_ASYNC_LOGGING says.
+            mlflow.log_params(parameters, synchronous=True)
             # A metric may be unknown, and there may be no slice at all.
             numbers = {
                 name: value for name, value in _flat(metrics).items() if isinstance(value, int | float)
             }
-            mlflow.log_metrics(_named(numbers))
+            mlflow.log_metrics(_named(numbers), synchronous=True)
             mlflow.log_artifacts(str(plots), "plots")
             mlflow.log_figure(draw(plots), "plots/plots.png")
             # MLflow asks the model about the example, which many threads would only slow down.
@@ -87,13 +89,8 @@ def _experiment(uri: str, artifacts: str | None) -> str:
     import mlflow
 
     client = mlflow.MlflowClient(uri)
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or PROJECT
-    if found := client.get_experiment_by_name(name):
-        if found.lifecycle_stage == "deleted":
-            restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
-            raise PipelineError(f"the experiment {name} was deleted in MLflow: '{restore}' brings it back")
-        return str(found.experiment_id)
-    return str(client.create_experiment(name, artifact_location=artifacts))
+    name, found = find_experiment(client)
+    return found or str(client.create_experiment(name, artifact_location=artifacts))
 
 
 def _signature(contract: Contract) -> Any:

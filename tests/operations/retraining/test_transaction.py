@@ -41,7 +41,8 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     # The servers and the stages have no part in this.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
     monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
-    monkeypatch.setattr(transaction, "check_remote_stays", lambda: None)
+    monkeypatch.setattr(transaction, "check_remotes", lambda: None)
+    monkeypatch.setattr(transaction, "room", lambda: "")
     monkeypatch.setattr(transaction, "shared_cache", lambda: tmp_path)
     monkeypatch.setattr(transaction, "throw_away_worktree", worktree)
     monkeypatch.setattr("operations.retraining.checkout.dvc", lambda *_: "")

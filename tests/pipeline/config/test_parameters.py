@@ -9,7 +9,7 @@ from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section, load
-from pipeline.data.split import TransformationParameters
+from pipeline.data.features import TransformationParameters
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.source.parameters import IngestionParameters
 from project import PARAMS, Project

@@ -71,7 +71,7 @@ def test_refused_user_is_one_line_without_the_password(
 ) -> None:
     done = remote.stage("ingestion", check=False, MONGODB_URI=uri(secured, user, password))
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         f"ingestion: MongoDB at {secured} {problem}; nothing was changed",
@@ -83,6 +83,6 @@ def test_refused_user_is_one_line_without_the_password(
 def test_no_password_at_all_is_one_line(remote: Project, secured: str) -> None:
     done = remote.stage("ingestion", check=False, MONGODB_URI=f"mongodb://{secured}/?directConnection=true")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert f"MongoDB at {secured} wants a user and a password: MONGODB_URI has none" in line

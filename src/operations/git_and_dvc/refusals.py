@@ -1,0 +1,115 @@
+"""What a DVC remote refuses for good, told apart from what may work in a moment, with the way to mend it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.tracking.lineage import without_credentials
+
+from dvc.config import Config
+
+# S3 answers these with a status below 500 too, and takes the same request later.
+HEALS = {
+    "BandwidthLimitExceeded",
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+}
+_RENEW = "renew the credentials (AWS_SESSION_TOKEN goes with the two keys)"
+_KEYS = "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_REGION = "set the bucket's region (AWS_DEFAULT_REGION, or 'dvc remote modify NAME region REGION')"
+ADVICE = {
+    "ExpiredToken": _RENEW,
+    "ExpiredTokenException": _RENEW,
+    "TokenRefreshRequired": _RENEW,
+    "InvalidToken": _RENEW,
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "301": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "PermanentRedirect": _REGION,
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "NoSuchBucket": "there is no such bucket: make it, or correct the remote's url",
+}
+# The right that each of S3's operations needs; the others are named after it.
+RIGHTS = {
+    "ListObjectsV2": "ListBucket",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+}
+NEEDED = "s3:ListBucket on the bucket; s3:GetObject, s3:PutObject, s3:AbortMultipartUpload on its objects"
+# What botocore raises before it asks S3, by the name of its class.
+UNSET = {
+    "NoCredentialsError": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "PartialCredentialsError": "half of the credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "ProfileNotFound": "no such profile: correct AWS_PROFILE",
+    "ConfigParseError": "AWS's configuration file cannot be read: correct it",
+    "CredentialRetrievalError": "the credentials cannot be had: sign in again, or set other ones",
+    "SSOTokenLoadError": "not signed in: 'aws sso login'",
+    "TokenRetrievalError": "not signed in: 'aws sso login'",
+    "UnauthorizedSSOTokenError": "the sign-in has expired: 'aws sso login'",
+    "InvalidRegionError": "no such region: correct AWS_DEFAULT_REGION, or the remote's region",
+    "ParamValidationError": "not the name of a bucket: correct the remote's url",
+}
+
+
+def refusal(error: BaseException) -> str | None:
+    """Return in one line why a remote refuses, and what to do; None if it may work in a moment.
+
+    S3's code is quoted, and not its message, which may hold keys.
+    """
+    for each in _chain(error):
+        if advice := UNSET.get(type(each).__name__):
+            return f"{remote_name()}: {advice}"
+        response = getattr(each, "response", None)
+        if not isinstance(response, dict) or "Error" not in response:
+            continue
+        code = str(response["Error"].get("Code", ""))
+        status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code in HEALS or status >= 500 or status in {0, 408, 409, 429}:
+            return None
+        operation = str(getattr(each, "operation_name", ""))
+        advice = _advice(code, status, operation)
+        return None if advice is None else f"{remote_name()} is refused by S3 ({code}): {advice}"
+    if isinstance(error, PermissionError):
+        return f"{remote_name()} refuses access: grant it, or correct its url"
+    return None
+
+
+def remote_name() -> str:
+    """Return the default remote's name and where it is, for a message."""
+    config = Config(".dvc", validate=False)
+    name = str(config.get("core", {}).get("remote", "?"))
+    url = without_credentials(str(config.get("remote", {}).get(name, {}).get("url", "?")))
+    return f"the DVC remote {name} ({url})"
+
+
+def _advice(code: str, status: int, operation: str) -> str | None:
+    """Say what to do about a code of S3; None where an object is asked for that is not there."""
+    if code in ADVICE:
+        return ADVICE[code]
+    if status == 404:
+        return None
+    if status == 403:
+        return f"grant s3:{RIGHTS.get(operation, operation)} (needed are {NEEDED})"
+    return f"{_RENEW}, or correct the remote's settings"
+
+
+def _chain(error: BaseException) -> Iterator[Any]:
+    """Yield an error, its cause, and so on."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        yield each
+        each = each.__cause__ or each.__context__

@@ -1,0 +1,76 @@
+"""Which DVC remotes the outputs go to, and whether versions can be kept on them as they are set."""
+
+from pathlib import Path
+from typing import Any
+
+from operations.git_and_dvc.dvc_remotes import check_remote_stays
+from operations.git_and_dvc.dvc_repository import dvc_repository, kept_by_git
+from pipeline.config.errors import ConfigurationError, PipelineError
+
+from dvc.exceptions import DvcException
+from dvc.fs import get_fs_config
+from dvc.repo import Repo
+
+# With these DVC writes versions of files into dvc.lock, in place of objects that are named by their hashes.
+BY_VERSION = ("version_aware", "worktree")
+
+
+def check_remotes() -> None:
+    """Look whether the remotes that the outputs go to can keep a version, before anything is written.
+
+    Raises:
+        ConfigurationError: one is not set, has no hashes for names, can only be read, is the cache, or goes
+            with this worktree; or an output is pushed nowhere.
+    """
+    try:
+        kept_by_git()
+    except PipelineError as error:
+        raise ConfigurationError(str(error)) from None
+    with dvc_repository("remote list") as repo:
+        local = repo.config.load_one("local").get("remote", {})
+        for name in remotes_in_use(repo):
+            try:
+                settings = get_fs_config(repo.config, name=name)
+            except DvcException:
+                raise ConfigurationError(
+                    f"there is no DVC remote {name}: 'dvc remote add {name} URL' adds it"
+                ) from None
+            for key in BY_VERSION:
+                if str(settings.get(key, False)).lower() == "true":
+                    where = "--local " if key in local.get(name, {}) else ""
+                    raise ConfigurationError(
+                        f"the DVC remote {name} is set to {key}, which keeps no objects by their hashes, as "
+                        f"versions need them: 'dvc remote modify {where}{name} {key} false'"
+                    )
+            _check_place(repo, name, str(settings["url"]))
+    check_remote_stays()
+
+
+def remotes_in_use(repo: Repo) -> list[str]:
+    """Return the names of the default remote and of those that outputs name, in this order.
+
+    Raises:
+        ConfigurationError: there is no default remote.
+    """
+    default = repo.config["core"].get("remote")
+    if not default:
+        raise ConfigurationError("DVC has no default remote: 'dvc remote default NAME' sets it")
+    own = {out.remote for out in repo.index.outs if out.use_cache and out.remote}
+    return [default, *sorted(own - {default})]
+
+
+def _check_place(repo: Repo, name: str, url: str) -> None:
+    if url.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"the DVC remote {name} is read over HTTP, where nothing can be listed: name one that can be "
+            f"written and listed ('dvc remote modify {name} url s3://BUCKET/FOLDER')"
+        )
+    try:
+        remote: Any = repo.cloud.get_remote_odb(name)
+    except (DvcException, ImportError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ConfigurationError(f"the DVC remote {name} cannot be used: {said}") from None
+    if remote.fs.protocol == "local" and Path(remote.path).resolve() == Path(repo.cache.local.path).resolve():
+        raise ConfigurationError(
+            f"the DVC remote {name} is the cache itself: 'dvc remote modify {name} url PATH' names another"
+        )

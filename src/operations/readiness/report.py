@@ -1,0 +1,50 @@
+"""The report of `pipeline check`: a line for each check, with what it found or how to mend it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from operations.readiness.asking import Check, ask, wrong
+from operations.readiness.servers import RIGHTS
+from operations.readiness.workspace import dvc, identity, packages
+from pipeline.config.errors import ConfigurationError
+from pipeline.data.executor import part_executor
+
+
+def parameters() -> str:
+    """Check params.yaml in a process that imports scikit-learn while the servers are asked.
+
+    Raises:
+        ConfigurationError: a stage would refuse its section.
+    """
+    words = [sys.executable, "-m", "operations.readiness.parameters"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ConfigurationError(said.removeprefix("parameters: "))
+    return done.stdout.strip()
+
+
+def workers() -> str:
+    """Connect to the cluster of DASK_SCHEDULER, if it is set, and compare its workers' code with ours."""
+    with part_executor(1):
+        return "DASK_SCHEDULER" if os.environ.get("DASK_SCHEDULER") else "processes of this machine"
+
+
+# All that is looked at, in the order of the report.
+CHECKS: dict[str, Check] = {
+    "parameters": parameters,
+    "packages": packages,
+    "identity": identity,
+    "dvc": dvc,
+    "workers": workers,
+    **RIGHTS,
+}
+
+
+def report() -> Iterator[tuple[bool, str]]:
+    """Yield for each check whether all is well, and its line."""
+    for name, answer in ask(CHECKS).items():
+        why = wrong(answer)
+        yield why is None, f"{'ok' if why is None else 'wrong':<6}{name:<12}{why or answer.result()}"

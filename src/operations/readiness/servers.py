@@ -1,0 +1,139 @@
+"""The servers that a retrain needs: whether each answers, and gives the rights that it takes."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from operations.git_and_dvc.git import git, has_remote, remote_tags
+from operations.git_and_dvc.origin import check_origin, check_push
+from operations.readiness.asking import PATIENCE, Check
+from operations.readiness.dvc_remote import list_remotes, use_remotes
+from operations.versions.registry import Registry
+from operations.versions.version import Version
+from pipeline.config.errors import ConfigurationError
+from pipeline.config.parameters import load
+from pipeline.source.mongo import connect, offers_snapshot
+from pipeline.source.parameters import IngestionParameters
+from pipeline.tracking.lineage import without_credentials
+from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store
+
+
+def reach_mongodb() -> str:
+    """Ask MongoDB whether it lives; the embedded server is started when it is needed."""
+    source = load("ingestion", IngestionParameters).source
+    if source == "mongodb":
+        with connect(source) as client:
+            client.admin.command("ping")
+    return "answers"
+
+
+def reach_mlflow() -> str:
+    """Ask MLflow for the champion."""
+    if not _yet_to_be_made():
+        Registry().champion()
+    return "answers"
+
+
+def reach_git() -> str:
+    """Ask the Git remote for its branches."""
+    check_origin(PATIENCE)
+    return "answers"
+
+
+def use_mongodb() -> str:
+    """Read one document as ingestion would, and return the server's version.
+
+    Raises:
+        ConfigurationError: it refuses this user, the filter, or holds no such document.
+    """
+    parameters = load("ingestion", IngestionParameters)
+    if parameters.source == "sample":
+        return "the embedded sample server, which a run starts"
+    name = f"{parameters.database}.{parameters.collection}"
+    with connect(parameters.source) as client:
+        version, snapshot = client.server_info()["version"], offers_snapshot(client)
+        collection: Any = client[parameters.database][parameters.collection]
+        # Any document shows the right to read; the filter may take a server long.
+        if snapshot:
+            with client.start_session(snapshot=True) as session:
+                found = collection.find_one({}, {"_id": 1}, session=session)
+        else:
+            found = collection.find_one({}, {"_id": 1})
+    if found is None:
+        raise ConfigurationError(f"{name} holds no document: correct ingestion in params.yaml")
+    return f"version {version}, reads {name}, {'with' if snapshot else 'without'} snapshots"
+
+
+def use_mlflow() -> str:
+    """Look up what a run writes to, and return what is there: server, experiment, versions, champion.
+
+    Raises:
+        ConfigurationError: the experiment was deleted, or is none; or the champion cannot be compared with.
+    """
+    if store := _yet_to_be_made():
+        return f"{store}, which the first run makes"
+    registry = Registry()
+    with plain_mlflow_errors(registry.uri, "nothing was changed"):
+        experiment, _ = find_experiment(registry.client)
+    versions = registry.versions()
+    champion = next((version for version in versions if version.champion), None)
+    if champion and not _tagged(champion):
+        raise ConfigurationError(
+            f"the champion, version {champion.number} of {registry.name}, has no tag {champion.tag} of its "
+            "commit in Git: make another champion ('pipeline rollback'); if it is another project's, give "
+            "your model a name in params.yaml (mlflow.registered_model)"
+        )
+    return (
+        f"{without_credentials(registry.uri)}, version {_mlflow_version(registry.uri)}, experiment "
+        f"{experiment}, {registry.name} with {len(versions)} versions"
+        f"{f', champion {champion.number}' if champion else ''}"
+    )
+
+
+def _yet_to_be_made() -> str | None:
+    """Return the URI of a SQLite store that does not exist: MLflow would make it, only to be asked."""
+    uri, _ = tracking_store()
+    made = not uri.startswith("sqlite:") or Path(unquote(uri.removeprefix("sqlite:///"))).exists()
+    return None if made else uri
+
+
+def _tagged(version: Version) -> bool:
+    """Whether a version's tag is on its commit, here or on the Git remote."""
+    here = git("rev-parse", "--verify", "--quiet", f"{version.tag}^{{commit}}", check=False)
+    commit = version.tags.get("git.commit")
+    return bool(commit) and (here == commit or remote_tags(version.tag).get(version.tag) == commit)
+
+
+def _mlflow_version(uri: str) -> str:
+    """Return the version of an MLflow server, or of the MLflow here where there is no server."""
+    import mlflow
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    if not uri.startswith(("http://", "https://")):
+        return str(mlflow.__version__)
+    answer = http_request(get_default_host_creds(uri), "/version", "GET")
+    return str(answer.text)[:20] if answer.status_code == 200 else "unknown"
+
+
+def use_git() -> str:
+    """Ask whether the Git remote takes a push of a branch and a tag, both or neither."""
+    check_push(PATIENCE)
+    if not has_remote():
+        return "no remote: versions stay in this clone"
+    return f"{without_credentials(git('remote', 'get-url', 'origin'))} takes an atomic push"
+
+
+# By the names that /ready and the messages give them.
+REACHED: dict[str, Check] = {
+    "mongodb": reach_mongodb,
+    "remote": list_remotes,
+    "mlflow": reach_mlflow,
+    "git": reach_git,
+}
+RIGHTS: dict[str, Check] = {
+    "mongodb": use_mongodb,
+    "remote": use_remotes,
+    "mlflow": use_mlflow,
+    "git": use_git,
+}

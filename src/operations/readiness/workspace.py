@@ -1,0 +1,72 @@
+"""What a retrain needs of this checkout: packages, Git's identity, DVC's settings, room on the disk."""
+
+import shutil
+
+from operations.git_and_dvc.git import branch, check_identity
+from operations.git_and_dvc.remote_settings import check_remotes
+from operations.git_and_dvc.worktrees import PLACE, shared_cache
+from operations.readiness.dvc_remote import writable
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.packages import REQUIREMENTS, check_packages
+from pipeline.tracking.lineage import LOCK
+
+from ruamel.yaml import YAML
+
+
+def identity() -> str:
+    """Return the branch that a retrain would publish on, where Git knows who commits."""
+    check_identity()
+    return f"commits on {branch()}"
+
+
+def packages() -> str:
+    """Compare the packages that make and read models with requirements.lock."""
+    check_packages()
+    return f"those of {REQUIREMENTS}"
+
+
+def dvc() -> str:
+    """Look whether the remotes are set so that they can keep versions, and whether there is room for a run.
+
+    One check, since one thread at a time may let DVC's errors be caught.
+    """
+    check_remotes()
+    return f"the remotes can keep versions; {room()}"
+
+
+def room() -> str:
+    """Return how much room there is for the artifacts of another run: in the cache, and to work on.
+
+    Raises:
+        ConfigurationError: there is not enough, or a folder cannot be written.
+    """
+    need = artifacts_bytes()
+    wanted: dict[int, int] = {}
+    found = []
+    for name, place in {"DVC cache": shared_cache(), "workspace": PLACE.resolve()}.items():
+        there = next(each for each in (place, *place.parents) if each.exists())
+        if not writable(there):
+            raise ConfigurationError(f"the {name} {place} cannot be written: change the rights of {there}")
+        device = there.stat().st_dev
+        wanted[device] = wanted.get(device, 0) + need
+        free = shutil.disk_usage(there).free
+        if free < wanted[device]:
+            raise PipelineError(
+                f"no room: {megabytes(free)} free for the {name} {place}, and a retrain needs "
+                f"{megabytes(wanted[device])}: 'pipeline gc' deletes what no version needs"
+            )
+        found.append(f"{megabytes(free)} free for the {name}")
+    return f"{', '.join(found)}; the artifacts are {megabytes(need)}"
+
+
+def artifacts_bytes() -> int:
+    """Return the size of all outputs that dvc.lock names; 0 without a lock."""
+    if not LOCK.exists():
+        return 0
+    stages = YAML(typ="safe", pure=True).load(LOCK)["stages"].values()
+    return sum(int(out.get("size", 0)) for stage in stages for out in stage.get("outs", []))
+
+
+def megabytes(count: int) -> str:
+    """Return a number of bytes for a message."""
+    return f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,37 @@
+"""Rows as training reads them, and the split into train and test by a hash of the id."""
+
+from pipeline.config.contract import Contract
+from pipeline.config.parameters import Section
+from pipeline.data.ids import split_share
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+
+class TransformationParameters(Section):
+    """The section `transformation` of params.yaml."""
+
+    test_size: float = Field(default=0.2, gt=0, lt=1)
+
+
+def features(table: pa.Table, contract: Contract) -> pa.Table:
+    """Return the rows as training reads them: the id, the target (int8, 1 is positive), then the columns.
+
+    Integers that may be null become doubles, since pandas has no null integer that scikit-learn takes; one
+    beyond 2**53 becomes the nearest, as it does in any model.
+    """
+    target = contract.target
+    positive = pc.equal(table[target.column], pa.scalar(target.positive, table[target.column].type))
+    columns = {contract.id: table[contract.id], target.column: positive.cast(pa.int8())}
+    for name, column in contract.columns.items():
+        if name != target.column:
+            nullable_integer = column.type == "integer" and column.nullable
+            columns[name] = table[name].cast(pa.float64(), safe=False) if nullable_integer else table[name]
+    return pa.table(columns)
+
+
+def is_test(ids: pa.ChunkedArray, test_size: float) -> np.ndarray:
+    """Say for each id whether it is on the test side (bool, shape (rows,))."""
+    return np.array([split_share(text) < test_size for text in ids.to_pylist()], dtype=bool)

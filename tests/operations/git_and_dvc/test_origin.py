@@ -1,0 +1,101 @@
+"""What the Git remote is asked before a run: whether it is there, and takes a commit and its tag at once."""
+
+from pathlib import Path
+
+from operations.git_and_dvc.git import GitError
+from operations.git_and_dvc.origin import check_origin, check_push
+from pipeline.config.errors import ConfigurationError
+from project import Project, free_port
+
+import pytest
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A clone of an empty repository, with one commit."""
+    Project(tmp_path).run("git", "init", "-q", "--bare", "origin.git")
+    Project(tmp_path).run("git", "clone", "-q", "origin.git", "clone")
+    project = Project(tmp_path / "clone")
+    project.git("commit", "-q", "--allow-empty", "-m", "One")
+    monkeypatch.chdir(project.root)
+    return project
+
+
+def test_a_push_is_asked_for_and_nothing_is_pushed_nor_any_hook_run(here: Project) -> None:
+    hook = here.root / ".git/hooks/pre-push"
+    hook.write_text("#!/bin/sh\ntouch ran\nexit 1\n")
+    hook.chmod(0o755)
+
+    check_origin()
+    check_push()
+
+    assert here.git("ls-remote", "origin") == ""
+    assert here.git("tag") == ""
+    assert not (here.root / "ran").exists()
+
+
+def test_without_a_remote_there_is_nothing_to_ask(here: Project) -> None:
+    here.git("remote", "remove", "origin")
+
+    check_origin()
+    check_push()
+
+
+def test_an_origin_without_atomic_push_is_refused_with_the_way_to_mend_it(here: Project) -> None:
+    Project(here.root.with_name("origin.git")).git("config", "receive.advertiseAtomic", "false")
+
+    with pytest.raises(ConfigurationError, match=r"takes no atomic push.*advertiseAtomic true'"):
+        check_push()
+
+
+@pytest.mark.parametrize(
+    ("stderr", "heals"),
+    [
+        ("fatal: '/nowhere.git' does not appear to be a git repository", False),
+        ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", False),
+        (
+            "git@github.com: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            False,
+        ),
+        ("fatal: remote error: access denied or repository not exported: /team.git", False),
+        ("fatal: could not read Username for 'https://github.com': terminal prompts disabled", False),
+        ("fatal: Authentication failed for 'https://me:S3cret@git.example.org/team/'", False),
+        ("fatal: unable to access 'https://x/': The requested URL returned error: 403", False),
+        ("fatal: remote error: service not enabled: /team.git", False),
+        ("Host key verification failed.\nfatal: Could not read from remote repository.", False),
+        ("fatal: unable to access 'https://x/': The requested URL returned error: 503", True),
+        ("fatal: unable to access 'https://x/': Could not resolve host: x", True),
+        ("fatal: unable to connect to x:\nx[0: 127.0.0.1]: errno=Connection refused", True),
+        ("ssh: connect to host x port 22: Connection timed out", True),
+        ("fatal: the remote end hung up unexpectedly", True),
+    ],
+)
+def test_what_git_says_tells_what_waiting_would_not_help(
+    here: Project, monkeypatch: pytest.MonkeyPatch, stderr: str, heals: bool
+) -> None:
+    # Git itself, but what it says when it asks a remote: no such servers are at hand.
+    programs = here.root.parent / "bin"
+    programs.mkdir()
+    said = stderr.replace("'", "'\\''")
+    script = f"""case "$1" in ls-remote) printf '%s\\n' '{said}' >&2; exit 128;; esac"""
+    real = here.run("sh", "-c", "command -v git").stdout.strip()
+    (programs / "git").write_text(f'#!/bin/sh\n{script}\nexec {real} "$@"\n')
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{here.env['PATH']}")
+
+    with pytest.raises(GitError if heals else ConfigurationError) as raised:
+        check_origin()
+
+    assert "\n" not in str(raised.value)
+    assert "S3cret" not in str(raised.value)
+
+
+def test_an_origin_that_is_not_there_is_refused_and_one_that_is_away_is_not(here: Project) -> None:
+    here.git("remote", "set-url", "origin", "/nowhere.git")
+    for check in (check_origin, check_push):
+        with pytest.raises(ConfigurationError, match="'git remote set-url origin URL'"):
+            check()
+    here.git("remote", "set-url", "origin", f"git://127.0.0.1:{free_port()}/team.git")
+    for check in (check_origin, check_push):
+        with pytest.raises(GitError, match="Connection refused"):
+            check()
