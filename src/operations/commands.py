@@ -90,6 +90,13 @@ def retrain(
         list[str] | None,
         typer.Option("-S", "--set-param", metavar="NAME=VALUE", help="with --data-from: change a parameter"),
     ] = None,
+    promote: Annotated[
+        bool | None,
+        typer.Option(
+            "--promote/--no-promote",
+            help="may the version become champion? The default is yes, and with --data-from no",
+        ),
+    ] = None,
 ) -> None:
     """Read what is new, run what changed, publish it.
 
@@ -105,6 +112,8 @@ def retrain(
         raise ConfigurationError("--read-source goes with --keep-data: without it the source is read anyway")
     if set_param and data_from is None:
         raise ConfigurationError("-S goes with --data-from: else edit params.yaml and commit it")
+    if promote and data_from is None:
+        raise ConfigurationError("--promote goes with --data-from: without it, promotion is the default")
     request = Request(
         branch=branch(),
         keep_data=keep_data,
@@ -112,6 +121,7 @@ def retrain(
         everything=everything,
         data_from=data_from,
         overrides=tuple(set_param or ()),
+        promote=promote,
     )
     echo_result(run(request).message)
 
@@ -197,9 +207,10 @@ def roll_back(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=1)],
     reason: Annotated[str, typer.Option(help="why, for those who read the history")],
 ) -> None:
-    """Make a version champion again.
+    """Make a version champion again, and pin it.
 
-    Before that, its data and its model are proven to be there.
+    Before that, its data and its model are proven to be restorable. A pinned champion is replaced by a
+    measurably better version, or after 'pipeline unpin'.
     """
     from operations.retraining.exclusive import exclusive
     from operations.versions.restoring import rollback
@@ -209,8 +220,28 @@ def roll_back(
         raise ConfigurationError("--reason is empty: say why, for those who read the history")
     with exclusive():
         replaced = rollback(version, reason)
-    echo(f"version {version} is champion{f', in place of version {replaced.number}' if replaced else ''}")
+    replacing = f", in place of version {replaced.number}" if replaced else ""
+    echo(f"version {version} is champion{replacing}; pinned until 'pipeline unpin' or a better version")
     echo_result(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
+
+
+@app.command("unpin")
+def lift_pin(
+    reason: Annotated[str, typer.Option(help="why, for those who read the history")],
+) -> None:
+    """Lift the pin of the champion.
+
+    A version that is as good as the champion replaces it again.
+    """
+    from operations.retraining.exclusive import exclusive
+    from operations.versions.restoring import unpin
+
+    if not reason.strip():
+        raise ConfigurationError("--reason is empty: say why, for those who read the history")
+    with exclusive():
+        champion = unpin(reason)
+    unpinned = f"version {champion.number} is unpinned" if champion else None
+    echo_result(unpinned or "the champion is not pinned: nothing was changed")
 
 
 @app.command("drill")

@@ -6,7 +6,7 @@ from customers import customer
 from pipeline.tracking.lineage import locked_outputs
 from promises import check, check_whole
 from served import Service, running_service
-from team import Team, champion, models
+from team import Team, champion, lineage, models
 
 from ruamel.yaml import YAML
 
@@ -57,6 +57,7 @@ def ten_thousand_new_customers_make_version_2(team: Team, service: Service) -> N
     two = models(service.project)[1]
     assert done["commit"] == two["commit"]
     assert done["promoted"] == two["champion"]
+    assert done["reason"] == f"{two['decision']}: {lineage(service.project, 2)['decision']['reason']}"
     assert "refs/tags/model-v2" in team.refs()
     assert service.post(Idempotency_Key="tonight").json() == {
         "id": job,
@@ -96,9 +97,10 @@ def bad_data_fails_and_says_why(team: Team, service: Service) -> None:
 
 
 def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> None:
-    """SIGKILL after the commit was pushed: the next start registers and compares the version."""
+    """SIGKILL after the commit was pushed: the next start registers the version as it was asked for."""
     team.arrive(11_200, 11_300)
-    job = service.post().json()["id"]
+    before = champion(service.project)
+    job = service.post({"promote": False}).json()["id"]
     service.wait_for_step(job, "publishing: registering")
     service.kill()
     check(team)
@@ -111,6 +113,9 @@ def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> No
     check(team)
     check_whole(team)
     assert "refs/tags/model-v3" in team.refs()
+    three = models(service.project)[2]
+    assert (three["decision"], champion(service.project)) == ("no-promote", before)
+    assert three["reason"].endswith("; promotion is switched off for this run (--no-promote)")
     # And with nothing new there is no new version, no commit and no object.
     before = team.refs(), models(service.project), team.s3.objects()
     done = service.train()

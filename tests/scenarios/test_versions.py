@@ -112,8 +112,9 @@ def old_data_with_a_new_algorithm(team: Team, project: Project, made: dict[int, 
     done = project.run(
         "pipeline", "retrain", *words, "-S", "training.random_forest.n_estimators=20", MONGODB_URI="nowhere"
     )
-    assert "version 6 is published" in done.stdout
-    assert "beside the version that its data is from: ROC AUC" in done.stdout
+    assert "version 6 is published; experiment: ROC AUC" in done.stdout
+    assert "compared with the version that its data is from: ROC AUC" in done.stdout
+    assert champion(project) == before
     assert ran(done.stdout) == ["training", "evaluation"]
     assert (project.git("rev-parse", "HEAD"), project.digests()) == (head, workspace)
     assert project.git("status", "--porcelain") == ""
@@ -209,6 +210,9 @@ def a_rollback_is_refused_for_spoilt_objects_and_else_done(team: Team, project: 
     assert champion(project) == 1
     told = json.loads(project.run("pipeline", "lineage", "1", "--json").stdout)
     assert told["rollback"]["reason"] == "it is bad"
+    assert (told["pinned"], told["reason"].partition(", ")[2]) == (True, "pinned: it is bad")
+    assert project.run("pipeline", "unpin", "--reason", "it is mended").stdout == "version 1 is unpinned\n"
+    assert not models(project)[0]["pinned"]
     assert project.git("worktree", "list").count("\n") == 1
 
 

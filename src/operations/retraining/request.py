@@ -16,12 +16,18 @@ class Request(BaseModel):
     everything: bool = False
     data_from: int | None = None
     overrides: tuple[str, ...] = ()
+    promote: bool | None = None
     finish: str | None = None
 
     @property
     def reads_source(self) -> bool:
         """Whether ingestion may run."""
         return self.read_source or not (self.keep_data or self.data_from is not None)
+
+    @property
+    def may_promote(self) -> bool:
+        """Whether the version may become champion: by default all but experiments on old data."""
+        return self.data_from is None if self.promote is None else self.promote
 
 
 class Outcome(BaseModel):
@@ -31,6 +37,7 @@ class Outcome(BaseModel):
     message: str
     version: int | None = None
     promoted: bool | None = None
+    reason: str | None = None
     commit: str | None = None
     metrics: dict[str, float] = {}
     rows_read: int | None = None

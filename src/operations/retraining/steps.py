@@ -51,7 +51,11 @@ def retrain(request: Request) -> Outcome:
                 "unchanged",
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
-    return outcome_of(patiently(lambda: publish(request.branch), PATIENCE, request.reads_source))
+    return outcome_of(
+        patiently(
+            lambda: publish(request.branch, promote=request.may_promote), PATIENCE, request.reads_source
+        )
+    )
 
 
 def check_commit() -> None:
@@ -129,7 +133,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
     patiently(repro, PATIENCE, False)
-    return outcome_of(patiently(lambda: publish(None, source), PATIENCE, False))
+    return outcome_of(patiently(lambda: publish(None, source, request.may_promote), PATIENCE, False))
 
 
 def known() -> bool:
@@ -139,23 +143,24 @@ def known() -> bool:
 
 
 def outcome_of(published: Published) -> Outcome:
-    """Say what was published."""
-    state = "is published" if published.new else "holds this model already"
+    """Return the outcome of a publication."""
+    reason = published.decision.reason
+    verdict = "champion" if published.champion else published.verdict
     if published.new:
-        verdict = "champion" if published.champion else "not promoted"
-        verdict += f": {published.decision.reason}"
+        message = f"version {published.version} is published; {verdict}: {reason}"
     else:
-        rise = f"'pipeline rollback {published.version}' makes it that"
-        verdict = "it is champion" if published.champion else f"it is not champion: {rise}"
-    said = f"version {published.version} {state}; {verdict}"
+        message = f"version {published.version} holds this model already; it is "
+        rise = f"'pipeline rollback {published.version}' makes it champion"
+        message += "champion" if published.champion else f"not champion ({verdict}: {reason}): {rise}"
     if published.comparison:
-        said += f"; beside the version that its data is from: {published.comparison.reason}"
-    found = outcome("succeeded" if published.new else "unchanged", said)
+        message += f"; compared with the version that its data is from: {published.comparison.reason}"
+    found = outcome("succeeded" if published.new else "unchanged", message)
     return found.model_copy(
         update={
             "version": published.version,
             "promoted": published.champion,
             "commit": published.commit,
+            "reason": f"{published.verdict}: {reason}",
         }
     )
 

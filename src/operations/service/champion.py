@@ -10,13 +10,14 @@ from operations.versions.version import Version
 
 @dataclass(frozen=True)
 class Champion:
-    """The version in use."""
+    """The version in use; `reason` is why it is the champion."""
 
     number: int
     commit: str
     run_id: str
     scores: dict[str, float]
     data_since: datetime
+    reason: str
 
 
 def champion() -> Champion | None:
@@ -38,4 +39,5 @@ def champion_of(versions: Sequence[Version]) -> Champion | None:
         run_id=found.run_id,
         scores=found.scores,
         data_since=datetime.fromtimestamp(first / 1000, UTC),
+        reason=found.standing,
     )

@@ -36,7 +36,7 @@ def retrain(order: TrainRequest, on_outcome: Callable[[Outcome], None]) -> Outco
     Raises:
         PipelineError: it failed, and everything is as it was.
     """
-    request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all)
+    request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote)
     return run(request, PATIENCE, on_outcome)
 
 

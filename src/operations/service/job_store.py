@@ -20,6 +20,7 @@ class TrainRequest(BaseModel, extra="forbid"):
 
     keep_data: bool = Field(default=False, description="train on the data of the lock, not on new data")
     all: bool = Field(default=False, description="run every stage, whether changed or not")
+    promote: bool = Field(default=True, description="whether the version may become champion")
 
 
 class Job(BaseModel):
@@ -35,6 +36,7 @@ class Job(BaseModel):
     commit: str | None = None
     model_version: int | None = None
     promoted: bool | None = None
+    reason: str | None = Field(default=None, description="why the version was promoted or not")
     metrics: dict[str, float] | None = None
     error: str | None = None
     message: str | None = Field(default=None, description="what came of it, in one line")

@@ -5,17 +5,23 @@ from typing import Any
 
 
 def table(versions: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a table of versions, as `Version.summary` describes each."""
-    yield f"{'version':>7}  {'alias':8}  {'commit':10}  {'data':10}  scores"
+    """Yield the lines of a table of versions (`Version.summary`), and why the champion is the champion."""
+    yield f"{'version':>7}  {'alias':16}  {'decision':12}  {'commit':10}  {'data':10}  scores"
     for row in versions:
-        alias = "champion" if row["champion"] else ""
-        # A version that somebody registered by hand has neither.
-        commit, data = row["commit"] or "", row["data"] or ""
-        yield f"{row['version']:7}  {alias:8}  {commit[:10]:10}  {data[:10]:10}  {in_words(row['scores'])}"
+        alias = f"champion{', pinned' if row['pinned'] else ''}" if row["champion"] else ""
+        # A version that was registered by hand has none of these.
+        decision, commit, data = row["decision"] or "", row["commit"] or "", row["data"] or ""
+        yield (
+            f"{row['version']:7}  {alias:16}  {decision:12}  {commit[:10]:10}  {data[:10]:10}  "
+            f"{in_words(row['scores'])}"
+        )
+    for row in versions:
+        if row["champion"]:
+            yield f"champion: version {row['version']}, {row['reason']}"
 
 
 def lineage(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that tell what `Registry.lineage` found, without the schema and what was not used."""
+    """Yield the lines of what `Registry.lineage` found, without the schema and the other algorithms."""
     decision, back = found["decision"], found["rollback"]
     facts = {
         "version": f"{found['version']}{', the champion' if found['champion'] else ''}",
@@ -28,10 +34,10 @@ def lineage(found: dict[str, Any]) -> Iterator[str]:
         "run": found["run"],
         "dirty": found["dirty"] and "it was evaluated before its parameters or code were committed",
         "scores": in_words(found["scores"]),
-        "decision": decision
-        and f"{'promoted' if decision['promoted'] else 'not promoted'}: {decision['reason']}",
-        "beside": found["comparison"] and found["comparison"]["reason"],
-        "rollback": back and f"{back['at']}, in place of version {back['replaced']}: {back['reason']}",
+        "champion": found["champion"] and found["reason"],
+        "decision": decision and f"{found['verdict']}: {decision['reason']}",
+        "compared": found["comparison"] and found["comparison"]["reason"],
+        "rollback": back and f"{back['at']}{in_place_of(back)}: {back['reason']}",
     }
     yield from (f"{name:12} {value}" for name, value in facts.items() if value)
     yield "parameters"
@@ -43,6 +49,11 @@ def lineage(found: dict[str, Any]) -> Iterator[str]:
             yield f"  {name}: {value}"
     yield "  the schema, and the parameters of other algorithms: --json"
     yield f"bring back   {found['bring_back']}"
+
+
+def in_place_of(rollback: dict[str, Any]) -> str:
+    """Return which version a rollback replaced, to follow a word; nothing where it replaced none."""
+    return f", in place of version {rollback['replaced']}" if rollback["replaced"] else ""
 
 
 def in_words(scores: dict[str, float]) -> str:

@@ -1,6 +1,6 @@
 """Whether a new version becomes champion: both models on the same holdout, which neither was trained on."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.config.contract import Contract
@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 # The challenger may be worse by this much ROC AUC, with 95 % confidence, and not by more.
 TOLERANCE = 0.01
-# It predicts probabilities, which the right order alone does not make right: its log loss may be worse, with
-# the same confidence, by this share of the log loss of who knows nothing but how many are positive.
+# The right order alone does not make probabilities right: the log loss may be worse, with the same
+# confidence, by this share of the log loss of the base-rate predictor.
 LOSS_TOLERANCE = 0.10
 # No slice of at least this many rows, with so many of each class, may lose more ROC AUC than this.
 SLICE_TOLERANCE, SLICE_ROWS, SLICE_CLASS = 0.10, 100, 10
@@ -25,9 +25,10 @@ LEAST_ROWS = 100
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version was promoted, why, and the numbers; it is kept with the version.
+    """Whether a version was promoted, why, and the numbers of its comparison; it is kept with the version.
 
-    `best` is the number of the best version so far, this one included, if it was promoted beside another.
+    Differences are challenger minus champion; `difference_low` and `difference_high` bound the two-sided 95 %
+    interval of the one in ROC AUC. `best` is the number of the best version so far once this one is champion.
     """
 
     promoted: bool
@@ -37,6 +38,8 @@ class Decision:
     challenger_roc_auc: float | None = None
     champion_roc_auc: float | None = None
     difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
     difference_5_percent: float | None = None
     log_loss_difference: float | None = None
     log_loss_difference_95_percent: float | None = None
@@ -45,6 +48,15 @@ class Decision:
     def content(self) -> dict[str, Any]:
         """The decision as it is kept."""
         return asdict(self)
+
+    @property
+    def measurably_better(self) -> bool:
+        """Whether nothing stops the promotion, and the interval of the difference is above zero."""
+        return self.promoted and self.difference_low is not None and self.difference_low > 0
+
+    def stopped(self, *reasons: str) -> "Decision":
+        """Return the decision with these reasons against the promotion; without any, as it is."""
+        return replace(self, promoted=False, reason="; ".join([self.reason, *reasons])) if reasons else self
 
 
 def compare(
@@ -64,8 +76,8 @@ def compare(
     """
     target = rows[contract.target.column].to_numpy()
     if len(rows) < LEAST_ROWS or target.min() == target.max():
-        said = f"too few to compare: {len(rows)} rows of the holdout are new to both models, or of one class"
-        return Decision(False, said, champion_number, len(rows))
+        why = f"too few to compare: {len(rows)} rows of the holdout are new to both models, or of one class"
+        return Decision(False, why, champion_number, len(rows))
     features = rows[list(contract.features)]
     with threadpool_limits(limits=1):
         ours = challenger.predict_proba(features)[:, 1]
@@ -74,46 +86,46 @@ def compare(
         except (MemoryError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - a column of another type can raise anything in a model
-            return not_met(champion_number, error)
+            return incomparable(champion_number, error)
     in_auc, in_loss = bootstrap(target, ours, theirs)
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     our_loss, their_loss = log_loss(target, ours), log_loss(target, theirs)
-    low = float(np.quantile(in_auc, 0.05))
-    high = float(np.quantile(in_loss, 0.95))
+    low, worst, high = (float(bound) for bound in np.quantile(in_auc, (0.025, 0.05, 0.975)))
+    worst_loss = float(np.quantile(in_loss, 0.95))
     allowed = LOSS_TOLERANCE * log_loss(target, np.full(len(target), target.mean()))
-    collapsed = collapses(rows, target, ours, theirs, slices)
-    beside = f"ROC AUC {our_score:.4f} beside {their_score:.4f} of version {champion_number}"
-    if low < -TOLERANCE:
-        reason = f"{beside}: it may be {-low:.4f} lower, more than the {TOLERANCE} allowed"
-    elif high > allowed:
-        reason = (
-            f"{beside}, but its probabilities may be worse: log loss {our_loss:.4f} beside {their_loss:.4f}, "
-            f"at worst {high:+.4f}, more than the {allowed:.4f} allowed"
+    against = []
+    if worst < -TOLERANCE:
+        against.append(f"it may be {-worst:.4f} lower (95 % confidence), and {TOLERANCE} is allowed")
+    if worst_loss > allowed:
+        against.append(
+            f"log loss {our_loss:.4f} vs {their_loss:.4f}: it may be {worst_loss:.4f} higher "
+            f"(95 % confidence), and {allowed:.4f} is allowed"
         )
-    elif collapsed:
-        reason = f"a slice collapses: {'; '.join(collapsed)}"
-    else:
-        reason = f"{beside}, at worst {low:+.4f} (95 % confidence; -{TOLERANCE} is allowed)"
+    if collapsed := collapses(rows, target, ours, theirs, slices):
+        against.append(f"a slice collapses: {', '.join(collapsed)}")
     return Decision(
-        low >= -TOLERANCE and high <= allowed and not collapsed,
-        reason,
+        True,
+        f"ROC AUC {our_score:.4f} vs {their_score:.4f} (version {champion_number}), "
+        f"95 % interval {low:+.4f} to {high:+.4f}",
         champion_number,
         len(rows),
         round(float(our_score), 6),
         round(float(their_score), 6),
         round(float(our_score - their_score), 6),
         round(low, 6),
-        round(float(our_loss - their_loss), 6),
         round(high, 6),
-    )
+        round(worst, 6),
+        round(float(our_loss - their_loss), 6),
+        round(worst_loss, 6),
+    ).stopped(*against)
 
 
-def not_met(number: int, error: BaseException) -> Decision:
-    """The decision of a version whose rival, `number`, cannot score its holdout, for this reason."""
+def incomparable(number: int, error: BaseException) -> Decision:
+    """Return the decision of a version where version `number` cannot score the holdout, for this reason."""
     return Decision(
         False,
         f"version {number} cannot score this holdout ({type(error).__name__}): the schema has changed, or "
-        "the packages; to use the new one all the same, make it champion by hand: 'pipeline rollback'",
+        "the packages; to use the new version all the same, make it champion by hand: 'pipeline rollback'",
         number,
     )
 

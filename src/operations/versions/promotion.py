@@ -1,4 +1,4 @@
-"""The gate: a published version meets the champion, and takes its place if it is good enough."""
+"""The gate: a published version is compared with the champion, and replaces it if nothing is against it."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -7,12 +7,21 @@ from pathlib import Path
 
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.readiness.waiting import unreachable
-from operations.versions.comparison import Decision, compare, not_met
+from operations.versions.comparison import Decision, compare, incomparable
 from operations.versions.data_gate import hold_changed_data
 from operations.versions.loading import UnreadableModelError, load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
-from operations.versions.version import COMPARISON, DECISION, ROLLBACK, Version
+from operations.versions.version import (
+    ASKED,
+    COMPARISON,
+    DATA_FROM,
+    DECISION,
+    NOT_ASKED,
+    PROMOTE,
+    PROMOTED,
+    Version,
+)
 from pipeline.config.contract import load_contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
@@ -25,42 +34,68 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def decide(registry: Registry, version: Version, current: str | None) -> Decision:
-    """Compare a version with the champion and promote it if it is good enough; once, and it is kept.
+def decide(registry: Registry, version: Version, holdout_commit: str | None) -> Decision:
+    """Compare a version with the champion and promote it if nothing is against it; once, and it is kept.
 
-    It has to be as good as the best version before it too, lest many small steps lead down. The workspace is
-    that of the version. They are compared on the holdout that the commit
-    `current` names (None: the workspace's own).
+    The workspace is that of the version. Both are compared on the holdout that `holdout_commit` names (None:
+    the workspace's own).
     """
-    if version.decision is not None:
-        decision = Decision(**version.decision)
-    else:
-        champion = registry.champion()
-        if champion is None:
-            decision = unopposed(alone=len(registry.versions()) == 1)
-        elif champion.number == version.number:
-            decision = Decision(True, "it was made champion by hand before it was compared")
-        elif champion.number > version.number:
-            # It was interrupted, and another has come since.
-            decision = Decision(False, f"version {champion.number} came after it", champion.number)
-        else:
-            decision = met(registry, champion, current)
-            if decision.promoted:
-                decision = held_to_best(registry, decision, champion, version.number, current)
-            # Older data is what somebody asked for.
-            if current is None:
-                decision = hold_changed_data(decision, champion, version.number)
+    decision = Decision(**version.decision) if version.decision else None
+    if decision and PROMOTED in version.tags:
+        return decision
+    champion = registry.champion()
+    # A comparison says nothing about another champion, of this moment or since an interruption.
+    while decision is None or (
+        decision.promoted and champion and champion.number not in (version.number, decision.champion)
+    ):
+        decision = judge(registry, version, champion, holdout_commit)
         registry.record(version.number, DECISION, decision.content())
-    if decision.promoted and not version.tags.get("promoted"):
         champion = registry.champion()
-        if champion is None or champion.number < version.number:
-            registry.make_champion(version.number)
-        registry.record(version.number, "promoted", True)
+    if decision.promoted:
+        if champion is None or champion.number != version.number:
+            reason = decision.reason if decision.champion is None else f"promoted: {decision.reason}"
+            registry.make_champion(version.number, reason, best=decision.best)
+        registry.record(version.number, PROMOTED, True)
+    return decision
+
+
+def judge(
+    registry: Registry, version: Version, champion: Version | None, holdout_commit: str | None
+) -> Decision:
+    """Return the decision on a version: its comparison with the champion, and what is against a promotion."""
+    wish = version.tags.get(PROMOTE)
+    if champion is None:
+        decision = unopposed(alone=len(registry.versions()) == 1)
+    elif champion.number == version.number:
+        return Decision(False, "made champion by hand before it was compared")
+    elif champion.number > version.number and wish != ASKED:
+        # Its publication was interrupted, and another version has become champion since.
+        return Decision(False, f"version {champion.number} came after it", champion.number)
+    else:
+        decision = compare_or_incomparable(registry, champion, holdout_commit)
+    against = []
+    if wish == NOT_ASKED:
+        against.append(
+            f"an experiment on the data of {version.tags[DATA_FROM]}, promoted with --promote only"
+            if DATA_FROM in version.tags
+            else "promotion is switched off for this run (--no-promote)"
+        )
+    if champion and champion.pinned and not decision.measurably_better:
+        against.append(
+            f"not measurably better than version {champion.number}, which is pinned ({champion.standing}): "
+            "'pipeline unpin' lifts the pin"
+        )
+    decision = decision.stopped(*against)
+    if champion and holdout_commit is None:
+        # Older data is what a person asked for.
+        decision = hold_changed_data(decision, champion, version.number)
+    if champion and decision.promoted:
+        decision = check_against_best(registry, decision, champion, version.number, holdout_commit)
     return decision
 
 
 def check_champion(registry: Registry) -> None:
-    """Look whether the champion can be met at all, before anything is published.
+    """Check that a comparison with the champion is possible at all, before anything is published.
 
     Raises:
         PipelineError: its model cannot be had, its commit is gone, or the rows that it was trained on are.
@@ -69,7 +104,7 @@ def check_champion(registry: Registry) -> None:
     if champion is None:
         return
     try:
-        # One that the packages here cannot read holds nothing up: see `met`.
+        # One that the packages here cannot read holds nothing up: see `compare_or_incomparable`.
         with suppress(UnreadableModelError):
             load_model(registry, champion)
         side_of(commit_of(champion), TRAIN, load_contract().id)
@@ -81,70 +116,56 @@ def check_champion(registry: Registry) -> None:
         ) from None
 
 
-def best_so_far(champion: Version) -> int:
-    """Return the number of the best version up to the champion: the last that beat the best before it.
-
-    Those after it were taken for as good: each may be a little worse than the one before it, and the last of
-    them much worse than this. One that a rollback made champion begins anew.
-    """
-    decision = champion.decision
-    if decision is None or ROLLBACK in champion.tags:
-        return champion.number
-    return decision.get("best") or champion.number
-
-
-def held_to_best(
-    registry: Registry, decision: Decision, champion: Version, number: int, current: str | None
+def check_against_best(
+    registry: Registry, decision: Decision, champion: Version, number: int, holdout_commit: str | None
 ) -> Decision:
-    """Take a promotion back if the workspace's model is worse than the best version, as `challenge` finds it.
+    """Return the decision after a comparison with the best version so far: small losses must not add up.
 
-    Either way the reason tells it, and `best` is the best version once `number` is champion. A best version
-    that cannot be met is no reason to keep a worse champion. If it was deleted in MLflow, or cannot score
-    this holdout, the champion is the best from now on; if it cannot be read, it may be there again next time.
+    Its `best` is the number of the best version once `number` is champion. A best version that cannot be
+    compared is no reason to keep a worse champion: where it cannot score this holdout, the champion takes its
+    place; where it cannot be read, it stays, since it may be readable next time. Deleted in MLflow it has no
+    alias any more. The choice of a person begins anew.
     """
-    best, found, reason = best_so_far(champion), decision, decision.reason
-    known = {version.number: version for version in registry.versions()}
-    if best not in known:
-        reason += f"; version {best}, the best so far, was deleted in MLflow"
-        best = champion.number
-    if best != champion.number:
+    best = (None if champion.pinned else registry.best()) or champion
+    found = decision
+    if best.number != champion.number:
+        named = f"the best so far, version {best.number}"
         try:
-            found = challenge(registry, known[best], current)
+            found = challenge(registry, best, holdout_commit)
         except PipelineError as error:
             if unreachable(source=False):
-                # It is waited for, and the decision is made then.
+                # The next run decides, when the servers are back.
                 raise
-            said = str(error).partition("; ")[0]
-            return replace(
-                decision, reason=f"{reason}; version {best}, the best so far, was not met: {said}", best=best
-            )
+            why = str(error).partition("; ")[0]
+            reason = f"{decision.reason}; not compared with {named}: {why}"
+            return replace(decision, reason=reason, best=best.number)
         if found.difference is None:
-            reason += f"; version {best}, the best so far, was not met: {found.reason}"
-            best, found = champion.number, decision
-        elif found.promoted:
-            reason += f"; and as the best so far: {found.reason}"
+            reason = f"{decision.reason}; not compared with {named}: {found.reason.partition('; ')[0]}"
+            best, found = champion, decision
+        elif not found.promoted:
+            return decision.stopped(f"worse than {named}: {found.reason}")
         else:
-            reason = f"as good as version {champion.number}, but not as the best so far: {found.reason}"
-            return replace(decision, promoted=False, reason=reason)
-    better = (found.difference_5_percent or 0) > 0 and (found.log_loss_difference or 0) <= 0
-    return replace(decision, reason=reason, best=number if better else best)
+            reason = f"{decision.reason}; against the best so far: {found.reason}"
+        decision = replace(decision, reason=reason)
+    # Else each step could cost a little of the probabilities.
+    better = found.measurably_better and (found.log_loss_difference or 0) <= 0
+    return replace(decision, best=number if better else best.number)
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
     """Compare a version with the one whose data it was trained on, on the holdout of that data; keep it."""
-    found = met(registry, source, commit_of(source))
+    found = compare_or_incomparable(registry, source, commit_of(source))
     registry.record(version.number, COMPARISON, found.content())
     return found
 
 
 def unopposed(alone: bool) -> Decision:
-    """The decision of a version that meets no champion: its evaluation passed the minimum."""
-    said = "the first version" if alone else "there is no champion to meet"
-    return Decision(True, f"{said}, and it passes evaluation.minimum")
+    """Return the decision on a version where there is no champion: its evaluation passed the minimum."""
+    return Decision(True, "the first version" if alone else "no champion to compare with")
 
 
-def challenge(registry: Registry, rival: Version, current: str | None) -> Decision:
-    """Compare the model of this workspace with a registered one, on the holdout that `current` names.
+def challenge(registry: Registry, rival: Version, holdout_commit: str | None) -> Decision:
+    """Compare the model of this workspace with a registered one, on the holdout that `holdout_commit` names.
 
     Rows that either was trained on are left out: there are none while the split is the same.
 
@@ -154,7 +175,7 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
     """
     contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
     try:
-        holdout = side(current, TEST)
+        holdout = side(holdout_commit, TEST)
         theirs, ours = side_of(commit_of(rival), TRAIN, contract.id), side(None, TRAIN, contract.id)
         trained_on = {*theirs[contract.id], *ours[contract.id]}
         return compare(
@@ -166,15 +187,15 @@ def challenge(registry: Registry, rival: Version, current: str | None) -> Decisi
             evaluation.slices,
         )
     except KeyError as error:
-        return not_met(rival.number, error)
+        return incomparable(rival.number, error)
 
 
-def met(registry: Registry, rival: Version, current: str | None) -> Decision:
-    """Compare as `challenge` does; one that the packages here cannot read is met as one of another schema."""
+def compare_or_incomparable(registry: Registry, rival: Version, holdout_commit: str | None) -> Decision:
+    """Compare as `challenge` does; a rival that the packages here cannot read is as one of another schema."""
     try:
-        return challenge(registry, rival, current)
+        return challenge(registry, rival, holdout_commit)
     except UnreadableModelError as error:
-        return not_met(rival.number, error.__cause__ or error)
+        return incomparable(rival.number, error.__cause__ or error)
 
 
 @lru_cache(maxsize=3)

@@ -5,7 +5,7 @@ commit is pushed before a version names it, and the version exists before it can
 each step finds what is done already.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import repro
@@ -27,7 +27,19 @@ from operations.versions.promotion import check_champion, compare_with_source, d
 from operations.versions.recipe import check_workspace, commit_recipe, undo_commit
 from operations.versions.registration import finish_registrations, numbers, register
 from operations.versions.registry import Registry
-from operations.versions.version import COMPARISON, DATA_FROM, PUSHING, TAG, Publication, Version, tag_of
+from operations.versions.version import (
+    ASKED,
+    COMPARISON,
+    DATA_FROM,
+    DECISION,
+    NOT_ASKED,
+    PROMOTE,
+    PUSHING,
+    TAG,
+    Publication,
+    Version,
+    tag_of,
+)
 from pipeline.config.errors import PipelineError
 from pipeline.tracking.lineage import locked_tags
 
@@ -37,21 +49,26 @@ CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
 
 @dataclass(frozen=True)
 class Published:
-    """The version that holds this model, whether it is new and is champion, and what was decided of it."""
+    """The version that holds this model, whether it is new and is champion, and the decision on it.
+
+    `verdict` is the decision in a word, as in `Version.verdict`.
+    """
 
     version: int
     commit: str
     new: bool
     champion: bool
+    verdict: str
     decision: Decision
     comparison: Decision | None = None
 
 
-def publish(branch: str | None, source: Version | None = None) -> Published:
+def publish(branch: str | None, source: Version | None = None, promote: bool = True) -> Published:
     """Publish the workspace on a branch, or finish a publication that was interrupted.
 
     Where the data is that of an older version, `source`, the branch has gone another way: then it is None,
-    and the version is a commit that its tag alone holds.
+    and the version is a commit that its tag alone holds. Without `promote` the version is compared with the
+    champion, and not promoted.
 
     Raises:
         PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
@@ -69,6 +86,8 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
     registry = Registry()
     finish_registrations(registry)
     tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
+    if source or not promote:
+        tags[PROMOTE] = ASKED if promote else NOT_ASKED
     current = start[1]
     known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
     if known:
@@ -77,8 +96,11 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
         # The remote may have lost what was made again here.
         if not_on_remote():
             push_data()
+        version = known[-1]
+        if source and promote and version.tags.get(PROMOTE) == NOT_ASKED:
+            return reconsidered(registry, version, current, source)
         # One without a decision was registered by an attempt that went no further: it is new.
-        return decided(registry, known[-1], known[-1].decision is None, current, source)
+        return decided(registry, version, version.decision is None, current, source)
     run = registry.run_of({name: tags[name] for name in CONTENT})
     if run is None:
         # The model came from a cache, or from another MLflow server: evaluating it again logs it.
@@ -105,9 +127,10 @@ def publish(branch: str | None, source: Version | None = None) -> Published:
 def decided(
     registry: Registry, version: Version, new: bool, current: str, source: Version | None
 ) -> Published:
-    """Let a version meet the champion, and the version that its data came from.
+    """Compare a version with the champion, and with the version that its data came from.
 
-    The current holdout is that of the branch for a model of older data, and else the workspace's own.
+    The holdout is that of the commit `current`, on the branch, for a model of older data, and else the
+    workspace's own.
     """
     if version.decision is None:
         registry.mark_registered(version)
@@ -117,8 +140,17 @@ def decided(
     if source and version.tags.get(DATA_FROM) == source.tag:
         kept = version.kept(COMPARISON)
         comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
-    champion = registry.version(version.number).champion
-    return Published(version.number, version.tags["git.commit"], new, champion, decision, comparison)
+    now = registry.version(version.number)
+    verdict = now.verdict or "not promoted"
+    return Published(now.number, now.tags["git.commit"], new, now.champion, verdict, decision, comparison)
+
+
+def reconsidered(registry: Registry, version: Version, current: str, source: Version) -> Published:
+    """Compare a version that was published without promotion with the champion again, now to promote it."""
+    registry.record(version.number, PROMOTE, ASKED)
+    tags = {name: value for name, value in version.tags.items() if name != DECISION} | {PROMOTE: ASKED}
+    found = decided(registry, replace(version, tags=tags), False, current, source)
+    return replace(found, new=found.champion)
 
 
 def commit_and_push(

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,9 @@ from pipeline.config.parameters import PATH, Section, load
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-CHAMPION = "champion"
+CHAMPION, BEST = "champion", "best"
 SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 
 
@@ -32,6 +33,14 @@ class MLflowParameters(Section):
 
     # MLflow refuses some of the others, and finds some no more.
     registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
+
+
+class Standing(BaseModel):
+    """Why a version is the champion; a pinned one is replaced by a measurably better one alone."""
+
+    version: int
+    reason: str
+    pinned: bool = False
 
 
 class Registry:
@@ -52,9 +61,9 @@ class Registry:
     def versions(self) -> list[Version]:
         """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
-            champion = self._champion()
+            standing = self._standing()
             found = [
-                _version(item, champion)
+                _version(item, standing)
                 for item in self.client.search_model_versions(f"name = '{self.name}'")
             ]
         return sorted(found, key=lambda version: version.number)
@@ -75,9 +84,9 @@ class Registry:
             PipelineError: there is no such version.
         """
         with plain_mlflow_errors(self.uri, "nothing was changed"):
-            champion = self._champion()
+            standing = self._standing()
             item = _or_none(lambda: self.client.get_model_version(self.name, str(number)))
-            version = _version(item, champion) if item else None
+            version = _version(item, standing) if item else None
         if version is None:
             raise PipelineError(f"there is no version {number} of {self.name}: 'pipeline models' lists them")
         return version
@@ -85,13 +94,29 @@ class Registry:
     def champion(self) -> Version | None:
         """Return the version in use, if there is one."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
-            number = self._champion()
-        return None if number is None else self.version(number)
+            standing = self._standing()
+        return self.version(standing.version) if standing else None
 
-    def _champion(self) -> int | None:
-        model = _or_none(lambda: self.client.get_registered_model(self.name))
-        number = model.aliases.get(CHAMPION) if model else None
-        return None if number is None else int(number)
+    def best(self) -> Version | None:
+        """Return the best version so far: the one that the alias `best` names, if there is one."""
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            model = self._model()
+        return self.version(int(model.aliases[BEST])) if model and BEST in model.aliases else None
+
+    def _model(self) -> Any:
+        return _or_none(lambda: self.client.get_registered_model(self.name))
+
+    def _standing(self) -> Standing | None:
+        """Return which version the alias `champion` names, and why."""
+        if (model := self._model()) is None or CHAMPION not in model.aliases:
+            return None
+        number = int(model.aliases[CHAMPION])
+        with suppress(ValueError):
+            standing = Standing.model_validate_json(model.tags.get(CHAMPION, ""))
+            if standing.version == number:
+                return standing
+        # `make_champion` did not set the alias, so a person did.
+        return Standing(version=number, reason="made champion by hand in MLflow", pinned=True)
 
     def _runs(self, query: str, most: int = 100_000) -> list[Any]:
         """Return the runs of all experiments that a query of MLflow selects, the newest first."""
@@ -118,6 +143,7 @@ class Registry:
             "tags": version.tags,
             "dirty": run.data.tags.get("git.dirty") == "true",
             "decision": version.decision,
+            "verdict": version.verdict,
             "data_from": number_of(version.tags[DATA_FROM]) if DATA_FROM in version.tags else None,
             "comparison": version.kept(COMPARISON),
             "rollback": version.kept(ROLLBACK),
@@ -169,9 +195,18 @@ class Registry:
         with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.set_model_version_tag(self.name, str(number), name, text)
 
-    def make_champion(self, number: int) -> None:
-        """Let the alias `champion` name a version."""
+    def make_champion(
+        self, number: int, reason: str = "promoted", pinned: bool = False, best: int | None = None
+    ) -> None:
+        """Point the alias `champion` at a version, and `best` at the best so far (None: the same version).
+
+        The reason is kept with the registered model. The alias `champion` is the last to be set: interrupted,
+        this leaves the champion as it was.
+        """
+        standing = Standing(version=number, reason=reason, pinned=pinned)
         with plain_mlflow_errors(self.uri, "run the same command again"):
+            self.client.set_registered_model_tag(self.name, CHAMPION, standing.model_dump_json())
+            self.client.set_registered_model_alias(self.name, BEST, str(best or number))
             self.client.set_registered_model_alias(self.name, CHAMPION, str(number))
 
 
@@ -187,11 +222,12 @@ def _or_none(ask: Callable[[], Any]) -> Any:
         raise
 
 
-def _version(item: Any, champion: int | None) -> Version:
+def _version(item: Any, standing: Standing | None) -> Version:
     number = int(item.version)
-    return Version(
-        number, item.run_id or "", dict(item.tags), number == champion, int(item.creation_timestamp)
-    )
+    version = Version(number, item.run_id or "", dict(item.tags), False, int(item.creation_timestamp))
+    if standing is None or standing.version != number:
+        return version
+    return replace(version, champion=True, standing=standing.reason, pinned=standing.pinned)
 
 
 def _with_run(version: Version, run: Any) -> Version:

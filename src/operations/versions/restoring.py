@@ -12,7 +12,7 @@ from operations.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away
 from operations.readiness.waiting import check_remote
 from operations.versions.loading import load_model, unreadable
 from operations.versions.registry import Registry
-from operations.versions.version import ROLLBACK, Version
+from operations.versions.version import PROMOTED, ROLLBACK, Version
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import MODEL, TEST
 from pipeline.modelling.features import read_split
@@ -21,33 +21,55 @@ import joblib
 import numpy as np
 
 PROOF_ROWS = 200
+# Between how a pinned version became champion and why.
+PINNED = ", pinned: "
 
 
 def rollback(number: int, reason: str) -> Version | None:
-    """Make a version champion again, once it is proven to be there, and return the one it replaces.
+    """Make a version champion and pin it, once it is proven to be restorable; return the one it replaces.
+
+    The champion can be pinned this way, too; it replaces none.
 
     Raises:
         PipelineError: there is no such version, or something of it is missing or damaged.
     """
     registry = Registry()
     version, replaced = registry.version(number), registry.champion()
-    if replaced is not None and replaced.number == number:
-        raise PipelineError(f"version {number} is the champion already; nothing was changed")
+    replaced = replaced if replaced and replaced.number != number else None
     check_remote()
     echo(f"fetching all of version {number}, to prove that it is there")
     prove(registry, version)
+    now, reason = datetime.now(UTC), " ".join(reason.split())
     record = {
         "replaced": replaced.number if replaced else None,
         "reason": reason,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": now.isoformat(timespec="seconds"),
     }
     # A promotion that was interrupted is settled by this: no later run may take it up again.
     for each in registry.versions():
-        if each.decision and each.decision["promoted"] and "promoted" not in each.tags:
-            registry.record(each.number, "promoted", True)
+        if each.decision and each.decision["promoted"] and PROMOTED not in each.tags:
+            registry.record(each.number, PROMOTED, True)
     registry.record(number, ROLLBACK, record)
-    registry.make_champion(number)
+    registry.make_champion(number, f"rolled back to by hand {now:%Y-%m-%d}{PINNED}{reason}", pinned=True)
     return replaced
+
+
+def unpin(reason: str) -> Version | None:
+    """Lift the pin of the champion, and return it; None if it is not pinned.
+
+    Raises:
+        PipelineError: there is no champion.
+    """
+    registry = Registry()
+    champion = registry.champion()
+    if champion is None:
+        raise PipelineError("there is no champion, and so no pin: 'pipeline models' lists the versions")
+    if not champion.pinned:
+        return None
+    how, _, _ = champion.standing.partition(PINNED)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    registry.make_champion(champion.number, f"{how}, unpinned {today}: {' '.join(reason.split())}")
+    return champion
 
 
 def prove(registry: Registry, version: Version) -> None:

@@ -8,6 +8,10 @@ DECISION = "promotion"
 COMPARISON = "comparison"
 ROLLBACK = "rollback"
 DATA_FROM = "data.from"
+# Whether the request for a version excludes its promotion (NOT_ASKED) or asks for it (ASKED). It is part of
+# the publication: an interrupted one is finished as requested.
+PROMOTE, NOT_ASKED, ASKED = "promote", "no", "yes"
+PROMOTED = "promoted"
 TAG = "git.tag"
 # What publishing says before it pushes a version; the commit follows.
 PUSHING = "pushing commit"
@@ -19,7 +23,8 @@ REGISTERED = "registered."
 class Version:
     """A registered version of the model; `created` is in milliseconds since 1970.
 
-    `scores` and `experiment` (its id) are those of its run in MLflow, where that was asked for.
+    `scores` and `experiment` (its id) are those of its run in MLflow, where that was asked for. `standing` is
+    why the champion is the champion, `pinned` whether a person made it that; both are empty for the others.
     """
 
     number: int
@@ -29,6 +34,8 @@ class Version:
     created: int = 0
     scores: dict[str, float] = field(default_factory=dict)
     experiment: str = ""
+    standing: str = ""
+    pinned: bool = False
 
     @property
     def tag(self) -> str:
@@ -40,15 +47,30 @@ class Version:
         """What was decided when it was compared with the champion; None if that has yet to be done."""
         return self.kept(DECISION)
 
+    @property
+    def verdict(self) -> str | None:
+        """The decision in a word: promoted, not promoted, experiment or no-promote; None if there is none."""
+        if self.decision is None:
+            return None
+        if self.decision["promoted"]:
+            return "promoted"
+        if self.tags.get(PROMOTE) == NOT_ASKED:
+            return "experiment" if DATA_FROM in self.tags else "no-promote"
+        return "not promoted"
+
     def kept(self, name: str) -> dict[str, Any] | None:
         """What `Registry.record` kept under this name, if anything."""
         return json.loads(self.tags[name]) if name in self.tags else None
 
     def summary(self) -> dict[str, Any]:
-        """What `pipeline models` tells of it."""
+        """The version as `pipeline models --json` lists it."""
+        decision = self.decision
         return {
             "version": self.number,
             "champion": self.champion,
+            "pinned": self.pinned,
+            "decision": self.verdict,
+            "reason": self.standing or (decision and decision["reason"]),
             "commit": self.tags.get("git.commit"),
             "tag": self.tag,
             "data": self.tags.get("data.raw.md5"),

@@ -1,5 +1,6 @@
 """The page as the server renders it: what it says in each state, and that it says nothing it should not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,18 @@ def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None
     assert said.index('id="v3"') < said.index('id="v2"') < said.index('id="v1"')
     assert 'data-label="Brier score" class="number">\N{EN DASH}<' in said
     assert 'href="versions/2/plots.png"' in said
+
+
+def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:
+    refused = {"promotion": '{"promoted": false, "reason": "it may be 0.02 lower"}'}
+    why = f"rolled back to by hand, pinned: {NASTY}"
+    pinned = replace(version(1, True), standing=why, pinned=True)
+    said = html([], known(pinned, version(2, **refused), version(3, promote="no", **refused)), NOW)
+
+    assert f"<p>rolled back to by hand, pinned: {ESCAPED}</p>" in said
+    assert said.count(">pinned</span>") == 1
+    assert '<small title="it may be 0.02 lower">not promoted</small>' in said
+    assert ">no-promote</small>" in said
 
 
 def test_while_mlflow_is_away_what_it_said_last_stays() -> None:

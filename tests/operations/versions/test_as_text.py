@@ -1,4 +1,4 @@
-"""What people are told of a version."""
+"""Versions as text for people."""
 
 from typing import Any
 
@@ -7,6 +7,8 @@ from operations.versions.as_text import lineage, table
 VERSION: dict[str, Any] = {
     "version": 3,
     "champion": True,
+    "pinned": True,
+    "reason": "rolled back to by hand 2026-11-27, pinned: it was better",
     "commit": "c0ffee0000",
     "tag": "model-v3",
     "data": "da7a.dir",
@@ -16,6 +18,7 @@ VERSION: dict[str, Any] = {
     "tags": {"data.train.md5": "7ra1.dir", "promoted": "true"},
     "dirty": False,
     "decision": {"promoted": False, "reason": "a slice collapses", "rows": None},
+    "verdict": "not promoted",
     "data_from": None,
     "comparison": None,
     "rollback": None,
@@ -41,6 +44,7 @@ def test_lineage_tells_what_made_a_version_and_no_more() -> None:
         "model        0de1.dir",
         "run          5ca1ab1e",
         "scores       roc_auc 0.8344",
+        "champion     rolled back to by hand 2026-11-27, pinned: it was better",
         "decision     not promoted: a slice collapses",
         "parameters",
         "  validation.min_rows: 1000",
@@ -55,6 +59,7 @@ def test_lineage_tells_what_made_a_version_and_no_more() -> None:
 def test_lineage_tells_of_old_data_and_of_a_rollback() -> None:
     found = VERSION | {
         "champion": False,
+        "verdict": "experiment",
         "dirty": True,
         "data_from": 1,
         "comparison": {"reason": "as good as version 1"},
@@ -66,14 +71,18 @@ def test_lineage_tells_of_old_data_and_of_a_rollback() -> None:
     assert lines[0] == "version      3"
     assert "data from    version 1" in lines
     assert "dirty        it was evaluated before its parameters or code were committed" in lines
-    assert "beside       as good as version 1" in lines
+    assert "decision     experiment: a slice collapses" in lines
+    assert not any(line.startswith("champion") for line in lines)
+    assert "compared     as good as version 1" in lines
     assert "rollback     2026-01-02T03:04:05+00:00, in place of version 4: it was bad" in lines
 
 
 def test_a_version_that_somebody_registered_by_hand_is_in_the_table() -> None:
-    by_hand = {"version": 4, "champion": False, "commit": None, "data": None, "scores": {}}
+    by_hand = {"version": 4, "champion": False, "decision": None, "commit": None, "data": None, "scores": {}}
 
-    lines = list(table([VERSION, by_hand]))
+    lines = list(table([VERSION | {"decision": "experiment"}, by_hand]))
 
-    assert lines[1].split() == ["3", "champion", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
+    said = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
+    assert lines[1].split() == said
     assert lines[2].split() == ["4"]
+    assert lines[3:] == ["champion: version 3, rolled back to by hand 2026-11-27, pinned: it was better"]

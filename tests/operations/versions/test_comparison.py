@@ -38,11 +38,11 @@ CONTRACT = Contract.model_validate(
 class Model:
     """Predicts a column plus noise; in the region `lost` it predicts the noise alone."""
 
-    def __init__(self, noise: float, lost: str = "") -> None:
-        self.noise, self.lost = noise, lost
+    def __init__(self, noise: float, lost: str = "", seed: int = 1) -> None:
+        self.noise, self.lost, self.seed = noise, lost, seed
 
     def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        random = np.random.default_rng(1).normal(size=len(rows))
+        random = np.random.default_rng(self.seed).normal(size=len(rows))
         signal = np.where(rows["region"] == self.lost, 0, rows["signal"])
         score = 1 / (1 + np.exp(-(signal + self.noise * random)))
         return np.column_stack([1 - score, score])
@@ -71,6 +71,7 @@ def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
 
     assert decision.promoted
     assert (decision.champion, decision.rows, decision.difference) == (7, 2000, 0)
+    assert not decision.measurably_better
     assert decide(Model(0.1), Model(0.1), rows) == decision
 
 
@@ -96,11 +97,34 @@ def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> Non
 
     assert not decision.promoted
     ours, theirs = decision.challenger_roc_auc, decision.champion_roc_auc
-    assert decision.reason.startswith(f"ROC AUC {ours:.4f} beside {theirs:.4f} of version 7: it may be 0.")
-    assert decision.reason.endswith(" lower, more than the 0.01 allowed")
-    assert decision.difference_5_percent is not None
+    low, worst, high = decision.difference_low, decision.difference_5_percent, decision.difference_high
+    assert low is not None
+    assert worst is not None
     assert decision.difference is not None
-    assert decision.difference_5_percent < decision.difference < 0
+    assert high is not None
+    assert low < worst < decision.difference < high < 0
+    assert decision.reason.startswith(
+        f"ROC AUC {ours:.4f} vs {theirs:.4f} (version 7), 95 % interval {low:+.4f} to {high:+.4f}; "
+        f"it may be {-worst:.4f} lower (95 % confidence), and 0.01 is allowed; log loss 0."
+    )
+
+
+def test_better_by_more_than_chance_is_measurably_better(rows: pd.DataFrame) -> None:
+    better = decide(Model(0.1), Model(1.0), rows)
+
+    assert better.measurably_better
+    assert better.difference_low is not None
+    assert better.difference_low > 0
+    assert f"95 % interval {better.difference_low:+.4f} to +0." in better.reason
+    # Better by chance is not, nor is what something else stops
+    one, other = Model(0.3, seed=2), Model(0.3)
+    chances = [decide(one, other, rows), decide(other, one, rows)]
+    assert all(chance.promoted and not chance.measurably_better for chance in chances)
+    assert chances[0].difference == -chances[1].difference != 0  # type: ignore[operator]
+    stopped = better.stopped("one", "two")
+    assert (stopped.promoted, stopped.measurably_better) == (False, False)
+    assert stopped.reason == f"{better.reason}; one; two"
+    assert better.stopped() == better
 
 
 def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd.DataFrame) -> None:
@@ -109,7 +133,7 @@ def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd
     assert decision.difference is not None
     assert decision.difference > 0
     assert not decision.promoted
-    assert decision.reason.startswith("a slice collapses: region north loses 0.")
+    assert "; a slice collapses: region north loses 0." in decision.reason
     assert decide(Model(0.0, lost="north"), Model(1.0), rows, slices=()).promoted
 
 
@@ -126,8 +150,8 @@ def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
 
     assert (decision.promoted, decision.difference) == (False, 0)
     found = re.fullmatch(
-        r"ROC AUC (\S+) beside \1 of version 7, but its probabilities may be worse: log loss (\S+) beside "
-        r"(\S+), at worst \+(\S+), more than the (\S+) allowed",
+        r"ROC AUC (\S+) vs \1 \(version 7\), 95 % interval \+0.0000 to \+0.0000; log loss (\S+) vs (\S+): "
+        r"it may be (\S+) higher \(95 % confidence\), and (\S+) is allowed",
         decision.reason,
     )
     assert found
@@ -163,7 +187,7 @@ def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
 
     for kind in ("object", "category", "str"):
         decision = decide(Blind(0.0), Model(1.0), rows.astype({"region": kind}))
-        assert decision.reason.startswith("a slice collapses: region null loses 0."), kind
+        assert "; a slice collapses: region null loses 0." in decision.reason, kind
 
 
 def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:

@@ -1,7 +1,10 @@
-"""What the gate reads of other commits, and the line of champions that it looks back on."""
+"""The gate: who becomes champion, and who stays it, on real models and rows that a DVC repository keeps."""
 
 import hashlib
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,53 +12,179 @@ from typing import Any
 from operations.versions import promotion
 from operations.versions.comparison import Decision
 from operations.versions.loading import UnreadableModelError
-from operations.versions.promotion import best_so_far, check_champion, decide, held_to_best, side
-from operations.versions.registry import CHAMPION, Registry
-from operations.versions.restoring import prove
-from operations.versions.version import DECISION, ROLLBACK, Publication, Version
-from pipeline.config.contract import load_contract
+from operations.versions.promotion import check_against_best, check_champion, decide, side
+from operations.versions.publishing import reconsidered
+from operations.versions.registry import BEST, CHAMPION, Registry
+from operations.versions.restoring import prove, unpin
+from operations.versions.version import (
+    ASKED,
+    DATA_FROM,
+    DECISION,
+    NOT_ASKED,
+    PROMOTE,
+    PROMOTED,
+    Publication,
+    Version,
+)
 from pipeline.config.errors import PipelineError
-from pipeline.config.parameters import load
-from pipeline.data.artifacts import MODEL, TRAIN
-from pipeline.modelling.features import read_features
-from pipeline.modelling.parameters import TrainingParameters
+from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.tracking.mlflow_store import PROJECT
 from project import Project
-from training import train
 
 import joblib
 import mlflow
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+
+PARAMETERS = """
+schema:
+  id: _id
+  target: {column: churned, positive: true}
+  columns:
+    signal: {path: signal, type: number}
+    noise: {path: noise, type: number}
+    churned: {path: churned, type: boolean}
+evaluation: {}
+"""
+# How much noise the models follow: each is as good as the one before it, and the last worse than the first.
+STEPS = (0.0, 0.1, 0.18, 0.28)
+WORST = 0.6
+
+
+def model(noise: float) -> LogisticRegression:
+    """Return the model that is right but for so much noise."""
+    made = LogisticRegression()
+    made.classes_ = np.array([0, 1])
+    made.coef_ = np.array([[1.2, 1.2 * noise]])
+    made.intercept_ = np.array([-0.72])
+    made.feature_names_in_ = np.array(["signal", "noise"], dtype=object)
+    made.n_features_in_ = 2
+    return made
+
+
+def log(noise: float) -> str:
+    """Log a model to MLflow as evaluation does, and return its run."""
+    with mlflow.start_run() as run:
+        mlflow.sklearn.log_model(
+            model(noise), name="model", serialization_format="pickle", pip_requirements=["scikit-learn"]
+        )
+    return str(run.info.run_id)
+
+
+def rows(seed: int, count: int) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    target = np.arange(count) % 2
+    return pd.DataFrame(
+        {
+            "_id": [f"{seed}-{number}" for number in range(count)],
+            "signal": 1.2 * target + random.normal(size=count),
+            "noise": random.normal(size=count),
+            "churned": target,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[float, str]]:
+    """A repository whose DVC cache holds train and test rows, and the runs of some models in MLflow."""
+    project = Project(tmp_path_factory.mktemp("gate") / "kept")
+    for folder, seed, count in ((TRAIN, 0, 100), (TEST, 1, 2500)):
+        (project.root / folder).mkdir(parents=True)
+        rows(seed, count).to_parquet(project.root / folder / "part.parquet")
+    (project.root / "params.yaml").write_text(PARAMETERS)
+    project.git("init", "-q", "-b", "main")
+    project.dvc("init", "-q")
+    project.dvc("remote", "add", "-q", "-d", "local", "dvc-remote")
+    project.dvc("add", "-q", str(TRAIN), str(TEST))
+    project.git("add", "-A")
+    project.git("commit", "-qm", "Rows")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        mlflow.set_tracking_uri(f"sqlite:///{project.root}/mlflow.db")
+        runs = {noise: log(noise) for noise in (*STEPS, WORST)}
+    return project.root, runs
+
+
+@dataclass
+class Workspace:
+    """A repository as the current folder, whose MLflow has no version yet."""
+
+    project: Project
+    runs: dict[float, str]
+
+    def registered(self, number: int, noise: float, fresh: bool = False, **tags: str) -> Version:
+        """Let the workspace hold a model, and register it as a version; `fresh`: in a run of its own."""
+        (self.project.root / MODEL).parent.mkdir(exist_ok=True)
+        joblib.dump(model(noise), self.project.root / MODEL)
+        self.project.git("tag", f"model-v{number}")
+        commit = self.project.git("rev-parse", "HEAD").strip()
+        run = log(noise) if fresh else self.runs[noise]
+        publication = Publication(number, run, {"git.commit": commit} | tags)
+        assert Registry().register(publication) == number
+        return Registry().version(number)
+
+    def decided(self, number: int, noise: float, fresh: bool = False, **tags: str) -> Decision:
+        """Register a version, and let the gate decide."""
+        return decide(Registry(), self.registered(number, noise, fresh, **tags), None)
 
 
 @pytest.fixture
-def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A clone with its embedded stores, as the current folder."""
-    monkeypatch.chdir(ready.root)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
-    return ready
+def here(kept: tuple[Path, dict[float, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    root, runs = kept
+    shutil.copytree(root, tmp_path / "here", symlinks=True)
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/here/mlflow.db")
+    # A thousand resamples for each of fifty comparisons take a while.
+    monkeypatch.setattr(promotion, "RESAMPLES", 200)
+    Registry()
+    return Workspace(Project(tmp_path / "here"), runs)
 
 
-def test_rows_that_are_lost_are_named_with_their_commit(here: Project) -> None:
-    commit = here.git("rev-parse", "HEAD").strip()
-    assert len(side(commit, TRAIN, "_id")) == len(side(None, TRAIN, "_id")) == 4805
+@pytest.fixture
+def descent(here: Workspace) -> Workspace:
+    """Versions 1 to 3, each as good as the one before it, and promoted."""
+    for number, noise in enumerate(STEPS[:3], 1):
+        assert here.decided(number, noise).promoted
+    return here
+
+
+def champion() -> Version:
+    found = Registry().champion()
+    assert found is not None
+    return found
+
+
+def best() -> int:
+    found = Registry().best()
+    assert found is not None
+    return found.number
+
+
+def set_by_hand(number: int) -> None:
+    Registry().client.set_registered_model_alias(PROJECT, CHAMPION, str(number))
+
+
+def test_lost_rows_are_named_with_their_commit(here: Workspace) -> None:
+    commit = here.project.git("rev-parse", "HEAD").strip()
+    assert len(side(commit, TRAIN, "_id")) == len(side(None, TRAIN, "_id")) == 100
 
     # Given neither the cache nor the remote has them
-    here.run("rm", "-r", ".dvc/cache/files")
+    shutil.rmtree(".dvc/cache/files")
 
     with pytest.raises(PipelineError) as caught:
         side(commit, TRAIN, "_id")
     assert str(caught.value).startswith(f"artifacts/features/train of commit {commit[:10]} cannot be read (")
 
 
-def test_rows_that_are_damaged_are_not_taken_for_another_schema(here: Project) -> None:
-    commit = here.git("rev-parse", "HEAD").strip()
-    (part,) = (here.root / TRAIN).iterdir()
-    md5 = hashlib.md5(part.read_bytes()).hexdigest()
-    kept = here.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
-    content = kept.read_bytes()
-    kept.chmod(0o644)
-    kept.write_bytes(content[:-10])
+def test_damaged_rows_are_not_taken_for_another_schema(here: Workspace) -> None:
+    commit = here.project.git("rev-parse", "HEAD").strip()
+    md5 = hashlib.md5((TRAIN / "part.parquet").read_bytes()).hexdigest()
+    cached = Path(".dvc/cache/files/md5", md5[:2], md5[2:])
+    content = cached.read_bytes()
+    cached.chmod(0o644)
+    cached.write_bytes(content[:-10])
 
     with pytest.raises(PipelineError) as caught:
         side(commit, TRAIN, "_id")
@@ -63,148 +192,129 @@ def test_rows_that_are_damaged_are_not_taken_for_another_schema(here: Project) -
     assert "cannot be read (ArrowInvalid)" in str(caught.value)
 
 
-def test_a_version_that_is_champion_already_does_not_meet_itself(here: Project) -> None:
-    assert meets_the_champion(here, 1, 8).promoted
-    registry = Registry()
-    registry.client.delete_model_version_tag(PROJECT, "1", DECISION)
+def test_the_first_version_is_champion_and_best(here: Workspace) -> None:
+    assert here.decided(1, WORST) == Decision(True, "the first version")
+    assert (champion().standing, champion().pinned, best()) == ("the first version", False, 1)
+    assert champion().summary()["decision"] == "promoted"
 
-    assert decide(registry, registry.version(1), None).reason.startswith("it was made champion by hand")
-
-
-def meets_the_champion(project: Project, number: int, iterations: int) -> Decision:
-    """Train a model of so many iterations in the workspace, register it, and let the gate decide."""
-    contract, parameters = load_contract(), load("training", TrainingParameters)
-    block = parameters.hist_gradient_boosting | {"max_iter": iterations}
-    parameters = parameters.model_copy(update={"hist_gradient_boosting": block})
-    model = train(*read_features(TRAIN, contract), parameters, contract)
-    joblib.dump(model, MODEL)
-    registry, commit = Registry(), project.git("rev-parse", "HEAD").strip()
-    project.git("tag", f"model-v{number}")
-    with mlflow.start_run() as run:
-        mlflow.sklearn.log_model(
-            model, name="model", serialization_format="pickle", pip_requirements=["scikit-learn"]
-        )
-    assert registry.register(Publication(number, run.info.run_id, {"git.commit": commit})) == number
-    return decide(registry, registry.version(number), None)
+    # What has no champion to be compared with later is not called the first
+    Registry().client.delete_registered_model_alias(PROJECT, CHAMPION)
+    assert here.decided(2, WORST).reason == "no champion to compare with"
 
 
-def test_many_small_steps_do_not_lead_down(here: Project) -> None:
-    # Given each is as good as the one before it, within what is allowed
-    for number, iterations in ((1, 20), (2, 12), (3, 8)):
-        assert meets_the_champion(here, number, iterations).promoted
+def test_many_small_steps_do_not_lead_down(descent: Workspace) -> None:
+    assert champion().standing.startswith("promoted: ROC AUC 0.")
+    assert best() == 1
 
-    refused = meets_the_champion(here, 4, 6)
+    refused = descent.decided(4, STEPS[3])
 
     assert not refused.promoted
     assert refused.champion == 3
     assert refused.difference_5_percent is not None
     assert refused.difference_5_percent > -0.01
-    said = (
-        "as good as version 3, but not as the best so far: ROC AUC 0.8100 beside 0.8197 of version 1: it may"
-    )
-    assert refused.reason.startswith(said)
-    assert Registry().champion() == Registry().version(3)
+    assert "; worse than the best so far, version 1: ROC AUC 0." in refused.reason
+    assert (champion().number, best()) == (3, 1)
 
-    # One that is better than the champion alone is not the best so far
-    accepted = meets_the_champion(here, 5, 10)
-    assert accepted.promoted
-    assert accepted.difference_5_percent is not None
-    assert accepted.difference_5_percent > 0
-    assert "; and as the best so far: ROC AUC 0.8150 beside 0.8197 of version 1, at worst " in accepted.reason
-    assert accepted.best == 1
 
-    # Where it cannot be met since a server is away, the decision is made later
-    here.git("tag", "--delete", "model-v1")
+def test_better_than_the_champion_alone_is_not_the_best_so_far(descent: Workspace) -> None:
+    accepted = descent.decided(4, STEPS[1])
+
+    assert accepted.measurably_better
+    assert "; against the best so far: ROC AUC 0." in accepted.reason
+    assert (champion().number, best()) == (4, 1)
+
+
+def test_better_than_the_best_is_the_best(here: Workspace) -> None:
+    here.decided(1, WORST)
+
+    assert here.decided(2, 0.0).promoted
+    assert (champion().number, best()) == (2, 2)
+
+
+def test_a_best_version_that_is_lost_holds_nothing_up(descent: Workspace) -> None:
+    descent.project.git("tag", "--delete", "model-v1")
+    # Where it cannot be compared since a server is away, the decision is made later
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(promotion, "unreachable", lambda **_: {"git": "no answer"})
         with pytest.raises(PipelineError, match="the tag model-v1 is"):
-            meets_the_champion(here, 6, 8)
-    assert Registry().version(6).decision is None
+            descent.decided(4, STEPS[3])
+    assert Registry().version(4).decision is None
 
-    # and else it is no reason to refuse
-    promoted = decide(Registry(), Registry().version(6), None)
+    promoted = decide(Registry(), Registry().version(4), None)
+
     assert promoted.promoted
-    assert promoted.reason.startswith("ROC AUC 0.8131 beside 0.8150 of version 5")
-    assert "; version 1, the best so far, was not met: the tag model-v1 is neither" in promoted.reason
-    # and it is the mark still, if it is there again next time
-    assert promoted.best == 1
+    assert "; not compared with the best so far, version 1: the tag model-v1 is neither" in promoted.reason
+    # It may be readable again next time
+    assert best() == 1
 
-    # Deleted in MLflow, it is one no more
+
+def test_without_the_best_version_the_champion_is_the_mark(descent: Workspace) -> None:
     Registry().delete(1)
-    promoted = meets_the_champion(here, 7, 8)
+
+    promoted = descent.decided(4, STEPS[3])
+
     assert promoted.promoted
-    assert promoted.reason.endswith("; version 1, the best so far, was deleted in MLflow")
-    assert promoted.best == 6
+    assert "best so far" not in promoted.reason
+    assert best() == 3
 
-    # What has no champion to meet is not called the first
-    Registry().client.delete_registered_model_alias(PROJECT, CHAMPION)
-    assert meets_the_champion(here, 8, 8).reason.startswith("there is no champion to meet, and it passes")
 
-    # and a champion of another schema holds nothing up before the two are compared
-    here.set(schema__id="number")
+def test_a_champion_of_another_schema_holds_nothing_up(here: Workspace) -> None:
+    here.decided(1, 0.0)
+    parameters = Path("params.yaml")
+    parameters.write_text(parameters.read_text().replace("_id", "number"))
+
     check_champion(Registry())
 
 
-def spoil(number: int, model: bytes, requirements: str = "") -> None:
+def spoil(number: int, content: bytes, requirements: str = "") -> None:
     """Let MLflow hold another model of a version, made with other packages."""
     # MLflow hands out the files themselves where they can be read in place.
-    kept = Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/{number}"))
-    (kept / "model.pkl").write_bytes(model)
-    (kept / "requirements.txt").write_text(requirements)
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/{number}"))
+    (folder / "model.pkl").write_bytes(content)
+    (folder / "requirements.txt").write_text(requirements)
 
 
-def test_a_champion_that_other_packages_made_holds_nothing_up(here: Project) -> None:
+OF_OLD = b"csklearn.tree\nOld\n."
+
+
+def test_a_champion_that_other_packages_made_holds_nothing_up(here: Workspace) -> None:
     # Given its model is of a scikit-learn that had a class of another name
-    assert meets_the_champion(here, 1, 20).promoted
-    assert meets_the_champion(here, 2, 12).best == 1
-    of_old = b"csklearn.tree\nOld\n."
-    spoil(2, of_old, "scikit-learn==0.1\n")
+    here.decided(1, 0.0, fresh=True)
+    spoil(1, OF_OLD, "scikit-learn==0.1\n")
 
     check_champion(Registry())
-    refused = meets_the_champion(here, 3, 20)
+    refused = here.decided(2, 0.0)
 
-    assert (refused.promoted, refused.champion) == (False, 2)
-    assert refused.reason.startswith("version 2 cannot score this holdout (AttributeError): ")
-    # and whoever wants it back is told how
-    told = r"version 2 \(AttributeError\): 'git checkout model-v2' and 'make setup' bring those that made it"
-    with pytest.raises(UnreadableModelError, match=told):
-        prove(Registry(), Registry().version(2))
+    assert (refused.promoted, refused.champion) == (False, 1)
+    assert refused.reason.startswith("version 1 cannot score this holdout (AttributeError): ")
+    # A rollback to it is refused with the way to its packages
+    advice = (
+        r"version 1 \(AttributeError\): 'git checkout model-v1' and 'make setup' bring those that made it"
+    )
+    with pytest.raises(UnreadableModelError, match=advice):
+        prove(Registry(), Registry().version(1))
 
-    # and the best so far is the mark still: with its own packages it can be read again
-    Registry().make_champion(3)
-    Registry().record(3, DECISION, Decision(True, "", 2, best=1).content())
-    spoil(1, of_old, "scikit-learn==0.1\n")
-    promoted = meets_the_champion(here, 4, 20)
-    assert (promoted.promoted, promoted.best) == (True, 1)
-    assert "; version 1, the best so far, was not met: the packages here cannot read" in promoted.reason
 
-    # but what was made with these packages, and cannot be read, is damaged
-    spoil(4, b"")
-    with pytest.raises(PipelineError, match=r"version 4: MLflow holds a damaged model of version 4 \(EOF"):
+def test_a_best_version_that_other_packages_made_stays_the_mark(here: Workspace) -> None:
+    here.decided(1, 0.0, fresh=True)
+    here.decided(2, STEPS[1])
+    spoil(1, OF_OLD, "scikit-learn==0.1\n")
+
+    promoted = here.decided(3, STEPS[1])
+
+    assert promoted.promoted
+    assert "; not compared with the best so far, version 1: the packages here cannot read" in promoted.reason
+    assert best() == 1
+
+
+def test_a_damaged_champion_stops_a_publication(here: Workspace) -> None:
+    here.decided(1, 0.0, fresh=True)
+    spoil(1, b"")
+    with pytest.raises(PipelineError, match=r"version 1: MLflow holds a damaged model of version 1 \(EOF"):
         check_champion(Registry())
-    Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/4"), "model.pkl").unlink()
-    with pytest.raises(PipelineError, match=r"version 4: MLflow at .*\(No such file or directory\)"):
+    Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/1"), "model.pkl").unlink()
+    with pytest.raises(PipelineError, match=r"version 1: MLflow at .*\(No such file or directory\)"):
         check_champion(Registry())
-
-
-def champion(best: int | None, **tags: Any) -> Version:
-    kept = {DECISION: json.dumps(Decision(True, "", 6, best=best).content())} | tags
-    return Version(7, "", kept, True)
-
-
-@pytest.mark.parametrize(
-    ("champion", "best"),
-    [
-        (champion(None), 7),
-        (champion(7), 7),
-        (champion(3), 3),
-        # Somebody chose it: by a rollback, or in MLflow before it was compared.
-        (champion(3, **{ROLLBACK: "{}"}), 7),
-        (Version(7, "", {}, True), 7),
-    ],
-)
-def test_the_best_so_far_is_the_last_that_was_better_or_chosen(champion: Version, best: int) -> None:
-    assert best_so_far(champion) == best
 
 
 @pytest.mark.parametrize(
@@ -215,7 +325,170 @@ def test_the_mark_moves_to_what_ranks_better_and_is_no_worse_in_log_loss(
 ) -> None:
     # Else each step might cost a little of the probabilities, for ever.
     before = Version(6, "", {}, True)
-    registry: Any = SimpleNamespace(versions=lambda: [before])
-    decision = Decision(True, "", 6, difference_5_percent=low, log_loss_difference=loss)
+    registry: Any = SimpleNamespace(best=lambda: before)
+    decision = Decision(True, "", 6, difference_low=low, log_loss_difference=loss)
 
-    assert held_to_best(registry, decision, before, 7, None).best == best
+    assert check_against_best(registry, decision, before, 7, None).best == best
+
+
+def by_rollback() -> None:
+    Registry().make_champion(2, "rolled back to by hand 2026-11-27, pinned: calls are missed", pinned=True)
+
+
+@pytest.mark.parametrize(
+    ("pin", "why"),
+    [
+        (by_rollback, "rolled back to by hand 2026-11-27, pinned: calls are missed"),
+        (lambda: set_by_hand(2), "made champion by hand in MLflow"),
+    ],
+)
+def test_a_pinned_champion_is_replaced_by_a_measurably_better_version_alone(
+    pin: Callable[[], None], why: str, here: Workspace
+) -> None:
+    # Given version 2 was not promoted, and a person made it champion all the same
+    here.decided(1, 0.0)
+    assert not here.decided(2, WORST).promoted
+    pin()
+    assert (champion().number, champion().pinned, champion().standing) == (2, True, why)
+
+    # Then what is as good is not promoted, and the reason is named with the numbers
+    refused = here.decided(3, WORST)
+    assert not refused.promoted
+    assert refused.difference == 0
+    assert refused.reason.startswith("ROC AUC 0.")
+    assert f"; not measurably better than version 2, which is pinned ({why})" in refused.reason
+    assert (champion().number, champion().standing) == (2, why)
+    # The best so far is that choice: what is better than it is not held back by version 1
+    assert here.decided(4, STEPS[3]).measurably_better
+    assert (champion().number, champion().pinned, best()) == (4, False, 4)
+    # and the pin is gone
+    assert here.decided(5, STEPS[3]).promoted
+
+
+def test_an_older_champion_set_by_hand_is_pinned(here: Workspace) -> None:
+    here.decided(1, WORST)
+    here.decided(2, 0.0)
+
+    set_by_hand(1)
+
+    assert (champion().pinned, champion().standing) == (True, "made champion by hand in MLflow")
+    assert not here.decided(3, WORST).promoted
+
+
+def test_a_record_that_was_edited_by_hand_is_not_believed(here: Workspace) -> None:
+    here.decided(1, 0.0)
+
+    Registry().client.set_registered_model_tag(PROJECT, CHAMPION, "not JSON")
+
+    assert champion().pinned
+
+
+def test_unpin_lifts_the_pin(here: Workspace) -> None:
+    with pytest.raises(PipelineError, match="there is no champion"):
+        unpin("why")
+    here.decided(1, 0.0)
+    assert unpin("why") is None
+    here.decided(2, STEPS[1])
+    by_rollback()
+    assert best() == 2
+    assert unpin("the calls\nare back")
+
+    assert not champion().pinned
+    how, _, reason = champion().standing.partition(": ")
+    assert how.startswith("rolled back to by hand 2026-11-27, unpinned 2")
+    assert reason == "the calls are back"
+    assert here.decided(3, STEPS[1]).promoted
+
+
+def test_a_version_that_is_champion_already_is_not_compared_with_itself(here: Workspace) -> None:
+    version = here.registered(1, 0.0)
+    set_by_hand(1)
+
+    decision = decide(Registry(), version, None)
+
+    assert decision == Decision(False, "made champion by hand before it was compared")
+    assert (champion().standing, champion().pinned) == ("made champion by hand in MLflow", True)
+
+
+@pytest.mark.parametrize(
+    ("tags", "verdict", "reason"),
+    [
+        (
+            {DATA_FROM: "model-v1"},
+            "experiment",
+            "an experiment on the data of model-v1, promoted with --promote",
+        ),
+        ({}, "no-promote", "promotion is switched off for this run (--no-promote)"),
+    ],
+)
+def test_what_is_not_to_be_promoted_is_compared(
+    tags: dict[str, str], verdict: str, reason: str, here: Workspace
+) -> None:
+    here.decided(1, WORST)
+
+    decision = here.decided(2, 0.0, **{PROMOTE: NOT_ASKED}, **tags)
+
+    assert not decision.promoted
+    assert decision.difference_low is not None
+    assert decision.difference_low > 0
+    assert f"; {reason}" in decision.reason
+    assert champion().number == 1
+    summary = Registry().version(2).summary()
+    assert (summary["decision"], summary["reason"], summary["pinned"]) == (verdict, decision.reason, False)
+
+
+def test_an_experiment_becomes_champion_when_that_is_asked_for(here: Workspace) -> None:
+    here.decided(1, WORST)
+    here.decided(2, 0.0, **{PROMOTE: NOT_ASKED, DATA_FROM: "model-v1"})
+    # Given another is champion by now
+    here.decided(3, WORST)
+    here.registered(4, 0.0)
+
+    commit = here.project.git("rev-parse", "HEAD").strip()
+    found = reconsidered(Registry(), Registry().version(2), commit, Registry().version(1))
+
+    assert (found.champion, found.verdict, found.decision.champion) == (True, "promoted", 3)
+    assert champion().number == 2
+
+
+def test_an_experiment_that_is_asked_for_is_not_spared_the_comparison(here: Workspace) -> None:
+    here.decided(1, 0.0)
+
+    decision = here.decided(2, WORST, **{PROMOTE: ASKED, DATA_FROM: "model-v1"})
+
+    assert not decision.promoted
+    assert Registry().version(2).verdict == "not promoted"
+
+
+def test_a_promotion_that_was_interrupted_is_decided_anew_for_another_champion(here: Workspace) -> None:
+    here.decided(1, WORST)
+    # Given version 2 is found good enough, and its publication is killed there
+    version = here.registered(2, STEPS[3])
+    Registry().record(2, DECISION, Decision(True, "good enough", 1).content())
+    here.decided(3, 0.0)
+    here.registered(4, STEPS[3])
+
+    decision = decide(Registry(), Registry().version(2), None)
+
+    assert decision == Decision(False, "version 3 came after it", 3)
+    assert json.loads(Registry().version(2).tags[DECISION]) == decision.content()
+    assert champion().number == 3
+    # A rollback in between counts for more than the old decision
+    Registry().record(4, DECISION, Decision(True, "good enough", 3).content())
+    Registry().make_champion(2, "rolled back to by hand 2026-11-27, pinned: better", pinned=True)
+    assert not decide(Registry(), Registry().version(4), None).promoted
+    assert champion().number == version.number
+
+
+def test_a_promotion_that_was_interrupted_is_finished(here: Workspace) -> None:
+    here.decided(1, WORST)
+    here.registered(2, 0.0)
+    decision = Decision(True, "good enough", 1, best=2)
+    Registry().record(2, DECISION, decision.content())
+    # Given it is killed before the alias is set
+    Registry().client.set_registered_model_alias(PROJECT, BEST, "2")
+
+    for _ in range(2):
+        assert decide(Registry(), Registry().version(2), None) == decision
+        assert (champion().number, champion().standing, best()) == (2, "promoted: good enough", 2)
+        assert PROMOTED in Registry().version(2).tags

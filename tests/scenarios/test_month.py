@@ -1,0 +1,139 @@
+"""A month of a team: who is champion after each event, and why.
+
+On a real Git remote, an S3 server, an MLflow server and a MongoDB server; in this process where that is the
+same, since each command takes seconds to start.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from customers import customer
+from operations.retraining.request import Outcome, Request
+from operations.retraining.steps import retrain
+from operations.versions.registry import CHAMPION
+from operations.versions.restoring import rollback
+from pipeline.tracking.mlflow_store import PROJECT
+from project import Project
+from team import Team, lineage, models, registry
+
+import pytest
+
+BOOSTING = "training__hist_gradient_boosting__"
+
+
+def test_the_champion_of_each_day_has_its_reason(team: Team) -> None:
+    first = team.project
+    assert champion(first) == (1, False, "the first version")
+
+    a_bad_version_is_promoted_by_hand(first)
+    it_is_rolled_back(first)
+    a_version_that_is_not_better_leaves_the_pinned_one(first)
+    so_does_an_experiment(first)
+    a_second_member_publishes_a_better_one(team)
+    # A retrain on shrunken data leaves it champion.
+
+    words = [(model["version"], model["decision"], model["pinned"]) for model in models(first)]
+    assert words == [
+        (1, "promoted", False),
+        (2, "not promoted", False),
+        (3, "not promoted", False),
+        (4, "experiment", False),
+        (5, "promoted", False),
+    ]
+
+
+def a_bad_version_is_promoted_by_hand(project: Project) -> None:
+    outcome = retrained(project, **{f"{BOOSTING}max_iter": 1})
+    assert outcome.message.startswith("version 2 is published; not promoted: ROC AUC 0.")
+    assert outcome.reason is not None
+    assert "(version 1), 95 % interval -0." in outcome.reason
+    assert champion(project) == (1, False, "the first version")
+
+    registry(project).client.set_registered_model_alias(PROJECT, CHAMPION, "2")
+
+    assert champion(project) == (2, True, "made champion by hand in MLflow")
+
+
+def it_is_rolled_back(project: Project) -> None:
+    with inside(project):
+        replaced = rollback(1, "version 2 misses\nhalf of the calls")
+
+    assert replaced is not None
+    assert replaced.number == 2
+    version, pinned, reason = champion(project)
+    assert (version, pinned) == (1, True)
+    assert reason.startswith("rolled back to by hand 2")
+    assert reason.endswith(", pinned: version 2 misses half of the calls")
+
+
+def a_version_that_is_not_better_leaves_the_pinned_one(project: Project) -> None:
+    before = champion(project)
+
+    changed = {f"{BOOSTING}max_iter": 20, f"{BOOSTING}learning_rate": 0.07}
+    outcome = retrained(project, **changed)
+
+    assert outcome.message.startswith("version 3 is published; not promoted: ROC AUC 0.")
+    assert f"; not measurably better than version 1, which is pinned ({before[2]})" in outcome.message
+    assert outcome.promoted is False
+    assert champion(project) == before
+
+
+def so_does_an_experiment(project: Project) -> None:
+    before = champion(project)
+
+    words = ("--data-from", "1", "-S", "training.algorithm=logistic_regression")
+    done = project.run("pipeline", "retrain", *words, MONGODB_URI="nowhere")
+
+    assert "version 4 is published; experiment: ROC AUC 0." in done.stdout
+    assert "; an experiment on the data of model-v1, promoted with --promote only" in done.stdout
+    assert "; compared with the version that its data is from: ROC AUC 0." in done.stdout
+    assert champion(project) == before
+    found = lineage(project, 4)
+    assert (found["decision"]["promoted"], found["comparison"]["champion"]) == (False, 1)
+
+
+def a_second_member_publishes_a_better_one(team: Team) -> None:
+    """New customers churn for another reason, which the pinned champion has not learned."""
+    new = [customer(number) for number in range(1200, 1800)]
+    for document in new:
+        document["churned"] = document["account"]["payment_method"] == "electronic check"
+    team.database.customers.insert_many(new)
+    second = team.member("second")
+
+    done = second.run("pipeline", "retrain")
+
+    assert "version 5 is published; champion: ROC AUC 0." in done.stdout
+    assert "vs 0." in done.stdout
+    version, pinned, reason = champion(second)
+    assert (version, pinned) == (5, False)
+    assert reason.startswith("promoted: ROC AUC 0.")
+    assert "(version 1), 95 % interval +0." in reason
+    said = second.run("pipeline", "models").stdout.splitlines()
+    assert [line.split()[0] for line in said] == ["version", "1", "2", "3", "4", "5", "champion:"]
+    assert said[-1] == f"champion: version 5, {reason}"
+
+
+def retrained(project: Project, **parameters: object) -> Outcome:
+    """Change parameters and retrain on the data of the lock, as `pipeline retrain --keep-data` does."""
+    project.set(**parameters)
+    with inside(project):
+        return retrain(Request(branch="main", keep_data=True))
+
+
+@contextmanager
+def inside(project: Project) -> Iterator[None]:
+    """Let a checkout be the current folder, with its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        for name, value in project.env.items():
+            patch.setenv(name, value)
+        for name in set(os.environ) - set(project.env):
+            patch.delenv(name)
+        yield
+
+
+def champion(project: Project) -> tuple[int, bool, str]:
+    """The champion, whether it is pinned, and why it is the champion."""
+    (found,) = [model for model in models(project) if model["champion"]]
+    return found["version"], found["pinned"], found["reason"]
