@@ -47,7 +47,7 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
             decision = met(registry, champion, current)
             if decision.promoted:
                 decision = held_to_best(registry, decision, champion, version.number, current)
-            # Older data is what somebody asked for.
+            # Old data was requested: it is no change of the source.
             if current is None:
                 decision = hold_changed_data(decision, champion, version.number)
         registry.record(version.number, DECISION, decision.content())
