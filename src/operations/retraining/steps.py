@@ -94,12 +94,13 @@ def on_new_data(request: Request) -> None:
     # What is in the cache need not be made again; a first run has nothing there.
     with dvc_repository("checkout") as repo:
         repo.checkout(allow_missing=True)
-    words = ("--force",) if request.everything else ("--force", "--single-item", SOURCE)
-    if stops_on_change():
-        patiently(lambda: repro("--force", "--single-item", SOURCE), PATIENCE, request.reads_source)
-        compare_new_data(request)
-        words = ("--force", "--downstream", "validation") if request.everything else ()
+    stops = stops_on_change()
+    words = ("--force",) if request.everything and not stops else ("--force", "--single-item", SOURCE)
     patiently(lambda: repro(*words), PATIENCE, request.reads_source)
+    if stops:
+        compare_new_data(request)
+        if request.everything:
+            patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
     patiently(repro, PATIENCE, request.reads_source)
 
 

@@ -154,9 +154,9 @@ def _mean_shift(
 
 def _difference(ours: float | str, theirs: float | str) -> float:
     """Subtract a mean from another; dates, which are texts, in days."""
-    if isinstance(ours, str) or isinstance(theirs, str):
+    if isinstance(ours, str) and isinstance(theirs, str):
         return float((np.datetime64(ours) - np.datetime64(theirs)) / np.timedelta64(1, "D"))
-    return ours - theirs
+    return float(ours) - float(theirs)
 
 
 def _mean(mean: float | str) -> str:

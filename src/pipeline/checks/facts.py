@@ -64,10 +64,10 @@ def merge(parts: list[Facts], contract: Contract) -> Facts:
             lowest = min((fact["minimum"] + 0 for fact in present), default=None)
             highest = max((fact["maximum"] + 0 for fact in present), default=None)
             mean, deviation = _mean_and_deviation(present)
-            if column.type == "datetime":
-                lowest, highest, mean = _date(lowest), _date(highest), _date(mean)
-                deviation = None if deviation is None else round(deviation / DAY, 6)
             line |= {"minimum": lowest, "maximum": highest, "mean": mean, "standard_deviation": deviation}
+            if column.type == "datetime":
+                line |= {name: _date(line[name]) for name in ("minimum", "maximum", "mean")}
+                line["standard_deviation"] = None if deviation is None else round(deviation / DAY, 6)
         if "counts" in facts[0]:
             counts = sum((Counter(fact["counts"]) for fact in facts), Counter[str]())
             commonest = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP_VALUES]

@@ -6,6 +6,7 @@ from typing import Any
 from operations.versions import data_gate
 from operations.versions.comparison import Decision
 from operations.versions.data_gate import hold_changed_data, stop_on_changed_data
+from operations.versions.registry import Registry
 from operations.versions.version import Version
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import VALIDATION_REPORT
@@ -23,7 +24,7 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("tag", "model-v1")
     version = Version(1, "", {"git.commit": ready.git("rev-parse", "HEAD").strip()}, True)
-    monkeypatch.setattr(data_gate, "Registry", type("R", (), {"champion": lambda _: version}))
+    monkeypatch.setattr(Registry, "champion", lambda _: version)
     return version
 
 
