@@ -97,7 +97,7 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
         if not_on_remote():
             push_data()
         version = known[-1]
-        if source and promote and version.tags.get(PROMOTE) == NOT_ASKED:
+        if source and promote and version.tags.get(PROMOTE) == NOT_ASKED and not version.champion:
             return reconsidered(registry, version, current, source)
         # One without a decision was registered by an attempt that went no further: it is new.
         return decided(registry, version, version.decision is None, current, source)
