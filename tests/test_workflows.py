@@ -95,7 +95,7 @@ def test_no_key_of_aws_is_stored(path: Path) -> None:
     assert all("secrets." not in str(job.get("env")) for job in workflow(path.name)["jobs"].values())
     for step in steps(workflow(path.name)):
         if "configure-aws-credentials" in step.get("uses", ""):
-            assert set(step["with"]) == {"role-to-assume", "aws-region"}
+            assert set(step["with"]) == {"role-to-assume", "aws-region", "role-duration-seconds"}
 
 
 @pytest.mark.parametrize(("name", "job"), [("test.yml", "report"), ("retrain.yml", "retrain")])
