@@ -160,6 +160,37 @@ def test_without_mlflow_the_model_is_kept_and_the_next_run_evaluates_only(
     assert runs(mlflow_server)[0].data.tags["git.dirty"] == "true"
 
 
+def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> None:
+    # Given a platform's run, with a model of its own, and its experiment, which are exported
+    uri = f"sqlite:///{ready.root}/mlflow.db"
+    client = mlflow.MlflowClient(uri)
+    theirs = client.create_experiment("theirs")
+    other = client.create_run(theirs).info.run_id
+    model = client.create_logged_model(theirs, source_run_id=other).model_id
+    known = {run.info.run_id for run in runs(uri)}
+
+    for _ in range(2):
+        done = ready.stage(
+            "evaluation",
+            MLFLOW_EXPERIMENT_ID=theirs,
+            MLFLOW_RUN_ID=other,
+            MLFLOW_ACTIVE_MODEL_ID=model,
+            MLFLOW_RUN_CONTEXT='{"registered.model-v1": ""}',
+            MLFLOW_ENABLE_ASYNC_LOGGING="true",
+        )
+
+    # Then each is a run of its own, whole, in the experiment that is named
+    made = [run for run in runs(uri) if run.info.run_id not in known]
+    assert len(made) == 2
+    assert {run.info.experiment_id for run in made} == {theirs}
+    assert all("roc_auc" in run.data.metrics and "git.commit" in run.data.tags for run in made)
+    assert all("registered.model-v1" not in run.data.tags for run in made)
+    assert client.get_run(other).data.metrics == {}
+    assert not client.get_logged_model(model).metrics
+    unused = "MLflow: MLFLOW_RUN_ID, MLFLOW_RUN_CONTEXT, MLFLOW_ACTIVE_MODEL_ID: not used"
+    assert unused in done.stdout
+
+
 def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     number = _experiment(uri, None)

@@ -1,0 +1,63 @@
+"""What is refused while a retrain runs costs no work, and what would be refused is said before it begins."""
+
+from project import Project
+from refusing import refusing
+from s3 import SECRET
+from team import CUSTOMERS, Team
+
+import mlflow
+
+
+def test_a_token_that_expires_during_training_loses_no_work(team: Team) -> None:
+    project = team.project
+    team.arrive(CUSTOMERS, CUSTOMERS + 100)
+    before = team.refs()
+    with refusing(team.s3.endpoint) as (endpoint, refusal):
+        project.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
+        refusal.status, refusal.code = 400, "ExpiredToken"
+        # It is refused from the moment on in which the first data is pushed.
+        refusal.when = lambda method, path: (
+            bool(refusal.refused) or (method == "PUT" and "/files/md5/" in path)
+        )
+
+        failed = project.run("pipeline", "retrain", check=False)
+
+        assert "Running stage 'training'" in failed.stdout
+        assert failed.returncode == 2
+        (line,) = [each for each in failed.stderr.splitlines() if each.startswith("pipeline: ")]
+        assert "the DVC remote s3 (s3://churn/dvc) is refused by S3 (ExpiredToken): renew" in line
+        assert "without training again" in line
+        assert "waiting for" not in failed.stdout
+        assert SECRET not in failed.stdout + failed.stderr
+        assert team.refs() == before
+        runs = evaluations(team)
+        # The token is renewed
+        refusal.when = lambda *_: False
+
+        done = project.run("pipeline", "retrain")
+
+    assert "version 2 is published" in done.stdout
+    assert "Running stage 'training'" not in done.stdout
+    assert evaluations(team) == runs
+
+
+def evaluations(team: Team) -> int:
+    """How many runs MLflow has."""
+    client = mlflow.MlflowClient(team.mlflow)
+    return len(client.search_runs([each.experiment_id for each in client.search_experiments()]))
+
+
+def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Project) -> None:
+    ready.run("git", "clone", "-q", "--bare", str(ready.root), "../bare.git")
+    ready.git("remote", "set-url", "origin", str(ready.root.with_name("bare.git")))
+    Project(ready.root.with_name("bare.git")).git("config", "receive.advertiseAtomic", "false")
+
+    for command in ("publish", "retrain"):
+        done = ready.run("pipeline", command, check=False)
+
+        assert done.returncode == 2
+        assert done.stderr.startswith("pipeline: origin takes no atomic push")
+        assert done.stderr.count("\n") == 1
+        assert done.stdout == ""
+    assert ready.git("status", "--porcelain") == ""
+    assert not (ready.root / "dvc-remote").exists()
