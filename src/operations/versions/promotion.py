@@ -34,8 +34,11 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
     if version.decision is not None:
         decision = Decision(**version.decision)
     else:
-        champion = registry.champion()
-        if champion is None:
+        champion = registry.rival()
+        if teams := registry.keeps_champion():
+            said = f"version {teams.number} is the team's champion, which no local version replaces"
+            decision = Decision(False, said, teams.number)
+        elif champion is None:
             decision = unopposed(alone=len(registry.versions()) == 1)
         elif champion.number == version.number:
             decision = Decision(True, "it was made champion by hand before it was compared")
@@ -48,7 +51,7 @@ def decide(registry: Registry, version: Version, current: str | None) -> Decisio
                 decision = held_to_best(registry, decision, champion, version.number, current)
         registry.record(version.number, DECISION, decision.content())
     if decision.promoted and not version.tags.get("promoted"):
-        champion = registry.champion()
+        champion = registry.rival()
         if champion is None or champion.number < version.number:
             registry.make_champion(version.number)
         registry.record(version.number, "promoted", True)
@@ -61,7 +64,7 @@ def check_champion(registry: Registry) -> None:
     Raises:
         PipelineError: its model cannot be had, its commit is gone, or the rows that it was trained on are.
     """
-    champion = registry.champion()
+    champion = registry.rival()
     if champion is None:
         return
     try:

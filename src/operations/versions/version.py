@@ -9,6 +9,8 @@ COMPARISON = "comparison"
 ROLLBACK = "rollback"
 DATA_FROM = "data.from"
 TAG = "git.tag"
+# On a version whose commit and tag are in one clone alone.
+LOCAL = "local"
 # What publishing says before it pushes a version; the commit follows.
 PUSHING = "pushing commit"
 # On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.
@@ -36,6 +38,11 @@ class Version:
         return tag_of(self.number)
 
     @property
+    def local(self) -> bool:
+        """Whether its commit and its tag are in one clone alone."""
+        return LOCAL in self.tags
+
+    @property
     def decision(self) -> dict[str, Any] | None:
         """What was decided when it was compared with the champion; None if that has yet to be done."""
         return self.kept(DECISION)
@@ -49,6 +56,7 @@ class Version:
         return {
             "version": self.number,
             "champion": self.champion,
+            "local": self.local,
             "commit": self.tags.get("git.commit"),
             "tag": self.tag,
             "data": self.tags.get("data.raw.md5"),
