@@ -13,8 +13,8 @@ from operations.versions.tags import PATTERN
 from operations.versions.version import Version
 from pipeline.config.errors import ConfigurationError, PipelineError
 
-# Git's own names of remote branches mean nothing to `dvc gc`, and a tag on origin may have the name of a local
-# version's here: while it runs, these tags stand for both.
+# Git's own names of remote branches mean nothing to `dvc gc`, and a tag on origin may have the name of one
+# that is here: while it runs, these tags stand for both.
 KEPT = "refs/tags/keep-remote"
 
 
@@ -73,7 +73,7 @@ def forget_kept() -> None:
 
 
 def drill() -> Iterator[tuple[Version, str | None]]:
-    """Restore every version that counts here from an empty cache, one after the other, and hold all bytes to their hashes.
+    """Restore every version that counts here from an empty cache, one after the other, byte for byte.
 
     Yields:
         The version, and what is wrong with it, if anything is.

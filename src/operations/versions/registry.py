@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from operations.git_and_dvc.git import remote_tags
-from operations.versions.tags import PATTERN, all_here, tag_here
+from operations.versions.tags import tag_here, tags_anywhere
 from operations.versions.version import (
     COMPARISON,
     DATA_FROM,
@@ -252,7 +251,7 @@ def _with_run(version: Version, run: Any) -> Version:
 
 def none_published() -> str:
     """Say that MLflow knows no version, and what to do: this clone may look at another MLflow."""
-    if tags := {*remote_tags(PATTERN), *all_here()}:
+    if tags := tags_anywhere():
         store = without_credentials(tracking_store()[0])
         return f"MLflow at {store} knows none of the {len(tags)} versions in Git: set MLFLOW_TRACKING_URI"
     return "no version is published yet: 'pipeline publish', or 'pipeline retrain'"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_repository import dvc_repository
-from operations.git_and_dvc.git import GitError, git, has_remote
+from operations.git_and_dvc.git import REMOTE, GitError, git, has_remote
 from operations.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away_worktree
 from operations.reachability import check_remote
 from operations.versions.loading import load_model, unreadable

@@ -1,5 +1,6 @@
 """The Git tags of versions: the team's are on origin, those of local versions in this clone alone."""
 
+import sys
 from collections.abc import Iterable
 
 from operations.console import echo
@@ -8,7 +9,8 @@ from operations.versions.version import LOCAL, Publication, Version
 
 # All versions' tags; and where those of local versions go once the clone publishes for the team.
 PATTERN, ASIDE = "model-v*", "local/"
-FETCHED = f"remote.{REMOTE}.fetch"
+# What Git fetches by itself, and the part of it that leaves the tags of local versions out.
+FETCHED, UNFETCHED = f"remote.{REMOTE}.fetch", r"^\^refs/tags/model-v"
 
 
 def published(local: bool) -> dict[str, str]:
@@ -43,6 +45,11 @@ def all_here() -> list[str]:
     return git("for-each-ref", "--format=%(refname:lstrip=2)", *places).splitlines()
 
 
+def tags_anywhere() -> set[str]:
+    """Return the names of all versions' tags, on origin and in this clone."""
+    return {*remote_tags(PATTERN), *all_here()}
+
+
 def tag_here(version: Version) -> str | None:
     """Return the tag of a local version, which may have been moved aside; None if this clone has none."""
     commit = version.tags.get("git.commit", "")
@@ -66,8 +73,7 @@ def move_aside(names: Iterable[str]) -> None:
         # Killed between the two, it is done again.
         git("update-ref", f"refs/tags/{aside}", tag)
         git("update-ref", "-d", f"refs/tags/{name}", tag)
-        git("config", "--unset-all", FETCHED, rf"^\^refs/tags/{name}$", check=False)
-        echo(f"the tag {name} of a local version is {aside} now: the team's versions have names of their own")
+        echo(f"the tag {name} of a local version is {aside} now: the team's have such names", sys.stderr)
 
 
 def make_tag(publication: Publication, name: str, commit: str) -> None:
@@ -75,4 +81,4 @@ def make_tag(publication: Publication, name: str, commit: str) -> None:
     git("tag", "--force", "--annotate", name, commit, "--message", publication.message())
     if LOCAL in publication.tags and git("config", "--get-all", FETCHED, check=False):
         # Else `git fetch --tags` would fail as soon as the team has a version of this number.
-        git("config", "--replace-all", FETCHED, f"^refs/tags/{name}", rf"^\^refs/tags/{name}$")
+        git("config", "--replace-all", FETCHED, f"^refs/tags/{name}", f"{UNFETCHED}{publication.number}$")
