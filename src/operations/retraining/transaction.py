@@ -143,7 +143,7 @@ def finish_interrupted(
         try:
             if shared:
                 fetch_tag(name)
-            found = git("rev-parse", f"refs/tags/{name}^{{commit}}")
+            found = git("rev-parse", "--verify", f"refs/tags/{name}^{{commit}}")
             if commit is not None and found != commit:
                 continue
             with throw_away_worktree(found, shared_cache()) as folder:

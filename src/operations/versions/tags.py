@@ -61,7 +61,7 @@ def tag_here(version: Version) -> str | None:
 def fetch_tag(name: str, check: bool = True) -> None:
     """Fetch a tag from origin; that of a local version, which must not be lost, is moved aside."""
     move_aside(local_tags(name))
-    git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}", check=check)
+    git("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/tags/{name}:refs/tags/{name}", check=check)
 
 
 def move_aside(names: Iterable[str]) -> None:

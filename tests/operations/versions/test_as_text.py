@@ -7,6 +7,7 @@ from operations.versions.as_text import lineage, table
 VERSION: dict[str, Any] = {
     "version": 3,
     "champion": True,
+    "local": False,
     "commit": "c0ffee0000",
     "tag": "model-v3",
     "data": "da7a.dir",
