@@ -131,7 +131,8 @@ class Registry:
     def keeps_champion(self) -> Version | None:
         """Return the champion if it is the team's and versions here are local: none of them replaces it."""
         champion = self.champion()
-        return champion if champion and self.unshared and not self.counts(champion) else None
+        teams = champion and self.unshared and not champion.local and not self.counts(champion)
+        return champion if teams else None
 
     def _champion(self) -> int | None:
         model = _or_none(lambda: self.client.get_registered_model(self.name))

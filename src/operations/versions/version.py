@@ -10,7 +10,7 @@ ROLLBACK = "rollback"
 DATA_FROM = "data.from"
 TAG = "git.tag"
 # On a version whose commit and tag are in one clone alone.
-LOCAL = "local"
+LOCAL = "git.local"
 # What publishing says before it pushes a version; the commit follows.
 PUSHING = "pushing commit"
 # On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.

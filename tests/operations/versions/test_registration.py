@@ -12,6 +12,8 @@ from project import Project
 
 import pytest
 
+LOCALLY = {LOCAL: "true"}
+
 
 @pytest.fixture
 def registry(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Registry:
@@ -36,10 +38,10 @@ def tagged(registry: Registry, number: int, run: str | None = None, **tags: str)
 
 def test_numbers_go_on_after_the_registered_model_was_deleted(registry: Registry) -> None:
     for number in (1, 2):
-        assert register(registry, tagged(registry, number, local="true")) == number
+        assert register(registry, tagged(registry, number, **LOCALLY)) == number
         registry.mark_registered(registry.version(number))
     registry.client.delete_registered_model(PROJECT)
-    publication = tagged(registry, 3, local="true")
+    publication = tagged(registry, 3, **LOCALLY)
 
     assert register(registry, publication) == 3
 
@@ -52,10 +54,10 @@ def test_numbers_go_on_after_the_registered_model_was_deleted(registry: Registry
 
 
 def test_what_an_interrupted_registration_left_under_the_number_of_another_goes(registry: Registry) -> None:
-    register(registry, tagged(registry, 1, local="true"))
+    register(registry, tagged(registry, 1, **LOCALLY))
     registry.mark_registered(registry.version(1))
     registry.client.delete_registered_model(PROJECT)
-    publication = tagged(registry, 2, local="true")
+    publication = tagged(registry, 2, **LOCALLY)
     assert registry.register(publication) == 1
 
     finish_registrations(registry)
@@ -79,7 +81,7 @@ def test_tags_of_no_version_of_this_mlflow_are_named_and_hold_nothing_up(
     # Given one of another MLflow, one of somebody's trial, one that a person made, and one to be registered
     project = Project(Path.cwd())
     tagged(team, 1, run="0" * 32)
-    tagged(team, 2, local="true")
+    tagged(team, 2, **LOCALLY)
     project.git("tag", "model-v3")
     publication = tagged(team, 4)
     project.git("push", "-q", "origin", "--tags")
@@ -124,7 +126,7 @@ def test_local_versions_of_other_clones_do_not_count_nor_do_the_teams(team: Regi
     # Given an MLflow server of the team, with the team's version, one of this clone, one of another clone
     project, elsewhere = Project(Path.cwd()), Registry()
     elsewhere.uri, elsewhere.unshared = "https://mlflow.example.org", "the DVC remote lies in this clone"
-    for number, tags in enumerate(({}, {LOCAL: "true"}, {LOCAL: "true"}), 1):
+    for number, tags in enumerate(({}, LOCALLY, LOCALLY), 1):
         team.register(tagged(team, number, **tags))
     project.git("tag", "--delete", "model-v3")
 
@@ -135,6 +137,8 @@ def test_local_versions_of_other_clones_do_not_count_nor_do_the_teams(team: Regi
     team.make_champion(3)
     assert team.rival() is None
     assert team.keeps_champion() is None
+    assert elsewhere.rival() is None
+    assert elsewhere.keeps_champion() is None
     team.make_champion(1)
     assert elsewhere.rival() is None
     assert elsewhere.keeps_champion() == team.version(1)
