@@ -164,9 +164,12 @@ def list_models(
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
     from operations.versions.as_text import table
+    from operations.versions.registration import move_local_tags_aside
     from operations.versions.registry import Registry, none_published
 
-    versions = Registry().scored()
+    registry = Registry()
+    move_local_tags_aside(registry)
+    versions = registry.scored()
     if containing is not None:
         from operations.versions.provenance import versions_with
 
@@ -183,6 +186,9 @@ def list_models(
         return
     for line in table(rows):
         print(line)
+    if local := ", ".join(str(version.number) for version in versions if version.local):
+        why = registry.unshared or "versions that are published here now are the team's"
+        print(f"local to the clone that published it: version {local}; {why}")
 
 
 @app.command("lineage")
@@ -192,9 +198,12 @@ def show_lineage(
 ) -> None:
     """Show what made a version, and how to bring it back."""
     from operations.versions.as_text import lineage
+    from operations.versions.registration import move_local_tags_aside
     from operations.versions.registry import Registry
 
-    found = Registry().lineage(version)
+    registry = Registry()
+    move_local_tags_aside(registry)
+    found = registry.lineage(version)
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -252,8 +261,8 @@ def rehearse() -> None:
     """
     from operations.retraining.exclusive import exclusive
     from operations.versions.housekeeping import drill
-    from operations.versions.registration import numbers
     from operations.versions.registry import none_published
+    from operations.versions.tags import tags_anywhere
 
     failed = proven = 0
     with exclusive():
@@ -264,7 +273,7 @@ def rehearse() -> None:
     if failed:
         raise PipelineError(f"{failed} version(s) cannot be restored")
     if not proven:
-        if numbers():
+        if tags_anywhere():
             raise PipelineError(none_published())
         print(none_published())
 

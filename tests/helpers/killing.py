@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from operations.versions import publishing, recipe, registry
+from operations.versions import publishing, recipe, registry, tags
 from pipeline.config.errors import PipelineError
 
 STEPS = (
@@ -48,8 +48,8 @@ def attempt(when: str, step: str) -> None:
         name = step.split(maxsplit=1)[0]
         if name in {"register", "record", "make_champion"}:
             owner = registry.Registry
-        elif step == "git commit":
-            owner = recipe
+        elif step in {"git commit", "git tag"}:
+            owner = {"git commit": recipe, "git tag": tags}[step]
         setattr(owner, name, dying(getattr(owner, name), step, when))
     # What it says of its steps is not an answer.
     os.dup2(2, 1)

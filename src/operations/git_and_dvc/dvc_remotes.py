@@ -22,6 +22,14 @@ def remotes_here() -> dict[str, Any]:
     return {"core": core, "remote": found}
 
 
+def remotes_in_use() -> dict[str, str]:
+    """Return the remotes that take the outputs of the pipeline, and where each is."""
+    here = remotes_here()
+    with dvc_repository("remote list") as repo:
+        names = {out.remote or here["core"].get("remote") for out in repo.index.outs if out.use_cache}
+    return {name: remote["url"] for name, remote in here["remote"].items() if name in names}
+
+
 def check_remote_stays() -> None:
     """Look whether the default remote outlives this checkout.
 

@@ -169,12 +169,10 @@ def check_identity() -> None:
 
 
 def remote_tags(pattern: str) -> dict[str, str]:
-    """Return the commit of each tag on the remote that matches; of the local ones without a remote."""
+    """Return the commit of each tag on the remote that matches; without a remote there are none."""
     if not has_remote():
-        line = "%(objectname) %(refname)%0a%(*objectname) %(refname)^{}"
-        listed = git("for-each-ref", f"--format={line}", f"refs/tags/{pattern}")
-    else:
-        listed = git("ls-remote", REMOTE, f"refs/tags/{pattern}", f"refs/tags/{pattern}^{{}}")
+        return {}
+    listed = git("ls-remote", REMOTE, f"refs/tags/{pattern}", f"refs/tags/{pattern}^{{}}")
     # An annotated tag is an object of its own: its commit is on the second of its two lines.
     pairs = [line.split() for line in listed.splitlines() if len(line.split()) == 2]
     return {name.removeprefix("refs/tags/").removesuffix("^{}"): commit for commit, name in pairs}

@@ -5,7 +5,6 @@ from pathlib import Path
 from operations.git_and_dvc.dvc_process import dvc
 from operations.git_and_dvc.git import REMOTE, changed, git, has_remote
 from operations.git_and_dvc.git import branch as current_branch
-from operations.retraining.request import Outcome
 from operations.retraining.stopping import StoppedError, held
 from pipeline.config.errors import PipelineError, message_and_code
 from pipeline.tracking.lineage import LOCK
@@ -41,15 +40,19 @@ def is_ancestor(older: str, newer: str) -> bool:
     return git("merge-base", older, newer, check=False) == older
 
 
-def bring_forward(branch: str, outcome: Outcome) -> str:
-    """Bring the checkout to the newest commit of its branch, if it has nothing to lose; say what was done."""
+def bring_forward(branch: str, made: str) -> str:
+    """Bring the checkout to the newest commit of its branch, if it has nothing to lose; say what was done.
+
+    A commit that a run `made` and did not push becomes the branch's here.
+    """
     done = "was not brought forward"
     try:
         if current_branch() != branch:
             return f"this checkout is on another branch than {branch} now, and was left alone"
-        # Without a remote the commit is the branch's only if it is made so here.
-        target = newest(branch) if has_remote() else outcome.commit
-        if target is not None and not is_ancestor(target, git("rev-parse", "HEAD")):
+        target = newest(branch)
+        if not is_ancestor(made, target):
+            target = made
+        if not is_ancestor(target, git("rev-parse", "HEAD")):
             if changed():
                 return "this checkout has changes of its own and was left alone: 'git pull', 'dvc checkout'"
             UNFINISHED.touch()

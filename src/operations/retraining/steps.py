@@ -46,7 +46,8 @@ def retrain(request: Request) -> Outcome:
     else:
         on_new_data(request)
         # The first version may be what the lock names; later, one that was deleted stays deleted.
-        if LOCK.name not in changed() and not known() and numbers():
+        registry = Registry()
+        if LOCK.name not in changed() and not known(registry) and numbers(registry):
             return outcome(
                 "unchanged",
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
@@ -124,7 +125,9 @@ def on_data_of(number: int, request: Request) -> Outcome:
 
     The new version's commit is held by its tag alone: the branch keeps its data and its parameters.
     """
-    source = Registry().version(number)
+    registry = Registry()
+    source = registry.version(number)
+    registry.check_counts(source)
     commit = commit_of(source)
     override(request.overrides)
     check_commit()
@@ -137,10 +140,10 @@ def on_data_of(number: int, request: Request) -> Outcome:
     return outcome_of(patiently(lambda: publish(None, source, request.may_promote), PATIENCE, False))
 
 
-def known() -> bool:
+def known(registry: Registry) -> bool:
     """Whether a version holds the model that the lock here names."""
     model = locked_tags().get("model.md5")
-    return any(version.tags.get("model.md5") == model for version in Registry().versions())
+    return any(version.tags.get("model.md5") == model for version in registry.counting())
 
 
 def outcome_of(published: Published) -> Outcome:

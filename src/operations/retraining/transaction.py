@@ -11,7 +11,7 @@ from pathlib import Path
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
-from operations.git_and_dvc.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
+from operations.git_and_dvc.git import changed, check_identity, git
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from operations.processes import end_group
@@ -23,6 +23,8 @@ from operations.retraining.exclusive import exclusive
 from operations.retraining.request import Failure, Outcome, Request
 from operations.retraining.stopping import StoppedError, stoppable
 from operations.versions.registration import unfinished
+from operations.versions.sharing import unshared
+from operations.versions.tags import fetch_tag
 from pipeline.config.errors import ConfigurationError, PipelineError, message_and_code
 from pipeline.config.stores import stores_root
 
@@ -57,11 +59,15 @@ def run(
         check_identity()
         check_remotes()
         room()
-        if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
-            raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
-        if found := changed():
-            echo(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}")
+        found = ", ".join(sorted(changed())[:3])
+        if found and (request.keep_data or request.data_from is not None):
+            raise PipelineError(f"not committed: {found}: commit or stash it first")
         wait_for_servers(PATIENCE, request.reads_source)
+        if found and unshared():
+            # The branch would not get the commit, which is nowhere else.
+            raise PipelineError(f"not committed: {found}: commit or stash it first")
+        if found:
+            echo(f"not committed and so not part of this run: {found}")
         _, given_up = finish_interrupted(request.branch)
         commit, outcome = newest(request.branch), None
         with throw_away_worktree(commit, shared_cache()) as folder:
@@ -71,12 +77,13 @@ def run(
             except StoppedError:
                 raise
             except PipelineError as error:
-                failure, made = error, git("-C", str(folder), "rev-parse", "HEAD", check=False)
+                failure = error
+            made = git("-C", str(folder), "rev-parse", "HEAD", check=False)
         if outcome is None:
             outcome = what_it_had_pushed(request.branch, failure, made, given_up)
             on_outcome(outcome)
         if request.data_from is None:
-            echo(bring_forward(request.branch, outcome))
+            echo(bring_forward(request.branch, made))
         return outcome
 
 
@@ -131,15 +138,17 @@ def finish_interrupted(
         PipelineError: this MLflow is not the one that they were published with, or a server is away.
     """
     finished, given_up = [], []
+    shared = unshared() is None
     for name in unfinished():
         if name in without:
             continue
-        if commit is not None and remote_tags(name).get(name) != commit:
-            continue
         try:
-            if has_remote():
-                git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
-            with throw_away_worktree(f"{name}^{{commit}}", shared_cache()) as folder:
+            if shared:
+                fetch_tag(name)
+            found = git("rev-parse", "--verify", f"refs/tags/{name}^{{commit}}")
+            if commit is not None and found != commit:
+                continue
+            with throw_away_worktree(found, shared_cache()) as folder:
                 finished.append(run_in(folder, Request(branch=branch, finish=name)))
         except StoppedError:
             raise

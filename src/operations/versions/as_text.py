@@ -27,6 +27,7 @@ def lineage(found: dict[str, Any]) -> Iterator[str]:
         "version": f"{found['version']}{', the champion' if found['champion'] else ''}",
         "commit": found["commit"],
         "tag": found["tag"],
+        "local": found["local"] and "its commit and its tag are in the clone that published it alone",
         "raw data": found["data"],
         "train data": found["tags"].get("data.train.md5"),
         "data from": found["data_from"] and f"version {found['data_from']}",

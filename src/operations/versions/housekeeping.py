@@ -9,19 +9,21 @@ from operations.git_and_dvc.worktrees import shared_cache
 from operations.readiness.waiting import check_remote
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of, prove
+from operations.versions.tags import PATTERN
 from operations.versions.version import Version
 from pipeline.config.errors import ConfigurationError, PipelineError
 
-# Git's own names of remote branches mean nothing to `dvc gc`: while it runs, these tags stand for them.
-KEPT = "refs/tags/keep-branch"
+# Git's own names of remote branches mean nothing to `dvc gc`, and a tag on origin may have the name of one
+# that is here: while it runs, these tags stand for both.
+KEPT = "refs/tags/keep-remote"
 
 
 def collect_garbage(cloud: bool, dry: bool) -> str:
     """Delete from the cache, and from the remote too if `cloud`, what nothing that counts needs.
 
-    What counts: every published version, every branch here and on the Git remote, the experiments of this
-    clone, and the workspace. The
-    tags are fetched first, since a clone that lacks one would delete that version's data.
+    What counts: every version of the team, every local version of this clone, every branch here and on the
+    Git remote, the experiments of this clone, and the workspace. The tags are fetched first, since a clone
+    that lacks one would delete that version's data.
 
     Returns:
         What DVC said.
@@ -32,19 +34,20 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
     """
     check_remote()
     check_cache(dry)
-    if has_remote():
-        git("fetch", "--quiet", REMOTE, "+refs/tags/model-v*:refs/tags/model-v*")
-    for version in Registry().versions():
-        commit_of(version)
-    forget_branches()
+    registry = Registry()
+    for version in registry.versions():
+        if not version.local or registry.counts(version):
+            commit_of(version)
+    forget_kept()
     try:
         if has_remote():
-            git("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/heads/*:{KEPT}/*")
+            refs = (f"+refs/heads/*:{KEPT}/heads/*", f"+refs/tags/{PATTERN}:{KEPT}/tags/{PATTERN}")
+            git("fetch", "--quiet", "--no-tags", REMOTE, *refs)
         flags = (["--cloud"] if cloud else []) + (["--dry"] if dry else [])
         kept = ("--workspace", "--all-tags", "--all-branches", "--all-experiments")
         return dvc("gc", *kept, "--force", *flags)
     finally:
-        forget_branches()
+        forget_kept()
 
 
 def check_cache(dry: bool) -> None:
@@ -63,14 +66,14 @@ def check_cache(dry: bool) -> None:
         )
 
 
-def forget_branches() -> None:
-    """Delete the tags that stand for branches."""
+def forget_kept() -> None:
+    """Delete the tags that stand for what is on the Git remote."""
     for name in git("for-each-ref", "--format=%(refname)", KEPT).splitlines():
         git("update-ref", "-d", name)
 
 
 def drill() -> Iterator[tuple[Version, str | None]]:
-    """Restore every version from an empty cache, one after the other, and hold all bytes to their hashes.
+    """Restore every version that counts here from an empty cache, one after the other, byte for byte.
 
     Yields:
         The version, and what is wrong with it, if anything is.
@@ -81,7 +84,7 @@ def drill() -> Iterator[tuple[Version, str | None]]:
     check_remote()
     has_remote()  # or another name than that of ours is refused once, and not for each version
     registry = Registry()
-    for version in registry.versions():
+    for version in registry.counting():
         try:
             prove(registry, version)
             yield version, None

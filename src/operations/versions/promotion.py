@@ -43,14 +43,14 @@ def decide(registry: Registry, version: Version, holdout_commit: str | None) -> 
     decision = Decision(**version.decision) if version.decision else None
     if decision and PROMOTED in version.tags:
         return decision
-    champion = registry.champion()
+    champion = registry.rival()
     # A comparison says nothing about another champion, of this moment or since an interruption.
     while decision is None or (
         decision.promoted and champion and champion.number not in (version.number, decision.champion)
     ):
         decision = judge(registry, version, champion, holdout_commit)
         registry.record(version.number, DECISION, decision.content())
-        champion = registry.champion()
+        champion = registry.rival()
     if decision.promoted:
         if champion is None or champion.number != version.number:
             reason = decision.reason if decision.champion is None else f"promoted: {decision.reason}"
@@ -64,6 +64,9 @@ def judge(
 ) -> Decision:
     """Return the decision on a version: its comparison with the champion, and what is against a promotion."""
     wish = version.tags.get(PROMOTE)
+    if teams := registry.keeps_champion():
+        reason = f"version {teams.number} is the team's champion, which no local version replaces"
+        return Decision(False, reason, teams.number)
     if champion is None:
         decision = unopposed(alone=len(registry.versions()) == 1)
     elif champion.number == version.number:
@@ -100,7 +103,7 @@ def check_champion(registry: Registry) -> None:
     Raises:
         PipelineError: its model cannot be had, its commit is gone, or the rows that it was trained on are.
     """
-    champion = registry.champion()
+    champion = registry.rival()
     if champion is None:
         return
     try:

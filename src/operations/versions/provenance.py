@@ -3,6 +3,7 @@
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.git_and_dvc.git import git
 from operations.versions.restoring import commit_of
+from operations.versions.tags import tag_here
 from operations.versions.version import Version
 from pipeline.config.errors import ConfigurationError
 from pipeline.tracking.lineage import LOCK, locked_outputs
@@ -30,7 +31,9 @@ def versions_with(versions: list[Version], beginning: str) -> list[Version]:
     return [
         version
         for version in versions
-        if any(name == commit or name.startswith(beginning) for name in hashes(version))
+        # What a local version of another clone holds is there alone.
+        if (not version.local or tag_here(version))
+        and any(name == commit or name.startswith(beginning) for name in hashes(version))
     ]
 
 

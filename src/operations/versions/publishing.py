@@ -5,6 +5,7 @@ commit is pushed before a version names it, and the version exists before it can
 each step finds what is done already.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from operations.console import echo
@@ -16,7 +17,6 @@ from operations.git_and_dvc.git import (
     changed,
     check_identity,
     git,
-    has_remote,
     head,
     remote_tags,
 )
@@ -25,13 +25,15 @@ from operations.git_and_dvc.remote_settings import check_remotes
 from operations.versions.comparison import Decision
 from operations.versions.promotion import check_champion, compare_with_source, decide
 from operations.versions.recipe import check_workspace, commit_recipe, undo_commit
-from operations.versions.registration import finish_registrations, numbers, register
+from operations.versions.registration import finish_registrations, register
 from operations.versions.registry import Registry
+from operations.versions.tags import PATTERN, all_here, make_tag, numbers_of
 from operations.versions.version import (
     ASKED,
     COMPARISON,
     DATA_FROM,
     DECISION,
+    LOCAL,
     NOT_ASKED,
     PROMOTE,
     PUSHING,
@@ -66,6 +68,8 @@ class Published:
 def publish(branch: str | None, source: Version | None = None, promote: bool = True) -> Published:
     """Publish the workspace on a branch, or finish a publication that was interrupted.
 
+    While a store of versions lies in this clone, the version is local: its commit and its tag stay here.
+
     Where the data is that of an older version, `source`, the branch has gone another way: then it is None,
     and the version is a commit that its tag alone holds. Without `promote` the version is compared with the
     champion, and not promoted.
@@ -84,15 +88,17 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
     check_push()
     check_workspace()
     registry = Registry()
+    if registry.unshared:
+        echo(f"local version: {registry.unshared}")
     finish_registrations(registry)
     tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
     if source or not promote:
         tags[PROMOTE] = ASKED if promote else NOT_ASKED
     current = start[1]
-    known = [version for version in registry.versions() if version.tags.get("model.md5") == tags["model.md5"]]
+    known = [version for version in registry.counting() if version.tags.get("model.md5") == tags["model.md5"]]
     if known:
         if branch and changed():
-            keep_lock(branch, known[-1], start)
+            keep_lock(registry, branch, known[-1], start)
         # The remote may have lost what was made again here.
         if not_on_remote():
             push_data()
@@ -158,30 +164,47 @@ def commit_and_push(
 ) -> Publication:
     """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
 
+    Those of a local version are not pushed.
+
     Raises:
         PipelineError: somebody was faster; commit and tag are undone. Or HEAD is no more what it was at the
             `start`, and nothing was done. Or pushes go elsewhere than others fetch from.
     """
-    number = max([0, *numbers(), *(version.number for version in registry.versions())]) + 1
+    number, local = next_number(registry), registry.unshared is not None
     name = tag_of(number)
     check_head(start)
     try:
         commit = commit_recipe(f"Model version {number}")
-        publication = Publication(number, run, tags | {"git.commit": commit, TAG: name})
+        tags |= {"git.commit": commit, TAG: name} | ({LOCAL: "true"} if local else {})
+        publication = Publication(number, run, tags)
         # If a killed job had said so, and a version has this commit, it is its own.
         echo(f"publishing: {PUSHING} {commit} and its tag {name}")
-        # A tag of this name is not on the remote: an interrupted publication left it.
-        git("tag", "--force", "--annotate", name, commit, "--message", publication.message())
-        push(branch, commit, f"refs/tags/{name}")
+        make_tag(publication, name, commit)
+        if not local:
+            push(branch, commit, f"refs/tags/{name}")
     except (GitError, OSError):
-        if took(name):
+        if not local and took(name):
             # Only its answer was lost.
             return publication
         git("tag", "--delete", name, check=False)
         undo_commit(start)
         raise
-    check_arrived(name, commit)
+    if not local:
+        check_arrived(name, commit)
     return publication
+
+
+def next_number(registry: Registry) -> int:
+    """Return the number of the next version: above those of MLflow and of all tags that it might clash with.
+
+    That of a local version clashes with no tag of this clone and, as far as it can be asked, of origin.
+    """
+    numbers = {version.number for version in registry.versions()}
+    if registry.unshared is None:
+        return max({0} | numbers | {*numbers_of(remote_tags(PATTERN))}) + 1
+    with suppress(GitError):
+        numbers |= {*numbers_of(remote_tags(PATTERN))}
+    return max({0} | numbers | {*numbers_of(all_here())}) + 1
 
 
 def took(name: str) -> bool:
@@ -191,7 +214,7 @@ def took(name: str) -> bool:
     version; whoever publishes by hand is told to pull.
     """
     try:
-        return has_remote() and remote_tags(name).get(name) == git("rev-parse", "HEAD")
+        return remote_tags(name).get(name) == git("rev-parse", "HEAD")
     except GitError:
         return False
 
@@ -216,7 +239,7 @@ def check_arrived(name: str, commit: str) -> None:
         PipelineError: it is not. The push stands: when the tag is there, the next run finishes the version.
     """
     try:
-        arrived = not has_remote() or remote_tags(name).get(name) == commit
+        arrived = remote_tags(name).get(name) == commit
     except GitError:
         # It took the push, and cannot be asked now.
         return
@@ -228,8 +251,10 @@ def check_arrived(name: str, commit: str) -> None:
         )
 
 
-def keep_lock(branch: str, version: Version, start: tuple[str, str]) -> None:
-    """Push the lock of a run that made the model of a version again, so that no later run repeats it.
+def keep_lock(registry: Registry, branch: str, version: Version, start: tuple[str, str]) -> None:
+    """Commit the lock of a run that made the model of a version again, so that no later run repeats it.
+
+    It is pushed as a version would be.
 
     Raises:
         PipelineError: somebody was faster; the commit is undone.
@@ -237,20 +262,20 @@ def keep_lock(branch: str, version: Version, start: tuple[str, str]) -> None:
     push_data()
     check_head(start)
     try:
-        push(branch, commit_recipe(f"The model of version {version.number} again"))
+        commit = commit_recipe(f"The model of version {version.number} again")
+        if registry.unshared is None:
+            push(branch, commit)
     except (GitError, OSError):
         undo_commit(start)
         raise
 
 
 def push(branch: str | None, commit: str, *refs: str) -> None:
-    """Push a commit as a branch, and other refs with it, all or none; nothing is done without a remote.
+    """Push a commit as a branch, and other refs with it, all or none.
 
     Raises:
         GitError: the remote refuses; says what to do if somebody was faster.
     """
-    if not has_remote():
-        return
     heads = [f"{commit}:refs/heads/{branch}"] if branch else []
     try:
         git("push", "--quiet", "--no-follow-tags", "--atomic", REMOTE, *heads, *refs)

@@ -1,59 +1,91 @@
-"""From a pushed tag to a version in MLflow: the tag holds all that it takes, so anyone can finish it."""
+"""From a published tag to a version in MLflow: the tag holds all that it takes, so anyone can finish it."""
 
+import sys
 from dataclasses import replace
 
-from operations.git_and_dvc.git import REMOTE, git, has_remote, remote_tags
+from operations.console import echo
+from operations.git_and_dvc.git import REMOTE, git
 from operations.versions.registry import Registry
-from operations.versions.version import REGISTERED, TAG, Publication, Version, tag_of
-from pipeline.config.errors import PipelineError
+from operations.versions.tags import (
+    FETCHED,
+    UNFETCHED,
+    fetch_tag,
+    local_tags,
+    make_tag,
+    move_aside,
+    numbers_of,
+    published,
+)
+from operations.versions.version import LOCAL, REGISTERED, TAG, Publication, Version, tag_of
 
 
 def finish_registrations(registry: Registry) -> None:
-    """Register the versions whose commit and tag are pushed, but whose publication ended there.
+    """Register the versions whose commit and tag are published, but whose publication ended there.
 
-    Raises:
-        PipelineError: this MLflow is not the one that they were published with.
+    What was published to another MLflow is named and left out.
     """
-    for version in registry.versions():
+    move_local_tags_aside(registry)
+    for version in registry.counting():
         if version.tags.get(TAG, version.tag) != version.tag:
             follow_number(registry, version, version.tags[TAG])
-    for publication in unregistered(registry):
+    publications, left_out = unregistered(registry)
+    for name, reason in left_out.items():
+        echo(f"pipeline: {reason}; {ways_out(registry, name)}", sys.stderr)
+    for publication in publications:
         register(registry, publication)
 
 
-def unregistered(registry: Registry) -> list[Publication]:
-    """Return the publications that are pushed, but came to be no version of MLflow.
+def move_local_tags_aside(registry: Registry) -> None:
+    """Give the names of local versions' tags to the team's versions, once this clone publishes those."""
+    names, unfetched = local_tags(), git("config", "--get-all", FETCHED, UNFETCHED, check=False)
+    if (names or unfetched) and registry.unshared is None:
+        move_aside(names)
+        git("config", "--unset-all", FETCHED, UNFETCHED, check=False)
+
+
+def unregistered(registry: Registry) -> tuple[list[Publication], dict[str, str]]:
+    """Return the publications that came to be no version of MLflow, and the tags to leave out, with reasons.
 
     They have a higher number than any version there. One that was a version was deleted, and stays so.
-
-    Raises:
-        PipelineError: this MLflow is not the one that they were published with.
     """
-    registered = max((version.number for version in registry.versions()), default=0)
-    found = []
-    for name in (tag_of(number) for number in numbers() if number > registered):
-        publication = publication_of(name)
+    registered = max((version.number for version in registry.counting()), default=0)
+    found, left_out = [], {}
+    for name in (tag_of(number) for number in numbers(registry) if number > registered):
+        publication = publication_of(registry, name)
+        if publication is None:
+            left_out[name] = f"the tag {name} ({made_by(name)}) was not made by publishing, and is left out"
+            continue
+        if LOCAL in publication.tags and registry.unshared is None:
+            left_out[name] = f"the tag {name} ({made_by(name)}) is of a local version, and is left out"
+            # It is not of this clone, and must not be taken for one that is.
+            git("tag", "--delete", name)
+            continue
         tags = registry.tags_of_run(publication.run_id)
         if tags is None:
-            raise PipelineError(
-                f"{name} was published with another MLflow than this one, which has not its run: "
-                "set MLFLOW_TRACKING_URI to that one; nothing was changed"
-            )
-        if REGISTERED + name not in tags:
+            left_out[name] = f"{name} ({made_by(name)}) was published with another MLflow, and is left out"
+        elif REGISTERED + name not in tags:
             found.append(publication)
-    return found
+    return found, left_out
+
+
+def made_by(name: str) -> str:
+    """Return who made a tag of this clone, and when; of one without a message, who made its commit."""
+    fields = "%(taggername)%(committername), %(creatordate:short)"
+    return git("for-each-ref", f"--format={fields}", f"refs/tags/{name}")
+
+
+def ways_out(registry: Registry, name: str) -> str:
+    """Return what to do about a tag that is left out."""
+    remote = "" if registry.unshared else f"git push --delete {REMOTE} {name} && "
+    return f"set MLFLOW_TRACKING_URI to its MLflow, or delete the tag: '{remote}git tag --delete {name}'"
 
 
 def unfinished() -> list[str]:
-    """Return the Git tags of the versions that are pushed, and not yet registered, compared or promoted.
-
-    Raises:
-        PipelineError: this MLflow is not the one that they were published with.
-    """
+    """Return the Git tags of the published versions that are not yet registered, compared or promoted."""
     registry = Registry()
-    versions = registry.versions()
+    versions = registry.counting()
     known = {version.tags.get(TAG) for version in versions}
-    names = [tag_of(publication.number) for publication in unregistered(registry)]
+    names = [tag_of(publication.number) for publication in unregistered(registry)[0]]
     pushed = [name for name in names if name not in known]
     return [version.tags[TAG] for version in versions if TAG in version.tags and not whole(version)] + pushed
 
@@ -69,16 +101,16 @@ def whole(version: Version) -> bool:
 def register(registry: Registry, publication: Publication) -> int:
     """Register a publication, unless somebody has done so by now, and return the number of its version."""
     name = tag_of(publication.number)
-    if name in {version.tags.get(TAG) for version in registry.versions()}:
+    if name in {version.tags.get(TAG) for version in registry.counting()}:
         return publication.number
     number = registry.register(publication)
-    while number < publication.number or taken(registry.version(number)):
+    while number < publication.number or taken(registry, registry.version(number)):
         # The registered model was deleted, and MLflow counts anew: these numbers are those of older tags.
         registry.delete(number)
         number = registry.register(publication)
     if number == publication.number:
         return number
-    if publication.number in {version.number for version in registry.versions()}:
+    if publication.number in {version.number for version in registry.counting()}:
         # Somebody else finished it at the same moment.
         registry.delete(number)
         return publication.number
@@ -93,43 +125,36 @@ def follow_number(registry: Registry, version: Version, name: str) -> None:
     one has not the number that follows from the tags. One whose number is that of another version's tag was
     made by a `register` that was interrupted, and goes.
     """
-    right = version.tag
-    if taken(version):
+    right, local = version.tag, registry.unshared is not None
+    if taken(registry, version):
         registry.delete(version.number)
         return
-    if right not in remote_tags(right):
-        publication = publication_of(name)
+    publication = publication_of(registry, name) if right not in published(local) else None
+    if publication:
         moved = replace(publication, number=version.number, tags=publication.tags | {TAG: right})
-        commit = publication.tags["git.commit"]
-        git("tag", "--force", "--annotate", right, commit, "--message", moved.message())
-        if has_remote():
+        make_tag(moved, right, publication.tags["git.commit"])
+        if not local:
             git("push", "--quiet", "--atomic", REMOTE, f"refs/tags/{right}", f":refs/tags/{name}")
     git("tag", "--delete", name, check=False)
     registry.record(version.number, TAG, right)
 
 
-def taken(version: Version) -> bool:
-    """Whether the Git tag of a version's number is on the remote and names another commit."""
-    return remote_tags(version.tag).get(version.tag) not in {None, version.tags.get("git.commit")}
+def taken(registry: Registry, version: Version) -> bool:
+    """Whether the Git tag of a version's number is published and names another commit."""
+    tags = published(registry.unshared is not None)
+    return tags.get(version.tag) not in {None, version.tags.get("git.commit")}
 
 
-def publication_of(name: str) -> Publication:
-    """Read the publication that a Git tag holds.
-
-    Raises:
-        PipelineError: somebody made the tag by hand.
-    """
-    if has_remote():
-        git("fetch", "--quiet", REMOTE, f"+refs/tags/{name}:refs/tags/{name}")
+def publication_of(registry: Registry, name: str) -> Publication | None:
+    """Read the publication that a published Git tag holds; None if publishing did not make the tag."""
+    if registry.unshared is None:
+        fetch_tag(name)
     try:
         return Publication.read(git("for-each-ref", "--format=%(contents:body)", f"refs/tags/{name}"))
     except (ValueError, TypeError):
-        raise PipelineError(
-            f"the tag {name} was not made by publishing: delete it, here and on the remote, or rename it"
-        ) from None
+        return None
 
 
-def numbers() -> list[int]:
+def numbers(registry: Registry) -> list[int]:
     """Return the numbers of all published versions, from the tags."""
-    found = (name.removeprefix("model-v") for name in remote_tags("model-v*"))
-    return sorted(int(number) for number in found if number.isdecimal())
+    return numbers_of(published(registry.unshared is not None))

@@ -5,9 +5,10 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
-from operations.git_and_dvc.git import remote_tags
+from operations.versions.tags import tag_here, tags_anywhere
 from operations.versions.version import (
     COMPARISON,
     DATA_FROM,
@@ -57,6 +58,40 @@ class Registry:
 
             mlflow.set_tracking_uri(self.uri)
             self.client = mlflow.MlflowClient(self.uri)
+
+    @cached_property
+    def unshared(self) -> str | None:
+        """What keeps the versions that are published here local to this clone; None if nothing does."""
+        # It imports DVC, which a list of versions need not wait for.
+        from operations.versions.sharing import unshared
+
+        return unshared()
+
+    def counts(self, version: Version) -> bool:
+        """Whether a version is of those that this clone adds to: the team's, or its own local ones."""
+        from operations.versions.sharing import in_this_clone
+
+        if self.unshared is None:
+            return not version.local
+        return in_this_clone(self.uri) or (version.local and tag_here(version) is not None)
+
+    def counting(self) -> list[Version]:
+        """Return the versions that count here, the oldest first."""
+        return [version for version in self.versions() if self.counts(version)]
+
+    def check_counts(self, version: Version) -> None:
+        """Look whether a version counts here.
+
+        Raises:
+            PipelineError: it is local and versions here are the team's, or the other way round.
+        """
+        if self.counts(version):
+            return
+        if version.local:
+            why = "is local to the clone that published it, and the team has neither its commit nor its data"
+        else:
+            why = f"is the team's, and versions in this clone are local: {self.unshared}"
+        raise PipelineError(f"version {version.number} {why}; nothing was changed")
 
     def versions(self) -> list[Version]:
         """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
@@ -118,6 +153,17 @@ class Registry:
         # `make_champion` did not set the alias, so a person did.
         return Standing(version=number, reason="made champion by hand in MLflow", pinned=True)
 
+    def rival(self) -> Version | None:
+        """Return the champion that a new version has to be as good as: the one that counts here."""
+        champion = self.champion()
+        return champion if champion and self.counts(champion) else None
+
+    def keeps_champion(self) -> Version | None:
+        """Return the champion if it is the team's and versions here are local: none of them replaces it."""
+        champion = self.champion()
+        teams = champion and self.unshared and not champion.local and not self.counts(champion)
+        return champion if teams else None
+
     def _runs(self, query: str, most: int = 100_000) -> list[Any]:
         """Return the runs of all experiments that a query of MLflow selects, the newest first."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
@@ -139,7 +185,9 @@ class Registry:
             run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
         if run is None:
             raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
+        tag = (tag_here(version) if version.local else None) or version.tag
         return _with_run(version, run).summary() | {
+            "tag": tag,
             "tags": version.tags,
             "dirty": run.data.tags.get("git.dirty") == "true",
             "decision": version.decision,
@@ -148,7 +196,7 @@ class Registry:
             "comparison": version.kept(COMPARISON),
             "rollback": version.kept(ROLLBACK),
             "parameters": dict(run.data.params),
-            "bring_back": f"git checkout {version.tag} && dvc pull",
+            "bring_back": f"git checkout {tag} && dvc pull",
         }
 
     def run_of(self, tags: dict[str, str]) -> str | None:
@@ -240,7 +288,7 @@ def _with_run(version: Version, run: Any) -> Version:
 
 def none_published() -> str:
     """Say that MLflow knows no version, and what to do: this clone may look at another MLflow."""
-    if tags := remote_tags("model-v*"):
+    if tags := tags_anywhere():
         store = without_credentials(tracking_store()[0])
         return f"MLflow at {store} knows none of the {len(tags)} versions in Git: set MLFLOW_TRACKING_URI"
     return "no version is published yet: 'pipeline publish', or 'pipeline retrain'"

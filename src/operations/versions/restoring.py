@@ -12,6 +12,7 @@ from operations.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away
 from operations.readiness.waiting import check_remote
 from operations.versions.loading import load_model, unreadable
 from operations.versions.registry import Registry
+from operations.versions.tags import fetch_tag, tag_here
 from operations.versions.version import PROMOTED, ROLLBACK, Version
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import MODEL, TEST
@@ -36,6 +37,9 @@ def rollback(number: int, reason: str) -> Version | None:
     registry = Registry()
     version, replaced = registry.version(number), registry.champion()
     replaced = replaced if replaced and replaced.number != number else None
+    registry.check_counts(version)
+    if replaced is not None and registry.keeps_champion():
+        registry.check_counts(replaced)
     check_remote()
     echo(f"fetching all of version {number}, to prove that it is there")
     prove(registry, version)
@@ -46,7 +50,7 @@ def rollback(number: int, reason: str) -> Version | None:
         "at": now.isoformat(timespec="seconds"),
     }
     # A promotion that was interrupted is settled by this: no later run may take it up again.
-    for each in registry.versions():
+    for each in registry.counting():
         if each.decision and each.decision["promoted"] and PROMOTED not in each.tags:
             registry.record(each.number, PROMOTED, True)
     registry.record(number, ROLLBACK, record)
@@ -121,10 +125,17 @@ def commit_of(version: Version) -> str:
     Raises:
         PipelineError: neither this clone nor the remote has its tag, or the tag names another commit.
     """
+    if version.local:
+        if tag_here(version) is None:
+            raise PipelineError(
+                f"the tag {version.tag} of version {version.number} is not here: the version is local to the "
+                "clone that published it"
+            )
+        return version.tags["git.commit"]
     if has_remote():
-        git("fetch", "--quiet", REMOTE, f"+refs/tags/{version.tag}:refs/tags/{version.tag}", check=False)
+        fetch_tag(version.tag, check=False)
     try:
-        commit = git("rev-parse", "--verify", "--quiet", f"{version.tag}^{{commit}}")
+        commit = git("rev-parse", "--verify", "--quiet", f"refs/tags/{version.tag}^{{commit}}")
     except GitError:
         where = "nor on the remote" if has_remote() else f"and there is no Git remote {REMOTE} to ask"
         raise PipelineError(f"the tag {version.tag} is neither here {where}") from None

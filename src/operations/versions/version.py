@@ -13,6 +13,8 @@ DATA_FROM = "data.from"
 PROMOTE, NOT_ASKED, ASKED = "promote", "no", "yes"
 PROMOTED = "promoted"
 TAG = "git.tag"
+# On a version whose commit and tag are in one clone alone.
+LOCAL = "git.local"
 # What publishing says before it pushes a version; the commit follows.
 PUSHING = "pushing commit"
 # On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.
@@ -43,6 +45,11 @@ class Version:
         return tag_of(self.number)
 
     @property
+    def local(self) -> bool:
+        """Whether its commit and its tag are in one clone alone."""
+        return LOCAL in self.tags
+
+    @property
     def decision(self) -> dict[str, Any] | None:
         """What was decided when it was compared with the champion; None if that has yet to be done."""
         return self.kept(DECISION)
@@ -71,6 +78,7 @@ class Version:
             "pinned": self.pinned,
             "decision": self.verdict,
             "reason": self.standing or (decision and decision["reason"]),
+            "local": self.local,
             "commit": self.tags.get("git.commit"),
             "tag": self.tag,
             "data": self.tags.get("data.raw.md5"),

@@ -4,8 +4,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.config.stores import stores_root
@@ -45,8 +46,8 @@ def tracking_store() -> tuple[str, str | None]:
     """Return the tracking URI and where the artifacts of a new experiment go (None: the server decides).
 
     It is MLFLOW_TRACKING_URI, or a sqlite database. One with a relative path lies at the root of the
-    repository, and so do the artifacts where there is no server: MLflow would take the current folder, which
-    may be a throw-away worktree.
+    repository. Without a server, artifacts lie beside the file of a sqlite database, and at the root of the
+    repository for any other: MLflow would take the current folder, which may be a throw-away worktree.
 
     Raises:
         ConfigurationError: MLflow keeps nothing there, or the environment would keep a version apart.
@@ -71,7 +72,16 @@ def tracking_store() -> tuple[str, str | None]:
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids to load the registered models, which are pickles: "
             "unset it"
         )
-    return uri, (root / "mlartifacts").as_uri() if uri.startswith(DATABASES) else None
+    if not uri.startswith(DATABASES):
+        return uri, None
+    file = database_file(uri)
+    return uri, ((file.parent if file else root) / "mlartifacts").as_uri()
+
+
+def database_file(uri: str) -> Path | None:
+    """Return the file of a sqlite database; None for a server, and for any other database."""
+    path = re.fullmatch(r"sqlite:///(/[^?]*)(\?.*)?", uri)
+    return Path(unquote(path[1])) if path else None
 
 
 def unset_unused() -> list[str]:

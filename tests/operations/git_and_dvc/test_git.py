@@ -58,7 +58,7 @@ def test_a_tag_is_told_with_its_commit_whoever_made_it(repository: Project, tmp_
     commit = repository.git("rev-parse", "HEAD").strip()
     expected = {"model-v1": commit, "model-v2": commit}
 
-    assert remote_tags("model-v*") == expected
+    assert remote_tags("model-v*") == {}
     repository.git("clone", "-q", "--bare", ".", "remote.git")
     repository.git("remote", "add", "origin", str(tmp_path / "remote.git"))
     assert remote_tags("model-v*") == expected

@@ -24,7 +24,7 @@ NEW_DATA = Request(branch="main")
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A repository without a remote, in which a run makes the commit of the branch `made` and says so."""
+    """A repository without a remote, in which a run makes the commit of the branch `made`."""
     project = Project(tmp_path)
     project.git("init", "-q", "-b", "main")
     project.git("commit", "-q", "--allow-empty", "-m", "One")
@@ -32,11 +32,12 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     project.git("commit", "-q", "--allow-empty", "-m", "Model version 2")
     project.git("switch", "-q", "main")
     monkeypatch.chdir(tmp_path)
-    made = project.git("rev-parse", "made").strip()
+    made, run = project.git("rev-parse", "made").strip(), tmp_path.with_name(f"{tmp_path.name}-run")
+    project.git("worktree", "add", "-q", "--detach", str(run), "main")
 
     @contextmanager
     def worktree(*_: object) -> Iterator[Path]:
-        yield tmp_path
+        yield run
 
     # The servers and the stages have no part in this.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
@@ -49,7 +50,12 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     (tmp_path / UNFINISHED).parent.mkdir(parents=True)
     (tmp_path / ".git/info/exclude").write_text(".dvc/tmp\n")
     outcome = Outcome(state="succeeded", message="version 2 is published", version=2, commit=made)
-    monkeypatch.setattr(transaction, "run_in", lambda *_: outcome)
+
+    def run_in(folder: Path, _: Request) -> Outcome:
+        Project(folder).git("checkout", "-q", "made")
+        return outcome
+
+    monkeypatch.setattr(transaction, "run_in", run_in)
     return project
 
 
@@ -118,12 +124,12 @@ def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
     whole = Outcome(state="succeeded", message="version 3 is published", version=3)
     pushed: list[str] = []
 
-    def run_in(_: Path, request: Request) -> Outcome:
+    def run_in(folder: Path, request: Request) -> Outcome:
         if request.finish == "model-v3":
             return whole
         checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
-        checkout.git("commit", "-q", "--allow-empty", "-m", "Model version 3")
-        checkout.git("tag", "-a", "model-v3", "-m", "Its own")
+        Project(folder).git("commit", "-q", "--allow-empty", "-m", "Model version 3")
+        Project(folder).git("tag", "-a", "model-v3", "-m", "Its own")
         pushed.extend(["model-v2", "model-v3"])
         raise PipelineError("the process died")
 
@@ -173,6 +179,8 @@ def test_a_version_that_cannot_be_finished_holds_up_no_other(
             raise PipelineError("dvc pull: the data is lost")
         return Outcome(state="succeeded", message="version 3 is published", version=3)
 
+    for name in ("model-v2", "model-v3"):
+        checkout.git("tag", "-a", name, "-m", "Not finished")
     monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2", "model-v3"])
     monkeypatch.setattr(transaction, "run_in", run_in)
 

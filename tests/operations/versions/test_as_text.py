@@ -9,6 +9,7 @@ VERSION: dict[str, Any] = {
     "champion": True,
     "pinned": True,
     "reason": "rolled back to by hand 2026-11-27, pinned: it was better",
+    "local": False,
     "commit": "c0ffee0000",
     "tag": "model-v3",
     "data": "da7a.dir",

@@ -1,0 +1,64 @@
+"""Whether versions are the team's: while one of its stores lies in this clone, a version is local to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from operations.git_and_dvc.dvc_remotes import remotes_in_use
+from operations.git_and_dvc.git import REMOTE, has_remote
+from pipeline.config.stores import stores_root
+from pipeline.tracking.lineage import without_credentials
+from pipeline.tracking.mlflow_store import database_file, find_experiment, plain_mlflow_errors, tracking_store
+
+
+def unshared() -> str | None:
+    """Return what keeps versions local to this clone, and the setting that shares it; None if nothing does.
+
+    A version is restorable for the whole team only where its Git remote, the DVC remotes of its data, and
+    its MLflow store with the artifacts lie outside this clone.
+
+    Raises:
+        PipelineError: DVC's settings cannot be read, or MLflow does not answer.
+    """
+    if not has_remote():
+        return f"this clone has no Git remote: 'git remote add {REMOTE} URL' names one"
+    root = stores_root()
+    return "; ".join([*_mlflow(root), *_dvc(root)]) or None
+
+
+def in_this_clone(uri: str) -> bool:
+    """Whether an MLflow store is a database file in this clone."""
+    file = database_file(uri)
+    return file is not None and file.resolve().is_relative_to(stores_root())
+
+
+def _mlflow(root: Path) -> Iterator[str]:
+    uri, artifacts = tracking_store()
+    if in_this_clone(uri):
+        yield (
+            f"the MLflow store {without_credentials(uri)} lies in this clone: set MLFLOW_TRACKING_URI to "
+            "share it"
+        )
+        return
+    with plain_mlflow_errors(uri, "nothing was changed"):
+        import mlflow
+
+        client = mlflow.MlflowClient(uri)
+        name, number = find_experiment(client)
+        # The artifacts of an experiment stay where they were when it was made, whatever serves it now.
+        experiment = client.get_experiment(number) if number else None
+    place = urlsplit(experiment.artifact_location if experiment else artifacts or "")
+    if place.scheme in {"", "file"} and place.path and Path(unquote(place.path)).is_relative_to(root):
+        yield (
+            f"the artifacts of the MLflow experiment {name} lie in this clone: set MLFLOW_TRACKING_URI to a "
+            "server, or MLFLOW_EXPERIMENT_NAME to a new experiment of one, to share them"
+        )
+
+
+def _dvc(root: Path) -> Iterator[str]:
+    for name, url in remotes_in_use().items():
+        if "://" not in url and Path(url).resolve().is_relative_to(root):
+            yield (
+                f"the DVC remote {name} ({url}) lies in this clone: 'dvc remote modify {name} url URL', or "
+                "'dvc remote default NAME' of another remote, shares it"
+            )

@@ -1,0 +1,71 @@
+"""From a trial on the stores of each clone to a team on shared ones; no tag is edited by hand."""
+
+import shutil
+from pathlib import Path
+
+from project import Project
+
+
+def member(ready: Project, origin: Path, name: str) -> Project:
+    """A clone of `origin` with stores of its own, in which everything has run."""
+    folder = ready.root.with_name(name)
+    shutil.copytree(ready.root, folder, symlinks=True)
+    project = Project(folder)
+    project.git("remote", "set-url", "origin", str(origin))
+    project.git("fetch", "-q")
+    project.git("branch", "-q", "--set-upstream-to", "origin/main")
+    return project
+
+
+def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) -> None:
+    # Given two clones of one origin, each with its own stores and another model
+    origin = Project(tmp_path / "origin.git")
+    ready.git("clone", "-q", "--bare", str(ready.root), str(origin.root))
+    one, two = (member(ready, origin.root, name) for name in ("one", "two"))
+    before = origin.git("for-each-ref")
+    two.set(training__hist_gradient_boosting__max_iter=12)
+    two.dvc("repro")
+
+    # When both publish, then each has a local version 1, and origin is as it was
+    for project in (one, two):
+        done = project.run("pipeline", "publish").stdout
+        assert "version 1 is published; champion" in done
+        (line,) = [line for line in done.splitlines() if line.startswith("local version: ")]
+        assert "set MLFLOW_TRACKING_URI to share it" in line
+        assert "the DVC remote local (" in line
+        assert project.git("tag", "--list") == "model-v1\n"
+    assert origin.git("for-each-ref") == before
+    listed = one.run("pipeline", "models").stdout
+    assert "local to the clone that published it: version 1; the MLflow store " in listed
+
+    # When the stores are shared, then the model of the first is the team's version 1
+    shared = tmp_path / "shared"
+    for project in (one, two):
+        project.env["MLFLOW_TRACKING_URI"] = f"sqlite:///{shared}/mlflow.db"
+    shared.mkdir()
+    one.dvc("remote", "modify", "local", "url", str(shared / "dvc"))
+    one.git("commit", "-qam", "Share the data")
+    done = one.run("pipeline", "publish").stdout
+    assert "version 1 is published; champion" in done
+    assert "local version" not in done
+    assert origin.git("tag", "--list") == "model-v1\n"
+    assert one.git("tag", "--list") == "local/model-v1\nmodel-v1\n"
+    assert origin.git("rev-parse", "main") == one.git("rev-parse", "model-v1^{commit}")
+
+    # and that of the second, whose fetches work although both have a tag of that name, version 2
+    two.git("fetch", "-q", "--tags")
+    two.git("pull", "-q", "--rebase")
+    assert "version 2 is published" in two.run("pipeline", "publish").stdout
+    assert origin.git("tag", "--list") == "model-v1\nmodel-v2\n"
+    assert two.git("tag", "--list") == "local/model-v1\nmodel-v1\nmodel-v2\n"
+    assert two.git("rev-parse", "model-v1") == one.git("rev-parse", "model-v1")
+
+    # and both can be restored after what nothing needs is deleted, and so can the version of the trial
+    two.run("pipeline", "gc", "--cloud")
+    drilled = "version 1: restored, every byte as published\nversion 2: restored, every byte as published\n"
+    assert two.run("pipeline", "drill").stdout == drilled
+    two.env.pop("MLFLOW_TRACKING_URI")
+    assert "git checkout local/model-v1 && dvc pull" in two.run("pipeline", "lineage", "1").stdout
+    two.git("checkout", "-q", "local/model-v1")
+    two.dvc("checkout")
+    assert two.dvc("status") == "Data and pipelines are up to date.\n"
