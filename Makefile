@@ -21,7 +21,7 @@ JOBS ?= 3
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (one to two minutes, once)
+setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, once)
 
 repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro
@@ -32,14 +32,17 @@ test: $(VENV)/.development ## Set up, then run all tests
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs, and its servers, at each step (an hour)
 	PIPELINE_KILL_MATRIX=1 python -m pytest -n $(JOBS) tests/scenarios/test_killed_service.py
 
-lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of the workflows and of deploy/
+lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of .github/ and deploy/
 	ruff check .
 	ruff format --check .
 	mypy
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 	check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	pre-commit validate-config
 	sh -n deploy/entrypoint.sh
-	zizmor --offline --no-progress --quiet --persona=pedantic .github/workflows
+	zizmor --offline --no-progress --quiet --persona=pedantic .github
 
 format: $(VENV)/.development ## Set up, then let ruff format and sort
 	ruff format .
@@ -53,7 +56,7 @@ bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quot
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
 
-lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml, same versions (UPGRADE="--upgrade-package mlflow" for newer ones)
+lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml; versions stay, but for UPGRADE="--upgrade-package mlflow"
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
 	$(COMPILE) --output-file requirements-bench.lock --extra bench --constraint requirements.lock pyproject.toml
