@@ -1,7 +1,7 @@
-"""Runs uv with the indexes and certificates that pip is configured with: `python tools/uv.py pip install ...`.
+"""Runs uv with the indexes and certificates of pip: `python tools/uv.py pip install ...`.
 
-uv is several times as fast as pip and does not read pip's configuration (files and PIP_* variables). So the
-packages come from the index that pip uses, and no file of this repository names one.
+uv does not read pip's configuration (its files and the PIP_* variables). With this, packages come from the
+index that pip uses, and no file of this repository names one.
 """
 
 import ast
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 UV = Path(sys.executable).with_name("uv")
+TRUE = {"1", "true", "yes", "on"}
 # An option of pip -> the variable that sets the same for uv.
 VARIABLES = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -54,8 +55,9 @@ def main() -> None:
     if not UV.exists():
         sys.exit(f"{UV} is not installed")
     options = pip_options()
-    no_index = ["--no-index"] if options.get("no-index", ["0"])[0].lower() in {"1", "true", "yes", "on"} else []
-    os.execve(UV, ["uv", *sys.argv[1:], *no_index], os.environ | uv_variables(options))
+    # The only one of them that uv takes from no variable.
+    no_index = ["--no-index"] if options.get("no-index", ["0"])[0].lower() in TRUE else []
+    os.execve(UV, ["uv", *sys.argv[1:], *no_index], os.environ | uv_variables(options))  # noqa: S606 - no shell
 
 
 if __name__ == "__main__":
