@@ -31,51 +31,53 @@ def wheel(folder: Path, name: str) -> str:
     return f"{name}==1.0 --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
 
 
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    """Make the environment `.venv`, which has pip alone, and return the folder of its packages."""
+    venv.create(tmp_path / ".venv", symlinks=True)
+    [folder] = tmp_path.glob(".venv/lib/*/site-packages")
+    # pip of the environment that runs the tests: this takes a moment, and installing pip takes seconds.
+    (folder / "pip.pth").write_text(sysconfig.get_path("purelib"))
+    return Path(folder)
+
+
 @pytest.mark.skipif(not UV.exists(), reason="uv is not installed: pip set this environment up")
-def test_uv_installs_from_the_indexes_and_folders_of_pip(tmp_path: Path) -> None:
+def test_uv_installs_from_the_indexes_and_folders_of_pip(tmp_path: Path, packages: Path) -> None:
     # Given a package in the index of pip.conf, another in a folder of PIP_FIND_LINKS, and a missing folder
     index, links, lock = tmp_path / "simple", tmp_path / "wheels", tmp_path / "lock"
-    lock.write_text(wheel(index / "one_x", "one_x") + wheel(links, "two_x"))
-    shutil.move(index / "one_x", index / "one-x")
-    (index / "one-x/index.html").write_text(
-        '<a href="one_x-1.0-py3-none-any.whl">one_x-1.0-py3-none-any.whl</a>'
-    )
+    lock.write_text(wheel(index / "one", "one") + wheel(links, "two"))
+    (index / "one/index.html").write_text('<a href="one-1.0-py3-none-any.whl">one-1.0-py3-none-any.whl</a>')
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index.as_uri()}\n")
+    (tmp_path / ".venv/bin/uv").symlink_to(UV)
     env = environment(
         PIP_CONFIG_FILE=str(tmp_path / "pip.conf"),
         PIP_FIND_LINKS=f"{tmp_path}/missing {links}",
         UV_NO_CACHE="1",
+        UV_SYSTEM_PYTHON="1",  # not into another Python
     )
 
-    words = ["pip", "install", "--require-hashes", "-r", lock, "--target", tmp_path / "here"]
+    words = [ROOT / "tools/uv.py", "pip", "install", "--require-hashes", "-r", lock]
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/uv.py", *words], env=env, check=False, capture_output=True, text=True
+        [tmp_path / ".venv/bin/python", *words], env=env, check=False, capture_output=True, text=True
     )
 
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / "here").glob("*.py")} == {"one_x.py", "two_x.py"}
+    assert {path.name for path in packages.glob("*.py")} == {"one.py", "two.py"}
 
 
-def test_pip_installs_where_uv_is_not_available(tmp_path: Path) -> None:
-    for name in ("Makefile", "tools"):
-        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
-    for name in ("pyproject.toml", "requirements.lock"):
+def test_pip_installs_where_uv_is_not_available(tmp_path: Path, packages: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name in ("pyproject.toml", "requirements.lock", ".venv/.runtime"):
         (tmp_path / name).touch()
     (tmp_path / "requirements-dev.lock").write_text(wheel(tmp_path / "wheels", "one"))
-    venv.create(tmp_path / ".venv", symlinks=True)
-    [packages] = tmp_path.glob(".venv/lib/*/site-packages")
-    (packages / "pip.pth").write_text(
-        sysconfig.get_path("purelib")
-    )  # takes a moment; installing pip takes seconds
-    (tmp_path / ".venv/.runtime").touch()
     env = environment(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "wheels"))
 
     done = subprocess.run(
         ["make", ".venv/.development"], cwd=tmp_path, env=env, check=False, capture_output=True, text=True
     )
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "make: uv failed, trying pip ...\n"
+    assert (done.returncode, done.stdout) == (0, "make: uv failed, trying pip ...\n"), done.stderr
     assert (packages / "one.py").exists()
 
 

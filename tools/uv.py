@@ -57,7 +57,9 @@ def main() -> None:
     options = pip_options()
     # The only one of them that uv takes from no variable.
     no_index = ["--no-index"] if options.get("no-index", ["0"])[0].lower() in TRUE else []
-    os.execve(UV, ["uv", *sys.argv[1:], *no_index], os.environ | uv_variables(options))  # noqa: S606 - no shell
+    # This environment, also where UV_SYSTEM_PYTHON is set.
+    variables = os.environ | uv_variables(options) | {"UV_PYTHON": sys.executable}
+    os.execve(UV, ["uv", *sys.argv[1:], *no_index], variables)  # noqa: S606 - no shell
 
 
 if __name__ == "__main__":
