@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checks.facts import merge
-from pipeline.checks.leakage import target_copies
+from pipeline.checks.leakage import suspicious
 from pipeline.checks.part import check_columns, check_part
 from pipeline.checks.rules import repeated_ids
 from pipeline.config.contract import Contract, load_contract
@@ -41,18 +41,20 @@ class ValidationParameters(Section):
 
     max_rejected: float = Field(default=0.01, ge=0, le=1)
     min_rows: int = Field(default=1000, ge=2)
+    max_single_column_auc: float = Field(default=0.99, gt=0.5, le=1)
 
 
 def verdict(
     report: dict[str, Any],
     reasons: list[str],
-    copies: list[str],
+    scores: dict[str, float],
     parameters: ValidationParameters,
     target: str,
 ) -> str | None:
     """Return in one line why the data must not be trained on, or None.
 
-    `report` is that of `main`; `reasons` are all reasons of all rejected documents.
+    `report` is that of `main`; `reasons` are all reasons of all rejected documents; `scores` are the ROC AUC
+    of the columns, and sums of columns, that alone rank the target well.
     """
     accepted, read = report["accepted"], report["read"]
     rejected = read - accepted
@@ -67,9 +69,20 @@ def verdict(
     if report["target"]["positives"] in (0, accepted):
         side = "no row is" if report["target"]["positives"] == 0 else "every row is"
         return f"the target {target} has one class only: {side} positive"
-    if copies:
-        return f"the target {target} is given away by {', '.join(copies)}: remove it from schema.columns"
+    maximum = parameters.max_single_column_auc
+    if leaks := {name: auc for name, auc in scores.items() if auc > maximum}:
+        return (
+            f"the target {target} is given away by {named(leaks)}, more than "
+            f"validation.max_single_column_auc {maximum}: remove it from schema.columns, or raise that limit "
+            "if its value is known when the model predicts"
+        )
     return None
+
+
+def named(scores: dict[str, float]) -> str:
+    """Name columns with the ROC AUC that each has alone, the highest first."""
+    ordered = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name} (alone ROC AUC {auc:.4f})" for name, auc in ordered)
 
 
 def worst_columns(reasons: list[str]) -> str:
@@ -130,10 +143,15 @@ def main() -> None:
         "columns": merge([part.facts for part in checked], contract),
     }
     write_json(VALIDATION_REPORT, report)
-    copies = target_copies(frame, contract)
+    scores = suspicious(frame, contract, parameters.max_single_column_auc)
     reasons = [reason for document in [*before, *here] for reason in document]
-    if problem := verdict(report, reasons, copies, parameters, contract.target.column):
+    if problem := verdict(report, reasons, scores, parameters, contract.target.column):
         raise PipelineError(problem)
+    if scores:
+        print(
+            f"validation: warning: {contract.target.column} is ranked well by {named(scores)}: make sure that its "
+            "value is known when the model predicts"
+        )
     print(f"validation: {report['read']:,} = accepted {accepted:,} + rejected {report['read'] - accepted:,}")
 
 
