@@ -5,7 +5,8 @@ them, too few rows or a feature that gives the target away fail the run, after t
 """
 
 import json
-from collections import Counter
+import shutil
+from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-EXAMPLES = 3
+EXAMPLES, DISTINCT = 3, 1_000
 
 
 class ValidationParameters(Section):
@@ -44,24 +45,65 @@ class ValidationParameters(Section):
     max_single_column_auc: float = Field(default=0.99, gt=0.5, le=1)
 
 
+class Reasons:
+    """Why documents were rejected, by column; of many different texts, `DISTINCT` are kept for examples."""
+
+    def __init__(self) -> None:
+        self._columns: Counter[str] = Counter()
+        self._texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def read(self, path: Path) -> int:
+        """Add the reasons in a rejected/*.jsonl file and return the number of its documents.
+
+        Raises:
+            PipelineError: there is no such file.
+        """
+        documents = 0
+        try:
+            with path.open(encoding="utf-8") as lines:
+                for line in lines:
+                    documents += 1
+                    for reason in json.loads(line)["reasons"]:
+                        self._add(reason)
+        except FileNotFoundError:
+            raise PipelineError(f"{path} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
+        return documents
+
+    def _add(self, reason: str) -> None:
+        column, _, text = reason.partition(":")
+        texts, said = self._texts[column], " ".join(text.split())[:80]
+        self._columns[column] += 1
+        if said in texts or len(texts) < DISTINCT:
+            texts[said] += 1
+
+    def worst_columns(self) -> str:
+        """Name the three columns with the most rejections, with the commonest reasons."""
+        said = []
+        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
+            commonest = sorted(self._texts[column].items(), key=lambda pair: (-pair[1], pair[0]))
+            examples = "; ".join(text for text, _ in commonest[:EXAMPLES])
+            said.append(f"{column} {count:,} times ({examples})")
+        return ", ".join(said)
+
+
 def verdict(
     report: dict[str, Any],
-    reasons: list[str],
+    reasons: Reasons,
     scores: dict[str, float],
     parameters: ValidationParameters,
     target: str,
 ) -> str | None:
     """Return in one line why the data must not be trained on, or None.
 
-    `report` is that of `main`; `reasons` are all reasons of all rejected documents; `scores` are the ROC AUC
-    of the columns, and sums of columns, that alone rank the target well.
+    `report` is that of `main`; `reasons` are those of all rejected documents; `scores` are the ROC AUC of the
+    columns, and sums of columns, that alone rank the target well.
     """
     accepted, read = report["accepted"], report["read"]
     rejected = read - accepted
     if rejected / read > parameters.max_rejected:
         return (
             f"{rejected:,} of {read:,} documents rejected, a share of {rejected / read:.4g}, more than "
-            f"validation.max_rejected {parameters.max_rejected}: {worst_columns(reasons)}; "
+            f"validation.max_rejected {parameters.max_rejected}: {reasons.worst_columns()}; "
             f"all of them are in {REJECTED_BY_INGESTION.parent}/"
         )
     if accepted < parameters.min_rows:
@@ -85,18 +127,6 @@ def named(scores: dict[str, float]) -> str:
     return ", ".join(f"{name} (alone ROC AUC {auc:.4f})" for name, auc in ordered)
 
 
-def worst_columns(reasons: list[str]) -> str:
-    """Name the three columns with the most rejections, with examples of why."""
-    columns = Counter(reason.partition(":")[0] for reason in reasons)
-    said = []
-    for column, count in sorted(columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
-        texts = Counter(r.partition(": ")[2] for r in reasons if r.startswith(column + ":"))
-        commonest = sorted(texts.items(), key=lambda pair: (-pair[1], pair[0]))
-        examples = [" ".join(text.split())[:80] for text, _ in commonest]
-        said.append(f"{column} {count:,} times ({'; '.join(examples[:EXAMPLES])})")
-    return ", ".join(said)
-
-
 def accepted_rows(contract: Contract) -> pd.DataFrame:
     """Read the target and the features of all rows that were kept; there may be none."""
     columns = [contract.target.column, *contract.features]
@@ -107,50 +137,39 @@ def accepted_rows(contract: Contract) -> pd.DataFrame:
     return frame
 
 
-def reasons_in(path: Path) -> list[list[str]]:
-    """Read the reasons of each rejected document of a rejected/*.jsonl file.
-
-    Raises:
-        PipelineError: there is no such file.
-    """
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line)["reasons"] for line in lines]
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
-
-
 def main() -> None:
     """Run the stage."""
     parameters, contract = load("validation", ValidationParameters), load_contract()
-    paths, before = [path.absolute() for path in parts(RAW)], reasons_in(REJECTED_BY_INGESTION)
+    paths, reasons = [path.absolute() for path in parts(RAW)], Reasons()
+    before = reasons.read(REJECTED_BY_INGESTION)
     check_columns(paths, contract)
     with atomic_folder(VALIDATED) as folder, part_executor(len(paths)) as executor:
         check = partial(check_part, contract, folder.absolute())
         checked = list(executor.map(check, paths, repeated_ids(paths, contract)))
-        with atomic_file(REJECTED_BY_VALIDATION) as lines:
-            text = "".join(f"{line}\n" for part in checked for line in part.rejected)
-            lines.write_text(text, encoding="utf-8")
+        with atomic_file(REJECTED_BY_VALIDATION) as lines, lines.open("wb") as together:
+            for part in checked:
+                with part.rejected.open("rb") as of_part:
+                    shutil.copyfileobj(of_part, together)
+                part.rejected.unlink()
     accepted = sum(part.accepted for part in checked)
-    here = reasons_in(REJECTED_BY_VALIDATION)
+    here = reasons.read(REJECTED_BY_VALIDATION)
     frame = accepted_rows(contract)
     positives = int((frame[contract.target.column] == contract.target.positive).sum())
     report: dict[str, Any] = {
-        "read": accepted + len(before) + len(here),
+        "read": accepted + before + here,
         "accepted": accepted,
-        "rejected": {"ingestion": len(before), "validation": len(here)},
+        "rejected": {"ingestion": before, "validation": here},
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
         "columns": merge([part.facts for part in checked], contract),
     }
     write_json(VALIDATION_REPORT, report)
     scores = suspicious(frame, contract, parameters.max_single_column_auc)
-    reasons = [reason for document in [*before, *here] for reason in document]
     if problem := verdict(report, reasons, scores, parameters, contract.target.column):
         raise PipelineError(problem)
     if scores:
         print(
-            f"validation: warning: {contract.target.column} is ranked well by {named(scores)}: make sure that its "
-            "value is known when the model predicts"
+            f"validation: warning: {contract.target.column} is ranked well by {named(scores)}: make sure "
+            "that its value is known when the model predicts"
         )
     print(f"validation: {report['read']:,} = accepted {accepted:,} + rejected {report['read'] - accepted:,}")
 

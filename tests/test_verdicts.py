@@ -113,8 +113,8 @@ def test_a_copy_of_the_target_fails_by_its_name(folder: Folder) -> None:
 
     assert failed() == (
         "the target churned is given away by left (alone ROC AUC 1.0000), more than "
-        "validation.max_single_column_auc 0.99: remove it from schema.columns, or raise that limit if its value "
-        "is known when the model predicts"
+        "validation.max_single_column_auc 0.99: remove it from schema.columns, or raise that limit if its "
+        "value is known when the model predicts"
     )
     assert report()["accepted"] == 100
 

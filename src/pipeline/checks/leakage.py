@@ -17,8 +17,8 @@ import pandas as pd
 WARN = 0.97
 # With fewer rows of a class than this, an honest column may tell the classes apart by chance.
 ROWS_PER_CLASS = 10
-# A rule must also find the rarer class with this F1 score. Where positives are rare, an honest column may have
-# a ROC AUC close to 1 while most rows that it points at are negative; what is made from the target is precise.
+# A rule must also find the rarer class with this F1 score. Where positives are rare, an honest column may
+# have a ROC AUC close to 1 while most rows that it points at are negative; a copy of the target is precise.
 PRECISE = 0.8
 # How many rows of neighbouring values are a range.
 ROWS_PER_RANGE = 10
@@ -61,7 +61,7 @@ def suspicious(frame: pd.DataFrame, contract: Contract, maximum: float) -> dict[
 def separation(values: np.ndarray, target: np.ndarray, half: np.ndarray, ordered: bool) -> float:
     """Return the ROC AUC of the best rule over one column, or 0.5 where no rule is precise.
 
-    `values` are doubles, null is NaN. `target`, and `half`, the rows to learn from, are booleans. All have the
+    `values` are doubles, null is NaN. `target` and `half`, the rows to learn from, are booleans. All have the
     shape (rows,). A column that is null in places is also scored on the rows that have a value alone.
     """
     order = np.argsort(values)  # null comes last

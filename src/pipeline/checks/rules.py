@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.config.contract import Column, Contract
+from pipeline.data.artifacts import LONGEST, shortened
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pandera.errors import SchemaErrors
 
-# How much of a value a reason quotes, in characters.
-LONGEST = 100
 # Which values break a rule (bool, shape (rows,)); null is for the rule of its own.
 Breaks = Callable[[pa.Array], np.ndarray]
 
@@ -79,21 +78,21 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
     problems: dict[int, list[str]] = {}
     # Column by column: pandera cannot report failures of 64-bit integers and of doubles together.
     for name, column in contract.columns.items():
-        frame = table.select([name]).to_pandas(types_mapper=pd.ArrowDtype)
+        values = table[name]
+        if pa.types.is_string(values.type):
+            # Texts may have megabytes. Cut here, none becomes an allowed value, and a reason quotes the same.
+            longest = max([LONGEST, *(len(value) for value in column.values or ())])
+            values = pc.utf8_slice_codeunits(values, 0, longest + 1)
+        frame = pa.table({name: values}).to_pandas(types_mapper=pd.ArrowDtype)
         try:
             column_schema(name, column).validate(frame, lazy=True)
         except SchemaErrors as errors:
             for error in errors.schema_errors:
                 rows = sorted({int(row) for row in error.failure_cases["index"]})
-                for row, value in zip(rows, table[name].take(pa.array(rows)).to_pylist(), strict=True):
+                for row, value in zip(rows, values.take(pa.array(rows)).to_pylist(), strict=True):
                     said = "is null" if value is None else f"is {shortened(repr(value))}"
                     problems.setdefault(row, []).append(f"{name}: {said}, {error.check.error}")
     return problems
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of a long text: the document that it is from is kept whole."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def repeated_ids(paths: list[Path], contract: Contract) -> list[np.ndarray]:

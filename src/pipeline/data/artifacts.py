@@ -22,6 +22,9 @@ MODEL = Path("artifacts/model/model.joblib")
 METRICS = Path("artifacts/evaluation/metrics.json")
 PLOTS = Path("artifacts/evaluation/plots")
 
+# How much of a value a reason quotes, in characters.
+LONGEST = 100
+
 
 def parts(folder: Path) -> list[Path]:
     """List the Parquet parts of a folder in the order of the ids, which is that of the names.
@@ -72,6 +75,11 @@ def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
         partial.write_text(
             json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
         )
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text, for a reason: the document that it is from is kept whole."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def rejection_line(stage: str, reasons: list[str], document: Mapping[str, Any]) -> str:
