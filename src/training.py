@@ -6,14 +6,14 @@ Fits the model that params.yaml names. The same rows, parameters and packages gi
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.contract import Contract, load_contract
+from pipeline.config.contract import Contract, check_name, load_contract
 from pipeline.config.errors import PipelineError, run_main
 from pipeline.config.packages import check_packages
 from pipeline.config.parameters import Section, load
 from pipeline.data.artifacts import MODEL, TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
-from pipeline.modelling.models import ALGORITHMS, build, check_derived, check_parameters
+from pipeline.modelling.models import ALGORITHMS, build, check_derived, check_derived_names, check_parameters
 
 import joblib
 import pandas as pd
@@ -38,6 +38,13 @@ class TrainingParameters(Section):
         if algorithm not in ALGORITHMS:
             raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
         return algorithm
+
+    @field_validator("derived")
+    @classmethod
+    def _names(cls, derived: dict[str, str]) -> dict[str, str]:
+        for name in derived:
+            check_name(name)
+        return derived
 
     @field_validator(*ALGORITHMS)
     @classmethod
@@ -80,6 +87,7 @@ def main() -> None:
     """Run the stage."""
     check_packages()
     parameters, contract = load("training", TrainingParameters), load_contract()
+    check_derived_names(contract, parameters.derived)
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:
         raise PipelineError(f"{TRAIN} holds one class of {contract.target.column} only: nothing to learn")

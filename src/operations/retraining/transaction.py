@@ -12,7 +12,15 @@ from pathlib import Path
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
 from operations.git_and_dvc.dvc_remotes import check_remote_stays
-from operations.git_and_dvc.git import REMOTE, changed, check_identity, git, has_remote, remote_tags
+from operations.git_and_dvc.git import (
+    REMOTE,
+    changed,
+    check_identity,
+    git,
+    has_remote,
+    overlooked,
+    remote_tags,
+)
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from operations.processes import end_group
 from operations.pruning import keep_newest
@@ -24,9 +32,12 @@ from operations.retraining.stopping import StoppedError, stoppable
 from operations.versions.registration import unfinished
 from pipeline.config.errors import ConfigurationError, PipelineError, message_and_code
 from pipeline.config.stores import stores_root
+from pipeline.tracking.lineage import LOCK
 
 from pydantic import TypeAdapter
 
+# What a run takes from its commit, never from this checkout.
+RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock")
 # What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
 # still that of the run before.
 OF_DATA = ("artifacts/rejected", "artifacts/validation.json")
@@ -55,10 +66,7 @@ def run(
     with stoppable(), exclusive(lock_patience):
         check_identity()
         check_remote_stays()
-        if (request.keep_data or request.data_from is not None or not has_remote()) and (found := changed()):
-            raise PipelineError(f"not committed: {', '.join(sorted(found)[:3])}: commit or stash it first")
-        if found := changed():
-            echo(f"not committed and so not part of this run: {', '.join(sorted(found)[:3])}")
+        check_committed(request)
         wait_for_servers(PATIENCE, request.reads_source)
         _, given_up = finish_interrupted(request.branch)
         commit, outcome = newest(request.branch), None
@@ -76,6 +84,20 @@ def run(
         if request.data_from is None:
             echo(bring_forward(request.branch, outcome))
         return outcome
+
+
+def check_committed(request: Request) -> None:
+    """Look whether all that the run would use of this checkout is committed, and name what else is not.
+
+    Raises:
+        PipelineError: something is not, or would keep the branch from following: there is no Git remote.
+    """
+    found = sorted({*changed(), *overlooked()})
+    used = RECIPE if request.reads_source else (*RECIPE, LOCK.name)
+    if ignored := [path for path in found if path.startswith(used) or not has_remote()]:
+        raise PipelineError(f"not committed: {', '.join(ignored[:3])}: commit or stash it first")
+    if found:
+        echo(f"not committed and so not part of this run: {', '.join(found[:3])}")
 
 
 def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
@@ -178,24 +200,31 @@ def run_in(folder: Path, request: Request) -> Outcome:
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
         by_stage = end.error.startswith(SAID_BY_STAGE)
-        raise kind(f"{end.error}; {keep(folder, end.error.partition(':')[0])}" if by_stage else end.error)
+        raise kind(keep(folder, end.error) if by_stage else end.error)
     return end
 
 
-def keep(folder: Path, stage: str) -> str:
-    """Copy what a failed stage has to say from its worktree to the repository, and say where it is."""
-    found = [folder / path for path in KEPT.get(stage, ()) if (folder / path).exists()]
+def keep(folder: Path, error: str) -> str:
+    """Copy what a failed stage found from its worktree to the repository; return its error with the place.
+
+    Where the error names a file that was copied, it names the copy.
+    """
+    found = [folder / path for path in KEPT.get(error.partition(":")[0], ()) if (folder / path).exists()]
     place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
         for source in found:
-            target = place / source.relative_to(folder / "artifacts")
+            original = source.relative_to(folder)
+            target = place / original.relative_to("artifacts")
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
             else:
                 shutil.copy2(source, target)
+            error = error.replace(str(original), str(target))
         if found:
             keep_newest(place.parent, KEPT_RUNS)
-    except OSError as error:
-        return f"what the run found could not be kept ({message_and_code(error)[0]})"
-    return f"what the run found is kept in {place}" if found else "it left nothing to look at"
+    except OSError as failure:
+        return f"{error}; what the run found could not be kept ({message_and_code(failure)[0]})"
+    return (
+        f"{error}; what the run found is kept in {place}" if found else f"{error}; it left nothing to look at"
+    )
