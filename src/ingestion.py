@@ -23,13 +23,14 @@ from pipeline.source.mongo import CODEC, connect, offers_snapshot
 from pipeline.source.parameters import IngestionParameters
 from pipeline.source.progress import progress, say_above_bar
 
+import bson
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 BATCH_ROWS = 10_000
-REFETCHED = 50
+REFETCHED, REFETCHED_AT_ONCE = 50, 4
 ATTEMPTS = 3
 # SnapshotTooOld, SnapshotUnavailable, CursorNotFound, CursorKilled: the same read may well succeed again.
 _SNAPSHOT_LOST = {239, 246, 43, 237}
@@ -99,7 +100,7 @@ def _read(
             for raw in _batches(collection, parameters.filter, contract, decoder, session):
                 batch = decoder.decode(raw)
                 writer.write(batch.table, names_of_parts(batch.ids, parameters.rows_per_part))
-                for line in _rejected(collection, batch, session):
+                for line in _rejected(collection, contract, batch, session):
                     file.write(line + "\n")
                 accepted += len(batch.ids)
                 rejected += len(batch.rejections)
@@ -130,11 +131,10 @@ def _snapshot_session(client: MongoClient[Document]) -> Any:
 def _batches(
     collection: Collection[Document], query: Document, contract: Contract, decoder: Decoder, session: Session
 ) -> Iterable[bytes]:
-    order = [(contract.id, 1)] if contract.id == "_id" else [(contract.id, 1), ("_id", 1)]
     cursor = collection.find_raw_batches(
         query,
         decoder.projection(),
-        sort=order,
+        sort=_order(contract),
         batch_size=BATCH_ROWS,
         allow_disk_use=True,
         session=session,
@@ -142,15 +142,37 @@ def _batches(
     return cast("Iterable[bytes]", cursor)
 
 
-def _rejected(collection: Collection[Document], batch: Batch, session: Session) -> Iterator[str]:
-    """Yield the rejected documents of a batch as JSON lines, each whole as the server holds it."""
+def _order(contract: Contract) -> list[tuple[str, int]]:
+    return [(contract.id, 1)] if contract.id == "_id" else [(contract.id, 1), ("_id", 1)]
+
+
+def _rejected(
+    collection: Collection[Document], contract: Contract, batch: Batch, session: Session
+) -> Iterator[str]:
+    """Yield the rejected documents of a batch as JSON lines, each whole as the server holds it.
+
+    A document may have 16 MB, and ten times that once decoded: one is decoded at a time, from answers of the
+    server that have a few documents, of which it sends 16 MB at most.
+    """
     for start in range(0, len(batch.rejections), REFETCHED):
         rejections = batch.rejections[start : start + REFETCHED]
-        query = {"_id": {"$in": [rejection.id for rejection in rejections if rejection.id is not MISSING]}}
-        found = {id_text(document["_id"]): document for document in collection.find(query, session=session)}
+        ids = [rejection.id for rejection in rejections if rejection.id is not MISSING]
+        answers = collection.find_raw_batches(
+            {"_id": {"$in": ids}},
+            sort=_order(contract),
+            batch_size=REFETCHED_AT_ONCE,
+            allow_disk_use=True,
+            session=session,
+        )
+        documents = (document for raw in answers for document in bson.decode_iter(raw, CODEC))
+        # They come in the order of the rejections, unless they are changed meanwhile, without a snapshot.
+        ahead: dict[str, Document] = {}
         for rejection in rejections:
             reasons = rejection.reasons
-            document = None if rejection.id is MISSING else found.get(id_text(rejection.id))
+            key = None if rejection.id is MISSING else id_text(rejection.id)
+            while key is not None and key not in ahead and (read := next(documents, None)) is not None:
+                ahead[id_text(read["_id"])] = read
+            document = ahead.pop(key, None) if key is not None else None
             if document is None:
                 # Deleted meanwhile (only without a snapshot), or without an `_id` to ask for (in a view).
                 document = batch.documents[rejection.row]

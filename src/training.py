@@ -13,7 +13,7 @@ from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import MODEL, TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
-from pipeline.modelling.models import build, check_derived
+from pipeline.modelling.models import build, check_derived, check_derived_names
 from pipeline.modelling.parameters import TrainingParameters
 
 import joblib
@@ -56,6 +56,7 @@ def main() -> None:
     """Run the stage."""
     check_packages()
     parameters, contract = load("training", TrainingParameters), load_contract()
+    check_derived_names(contract, parameters.derived)
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:
         raise PipelineError(f"{TRAIN} holds one class of {contract.target.column} only: nothing to learn")

@@ -4,16 +4,15 @@ Holds every row against the contract. Rows that break it are kept aside with the
 them, too few rows or a feature that gives the target away fail the run, after the report is written.
 """
 
-import json
-from collections import Counter
+import shutil
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pipeline.checks.facts import merge
-from pipeline.checks.leakage import target_copies
+from pipeline.checks.leakage import suspicious
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.checks.part import check_columns, check_part
+from pipeline.checks.reasons import Reasons
 from pipeline.checks.rules import repeated_ids
 from pipeline.config.contract import Contract, load_contract
 from pipeline.config.errors import PipelineError
@@ -34,26 +33,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-EXAMPLES = 3
-
 
 def verdict(
     report: dict[str, Any],
-    reasons: list[str],
-    copies: list[str],
+    reasons: Reasons,
+    scores: dict[str, float],
     parameters: ValidationParameters,
     target: str,
 ) -> str | None:
     """Return in one line why the data must not be trained on, or None.
 
-    `report` is that of `main`; `reasons` are all reasons of all rejected documents.
+    `report` is that of `main`; `reasons` are those of all rejected documents; `scores` are the ROC AUC of the
+    columns, and sums of columns, that alone rank the target well.
     """
     accepted, read = report["accepted"], report["read"]
     rejected = read - accepted
     if rejected / read > parameters.max_rejected:
         return (
             f"{rejected:,} of {read:,} documents rejected, a share of {rejected / read:.4g}, more than "
-            f"validation.max_rejected {parameters.max_rejected}: {worst_columns(reasons)}; "
+            f"validation.max_rejected {parameters.max_rejected}: {reasons.worst_columns()}; "
             f"all of them are in {REJECTED_BY_INGESTION.parent}/"
         )
     if accepted < parameters.min_rows:
@@ -61,21 +59,20 @@ def verdict(
     if report["target"]["positives"] in (0, accepted):
         side = "no row is" if report["target"]["positives"] == 0 else "every row is"
         return f"the target {target} has one class only: {side} positive"
-    if copies:
-        return f"the target {target} is given away by {', '.join(copies)}: remove it from schema.columns"
+    maximum = parameters.max_single_column_auc
+    if leaks := {name: auc for name, auc in scores.items() if auc > maximum}:
+        return (
+            f"the target {target} is given away by {named(leaks)}, more than "
+            f"validation.max_single_column_auc {maximum}: remove it from schema.columns, or raise that limit "
+            "if its value is known when the model predicts"
+        )
     return None
 
 
-def worst_columns(reasons: list[str]) -> str:
-    """Name the three columns with the most rejections, with examples of why."""
-    columns = Counter(reason.partition(":")[0] for reason in reasons)
-    said = []
-    for column, count in sorted(columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
-        texts = Counter(r.partition(": ")[2] for r in reasons if r.startswith(column + ":"))
-        commonest = sorted(texts.items(), key=lambda pair: (-pair[1], pair[0]))
-        examples = [" ".join(text.split())[:80] for text, _ in commonest]
-        said.append(f"{column} {count:,} times ({'; '.join(examples[:EXAMPLES])})")
-    return ", ".join(said)
+def named(scores: dict[str, float]) -> str:
+    """Name columns with the ROC AUC that each has alone, the highest first."""
+    ordered = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name} (alone ROC AUC {auc:.4f})" for name, auc in ordered)
 
 
 def accepted_rows(contract: Contract) -> pd.DataFrame:
@@ -88,46 +85,40 @@ def accepted_rows(contract: Contract) -> pd.DataFrame:
     return frame
 
 
-def reasons_in(path: Path) -> list[list[str]]:
-    """Read the reasons of each rejected document of a rejected/*.jsonl file.
-
-    Raises:
-        PipelineError: there is no such file.
-    """
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line)["reasons"] for line in lines]
-    except FileNotFoundError:
-        raise PipelineError(f"{path} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
-
-
 def main() -> None:
     """Run the stage."""
     parameters, contract = load("validation", ValidationParameters), load_contract()
-    paths, before = [path.absolute() for path in parts(RAW)], reasons_in(REJECTED_BY_INGESTION)
+    paths, reasons = [path.absolute() for path in parts(RAW)], Reasons()
+    before = reasons.read(REJECTED_BY_INGESTION)
     check_columns(paths, contract)
     with atomic_folder(VALIDATED) as folder, part_executor(len(paths)) as executor:
         check = partial(check_part, contract, folder.absolute())
         checked = list(executor.map(check, paths, repeated_ids(paths, contract)))
-        with atomic_file(REJECTED_BY_VALIDATION) as lines:
-            text = "".join(f"{line}\n" for part in checked for line in part.rejected)
-            lines.write_text(text, encoding="utf-8")
+        with atomic_file(REJECTED_BY_VALIDATION) as lines, lines.open("wb") as together:
+            for part in checked:
+                with part.rejected.open("rb") as of_part:
+                    shutil.copyfileobj(of_part, together)
+                part.rejected.unlink()
     accepted = sum(part.accepted for part in checked)
-    here = reasons_in(REJECTED_BY_VALIDATION)
+    here = reasons.read(REJECTED_BY_VALIDATION)
     frame = accepted_rows(contract)
     positives = int((frame[contract.target.column] == contract.target.positive).sum())
     report: dict[str, Any] = {
-        "read": accepted + len(before) + len(here),
+        "read": accepted + before + here,
         "accepted": accepted,
-        "rejected": {"ingestion": len(before), "validation": len(here)},
+        "rejected": {"ingestion": before, "validation": here},
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
         "columns": merge([part.facts for part in checked], contract),
     }
     write_json(VALIDATION_REPORT, report)
-    copies = target_copies(frame, contract)
-    reasons = [reason for document in [*before, *here] for reason in document]
-    if problem := verdict(report, reasons, copies, parameters, contract.target.column):
+    scores = suspicious(frame, contract, parameters.max_single_column_auc)
+    if problem := verdict(report, reasons, scores, parameters, contract.target.column):
         raise PipelineError(problem)
+    if scores:
+        print(
+            f"validation: warning: {contract.target.column} is ranked well by {named(scores)}: make sure "
+            "that its value is known when the model predicts"
+        )
     print(f"validation: {report['read']:,} = accepted {accepted:,} + rejected {report['read'] - accepted:,}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
-from operations.git_and_dvc.git import changed, check_identity, git
+from operations.git_and_dvc.git import changed, check_identity, git, overlooked
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from operations.processes import end_group
@@ -27,9 +27,12 @@ from operations.versions.sharing import unshared
 from operations.versions.tags import fetch_tag
 from pipeline.config.errors import ConfigurationError, PipelineError, message_and_code
 from pipeline.config.stores import stores_root
+from pipeline.tracking.lineage import LOCK
 
 from pydantic import TypeAdapter
 
+# What a run takes from its commit, never from this checkout.
+RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock")
 # What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
 # still that of the run before.
 OF_DATA = ("artifacts/rejected", "artifacts/validation.json")
@@ -59,15 +62,13 @@ def run(
         check_identity()
         check_remotes()
         room()
-        found = ", ".join(sorted(changed())[:3])
-        if found and (request.keep_data or request.data_from is not None):
-            raise PipelineError(f"not committed: {found}: commit or stash it first")
+        other = check_committed(request)
         wait_for_servers(PATIENCE, request.reads_source)
-        if found and unshared():
-            # The branch would not get the commit, which is nowhere else.
-            raise PipelineError(f"not committed: {found}: commit or stash it first")
-        if found:
-            echo(f"not committed and so not part of this run: {found}")
+        if other and unshared():
+            # The checkout could not be brought forward, and the commit is nowhere else.
+            raise PipelineError(f"not committed: {other}: commit or stash it first")
+        if other:
+            echo(f"not committed and so not part of this run: {other}")
         _, given_up = finish_interrupted(request.branch)
         commit, outcome = newest(request.branch), None
         with throw_away_worktree(commit, shared_cache()) as folder:
@@ -85,6 +86,19 @@ def run(
         if request.data_from is None:
             echo(bring_forward(request.branch, made))
         return outcome
+
+
+def check_committed(request: Request) -> str:
+    """Refuse uncommitted changes of what the run would use, and return up to three of the others' paths.
+
+    Raises:
+        PipelineError: code, parameters, the pipeline or a lock that the run needs is not committed.
+    """
+    found = sorted({*changed(), *overlooked()})
+    used = RECIPE if request.reads_source else (*RECIPE, LOCK.name)
+    if mine := [path for path in found if path.startswith(used)]:
+        raise PipelineError(f"not committed: {', '.join(mine[:3])}: commit or stash it first")
+    return ", ".join(found[:3])
 
 
 def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
@@ -189,24 +203,31 @@ def run_in(folder: Path, request: Request) -> Outcome:
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
         by_stage = end.error.startswith(SAID_BY_STAGE)
-        raise kind(f"{end.error}; {keep(folder, end.error.partition(':')[0])}" if by_stage else end.error)
+        raise kind(keep(folder, end.error) if by_stage else end.error)
     return end
 
 
-def keep(folder: Path, stage: str) -> str:
-    """Copy what a failed stage has to say from its worktree to the repository, and say where it is."""
-    found = [folder / path for path in KEPT.get(stage, ()) if (folder / path).exists()]
+def keep(folder: Path, error: str) -> str:
+    """Copy what a failed stage found from its worktree to the repository; return its error with the place.
+
+    Where the error names a file that was copied, it names the copy.
+    """
+    found = [folder / path for path in KEPT.get(error.partition(":")[0], ()) if (folder / path).exists()]
     place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
         for source in found:
-            target = place / source.relative_to(folder / "artifacts")
+            original = source.relative_to(folder)
+            target = place / original.relative_to("artifacts")
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, target, dirs_exist_ok=True)
             else:
                 shutil.copy2(source, target)
+            error = error.replace(str(original), str(target))
         if found:
             keep_newest(place.parent, KEPT_RUNS)
-    except OSError as error:
-        return f"what the run found could not be kept ({message_and_code(error)[0]})"
-    return f"what the run found is kept in {place}" if found else "it left nothing to look at"
+    except OSError as failure:
+        return f"{error}; what the run found could not be kept ({message_and_code(failure)[0]})"
+    return (
+        f"{error}; what the run found is kept in {place}" if found else f"{error}; it left nothing to look at"
+    )

@@ -1,42 +1,165 @@
-"""Finds columns that give the target away: a copy of it is no feature."""
+"""Finds columns that give the target away: one that alone ranks it almost perfectly is no feature.
 
-from itertools import combinations
+The score of a column is the ROC AUC of the best rule over that column alone: its order, or the share of
+positives of each value, or of each short range of values; null counts as a value. The shares are learned on
+one half of the rows and scored on the other, in both directions, so a code of many values explains nothing
+by chance.
+"""
+
+from collections.abc import Iterator
 
 from pipeline.config.contract import Contract
 
 import numpy as np
 import pandas as pd
 
-# A value must stand for at least this many rows on average, and a range of values for as many, to count as
-# an explanation.
-ROWS_PER_VALUE = 20
+# A column with this ROC AUC is named in a warning.
+WARN = 0.97
 # With fewer rows of a class than this, an honest column may tell the classes apart by chance.
 ROWS_PER_CLASS = 10
-# Most columns are acquitted by so many rows, for a hundredth of the cost.
-HEAD = 1000
+# A rule must also find the rarer class with this F1 score. Where positives are rare, an honest column may
+# have a ROC AUC close to 1 while most rows that it points at are negative; a copy of the target is precise.
+PRECISE = 0.8
+# How many rows of neighbouring values are a range.
+ROWS_PER_RANGE = 10
+# A sum of two columns is scored on at most so many rows of each class, and on all if that is this promising.
+HEAD, PROMISING = 1_000, 0.8
+# At most so many sums are scored: of more, those that set the two classes furthest apart.
+MAX_SUMS = 2_000
+# The sum of two honest strong columns may come close to the maximum; a sum is compared with one that leaves a
+# fifth of the margin.
+MARGIN_OF_SUMS = 0.2
+
+CHANCE = 0.5
 
 
-def target_copies(frame: pd.DataFrame, contract: Contract) -> list[str]:
-    """Name the features, and the sums of two numeric ones, that determine the target.
+def suspicious(frame: pd.DataFrame, contract: Contract, maximum: float) -> dict[str, float]:
+    """Return the ROC AUC of each feature that has `WARN` or more than `maximum` alone, by name.
 
-    A column does so when it is null on exactly the rows of one class, or when on all rows that have a value
-    no value is of both classes, and either there are few values, or (numbers and dates) a threshold or a few
-    ranges separate the classes. `frame` holds the target and the features of the contract; it is not changed.
+    Sums of two numeric features that do not exceed it themselves follow, where they exceed that of sums.
+    `frame` holds the target and the features of the contract; it is not changed.
     """
     target = (frame[contract.target.column] == contract.target.positive).to_numpy(dtype=bool)
+    # Drawn by no seed that made-up data is likely to have.
+    half = np.random.default_rng(0x5EED_0F_1EA5).random(len(target)) < 0.5
     numbers: dict[str, np.ndarray] = {}
-    found = []
+    found = {}
     for name, column in contract.features.items():
         values = _numbers(frame[name], column.type)
-        if column.type in ("integer", "number", "boolean"):
+        score = separation(values, target, half, ordered=column.type != "category")
+        if score >= WARN or score > maximum:
+            found[name] = score
+        if score <= maximum and column.type in ("integer", "number", "boolean"):
             numbers[name] = values
-        if _gives_away(values, target, ordered=column.type != "category"):
-            found.append(name)
-    for left, right in combinations(sorted(set(numbers) - set(found)), 2):
-        total = numbers[left] + numbers[right]
-        if not _tells_nothing(total, target) and _gives_away(total, target, ordered=True):
-            found.append(f"{left} + {right}")
+    for left, right in _promising_sums(numbers, target, half):
+        score = separation(numbers[left] + numbers[right], target, half, ordered=True)
+        if score > 1 - MARGIN_OF_SUMS * (1 - maximum):
+            found[f"{left} + {right}"] = score
     return found
+
+
+def separation(values: np.ndarray, target: np.ndarray, half: np.ndarray, ordered: bool) -> float:
+    """Return the ROC AUC of the best rule over one column, or 0.5 where no rule is precise.
+
+    `values` are doubles, null is NaN. `target` and `half`, the rows to learn from, are booleans. All have the
+    shape (rows,). A column that is null in places is also scored on the rows that have a value alone.
+    """
+    order = np.argsort(values)  # null comes last
+    values, code = values[order], 2 * half[order] + target[order]
+    known = len(values) - np.count_nonzero(np.isnan(values))
+    first = np.flatnonzero(np.diff(values[:known], prepend=np.nan) != 0)
+    value = np.repeat(np.arange(len(first)), np.diff(first, append=known))
+    # Values that mostly occur once say nothing of other rows.
+    cells = [value] if 2 * len(first) <= known or not ordered else []
+    if ordered:
+        cells.append((first // ROWS_PER_RANGE)[value])
+    scores = [CHANCE]
+    for cell in cells:
+        counts = _counts(cell, code[:known])
+        scores.append(_learned(counts))
+        if known < len(values):
+            null = np.bincount(code[known:], minlength=4).reshape(1, 2, 2)
+            scores.append(_learned(np.concatenate([counts, null])))
+    if ordered:
+        in_order = _counts(value, code[:known]).sum(axis=1)
+        scores += [_auc(in_order), _auc(in_order[::-1])]
+    return max(scores)
+
+
+def _counts(cell: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """Count the rows of each cell by half and class, shape (cells, 2, 2)."""
+    cells = int(cell.max(initial=-1)) + 1
+    return np.bincount(4 * cell + code, minlength=4 * cells).reshape(-1, 2, 2)
+
+
+def _learned(counts: np.ndarray) -> float:
+    """Rank the cells by their share of positives in one half; return the ROC AUC in the other, on average."""
+    scores = []
+    for learn, score in ((0, 1), (1, 0)):
+        positives = counts[:, learn, 1]
+        rows = counts[:, learn, 0] + positives
+        if not rows.any():
+            return CHANCE
+        # One row of the base rate is added to each cell, so that a cell without a row has that rate.
+        share = (positives + positives.sum() / rows.sum()) / (rows + 1)
+        order = np.argsort(share)
+        starts = np.flatnonzero(np.diff(share[order], prepend=-1))
+        scores.append(_auc(np.add.reduceat(counts[order, score], starts)))
+    return sum(scores) / 2
+
+
+def _auc(counts: np.ndarray) -> float:
+    """Return the ROC AUC of a ranking if it is high and precise, else 0.5.
+
+    `counts` are the negatives and positives of each rank, the lowest first, shape (ranks, 2).
+    """
+    below = np.cumsum(counts, axis=0)
+    negatives, positives = below[-1].tolist() if len(below) else (0, 0)
+    if min(negatives, positives) < ROWS_PER_CLASS / 2:
+        return CHANCE
+    # A pair of equal rank counts half; integers keep it exact.
+    pairs = int(np.sum(counts[:, 1] * (2 * below[:, 0] - counts[:, 0])))
+    auc = pairs / (2 * positives * negatives)
+    if auc < PROMISING:
+        return CHANCE
+    # F1 of each threshold, which is above a rank, for the rarer class.
+    if positives <= negatives:
+        found, named = positives - below[:, 1], (positives + negatives) - below.sum(axis=1)
+    else:
+        found, named = below[:, 0], below.sum(axis=1)
+    return auc if (2 * found / (min(positives, negatives) + named)).max() >= PRECISE else CHANCE
+
+
+def _promising_sums(
+    numbers: dict[str, np.ndarray], target: np.ndarray, half: np.ndarray
+) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of columns whose sum separates the classes well on a few rows of each."""
+    classes = [np.flatnonzero(target), np.flatnonzero(~target)]
+    if min(map(len, classes)) < ROWS_PER_CLASS or len(numbers) < 2:
+        return
+    rows = np.concatenate([one[:: -(-len(one) // HEAD)] for one in classes])
+    names = sorted(numbers)
+    head, target, half = np.stack([numbers[name][rows] for name in names]), target[rows], half[rows]
+    for left, right in _furthest_apart(head, target):
+        if separation(head[left] + head[right], target, half, ordered=True) >= PROMISING:
+            yield names[left], names[right]
+
+
+def _furthest_apart(head: np.ndarray, target: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield pairs of columns, `MAX_SUMS` at most: those whose sum has the largest ratio of Fisher."""
+    left, right = np.triu_indices(len(head), 1)
+    if len(left) > MAX_SUMS:
+        filled = np.nan_to_num(head - np.nanmean(head, axis=1, keepdims=True))
+        apart = filled[:, target].mean(axis=1) - filled[:, ~target].mean(axis=1)
+        within = np.cov(filled[:, target]) + np.cov(filled[:, ~target])
+        spread = np.diag(within)
+        spread_of_sum = spread[left] + spread[right] + 2 * within[left, right]
+        # A sum that is constant within each class has no spread but for rounding.
+        smallest = 1e-12 * (spread[left] + spread[right]) + np.finfo(float).tiny
+        ratio = (apart[left] + apart[right]) ** 2 / np.maximum(spread_of_sum, smallest)
+        best = np.sort(np.argsort(-ratio, kind="stable")[:MAX_SUMS])
+        left, right = left[best], right[best]
+    yield from zip(left.tolist(), right.tolist(), strict=True)
 
 
 def _numbers(values: pd.Series, kind: str) -> np.ndarray:
@@ -47,53 +170,3 @@ def _numbers(values: pd.Series, kind: str) -> np.ndarray:
     if kind == "datetime":
         return np.where(values.isna(), np.nan, values.to_numpy().astype("datetime64[ms]").astype(np.int64))
     return values.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _gives_away(values: np.ndarray, target: np.ndarray, ordered: bool) -> bool:
-    null = np.isnan(values)
-    if null.any():
-        if _determines(null, target, ordered=False):
-            return True
-        values, target = values[~null], target[~null]
-    return _determines(values, target, ordered)
-
-
-def _determines(values: np.ndarray, target: np.ndarray, ordered: bool) -> bool:
-    if min(target.sum(), (~target).sum()) < ROWS_PER_CLASS or _mixed(*_sorted(values[:HEAD], target[:HEAD])):
-        return False
-    values, target = _sorted(values, target)
-    if _mixed(values, target):
-        return False
-    if (1 + np.count_nonzero(np.diff(values))) * ROWS_PER_VALUE <= len(values):
-        return True
-    ranges = np.diff(_changes(target), prepend=-1, append=len(target) - 1)
-    return ordered and (len(ranges) == 2 or bool(ranges.min() >= ROWS_PER_VALUE))
-
-
-def _sorted(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(values, kind="stable")
-    return values[order], target[order]
-
-
-def _changes(target: np.ndarray) -> np.ndarray:
-    """Return the positions after which the class is another."""
-    return np.flatnonzero(target[1:] != target[:-1])
-
-
-def _mixed(values: np.ndarray, target: np.ndarray) -> bool:
-    """Whether some value belongs to both classes; the values are sorted."""
-    changes = _changes(target)
-    return bool(np.any(values[changes] == values[changes + 1]))
-
-
-def _tells_nothing(values: np.ndarray, target: np.ndarray) -> bool:
-    """Whether in a head of many values the classes take turns at least half as often as by chance.
-
-    It spares the many sums of two columns of many rows a look at all of them.
-    """
-    known = np.flatnonzero(~np.isnan(values))[:HEAD]
-    ordered, classes = _sorted(values[known], target[known])
-    positives, negatives = classes.sum(), (~classes).sum()
-    if min(positives, negatives) < ROWS_PER_VALUE or np.count_nonzero(np.diff(ordered)) < len(ordered) / 2:
-        return False
-    return bool(len(_changes(classes)) > positives * negatives / len(classes))

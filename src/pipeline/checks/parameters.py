@@ -10,12 +10,13 @@ from pydantic import Field
 class ValidationParameters(Section):
     """What the stage refuses, and how far new data may be from that of the champion.
 
-    The stage reads `max_rejected` and `min_rows`; the rest is for `operations.versions.data_change`, since a
+    The stage reads the first three; the rest is for `operations.versions.data_change`, since a
     stage does not know the champion.
     """
 
     max_rejected: float = Field(default=0.01, ge=0, le=1)
     min_rows: int = Field(default=1000, ge=2)
+    max_single_column_auc: float = Field(default=0.99, gt=0.5, le=1)
 
     on_change: Literal["hold", "stop"] = "hold"
     max_shrink: float = Field(default=0.1, ge=0, le=1)

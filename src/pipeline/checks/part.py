@@ -10,6 +10,7 @@ from pipeline.checks.rules import row_problems
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import RAW, rejection_line
+from pipeline.data.ids import id_value
 from pipeline.data.parts import write_part
 
 import numpy as np
@@ -20,10 +21,10 @@ from bson import DatetimeMS
 
 @dataclass(frozen=True)
 class CheckedPart:
-    """What is known of a part after its check: how many rows stay, the lines of those that do not, facts."""
+    """What is known of a part after its check: rows that stay, the file of those that do not, facts."""
 
     accepted: int
-    rejected: list[str]
+    rejected: Path
     facts: Facts
 
 
@@ -50,16 +51,21 @@ def check_columns(paths: list[Path], contract: Contract) -> None:
 
 
 def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarray) -> CheckedPart:
-    """Check one part and write what it keeps to `folder`: the same file if it keeps every row."""
+    """Check one part and write what it keeps to `folder`: the same file if it keeps every row.
+
+    The rejected rows are written beside it, as the lines of a file that the caller takes away.
+    """
     table = pq.read_table(path)
     problems = row_problems(table, contract)
     for row in np.flatnonzero(repeated):
         problems.setdefault(int(row), []).append(f"{contract.id}: the id of another row already: duplicate")
-    broken = rows_of(table.take(pa.array(sorted(problems), pa.int64())))
-    rejected = [
-        rejection_line("validation", problems[position], document_of(row, contract))
-        for position, row in zip(sorted(problems), broken, strict=True)
-    ]
+    rejected = folder / f"{path.stem}.jsonl"
+    with rejected.open("w", encoding="utf-8") as lines:
+        # Row by row: a text may have megabytes.
+        for position in sorted(problems):
+            (row,) = rows_of(table.slice(position, 1))
+            line = rejection_line("validation", problems[position], document_of(row, contract))
+            lines.write(line + "\n")
     if problems:
         keep = np.ones(len(table), dtype=bool)
         keep[list(problems)] = False
@@ -87,7 +93,7 @@ def document_of(row: dict[str, Any], contract: Contract) -> dict[str, Any]:
     """Put a flat row back into the shape that its document has, for the declared paths."""
     document: dict[str, Any] = {}
     for path, value in [
-        (contract.id, row[contract.id]),
+        (contract.id, id_value(row[contract.id])),
         *((column.path, row[name]) for name, column in contract.columns.items()),
     ]:
         *parents, leaf = path.split(".")

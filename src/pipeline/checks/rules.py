@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.config.contract import Column, Contract
+from pipeline.data.artifacts import LONGEST, shortened
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# How much of a value a reason quotes, in characters.
-LONGEST = 100
 # Which values break a rule (bool, shape (rows,)); null is for the rule of its own.
 Breaks = Callable[[pa.Array], np.ndarray]
 
@@ -57,6 +56,10 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
     problems: dict[int, list[str]] = {}
     for name, column in contract.columns.items():
         values = table[name].combine_chunks()
+        if pa.types.is_string(values.type):
+            # Texts may have megabytes. Cut here, none becomes an allowed value, and a reason quotes the same.
+            longest = max([LONGEST, *(len(value) for value in column.values or ())])
+            values = pc.utf8_slice_codeunits(values, 0, longest + 1)
         for breaks, why in _rules(column):
             with np.errstate(invalid="ignore"):  # NaN is neither below nor above; it has a rule of its own
                 rows = np.flatnonzero(breaks(values).astype(bool))
@@ -64,11 +67,6 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
                 found = "is null" if value is None else f"is {shortened(repr(value))}"
                 problems.setdefault(row, []).append(f"{name}: {found}, {why}")
     return problems
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of a long text: the document that it is from is kept whole."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def repeated_ids(paths: list[Path], contract: Contract) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """The contract with the source: which columns are read, where they lie, and what is valid."""
 
+import keyword
 import re
 from typing import Literal, Self
 
@@ -18,6 +19,28 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "datetime": pa.timestamp("ms"),
     "string": pa.string(),
 }
+
+
+# A datetime gives the model these features, named like `opened_year`.
+CALENDAR = ("year", "month", "day_of_week")
+# Expressions over the columns are Python's, in which pandas takes the last two for infinity.
+RESERVED_NAMES = {*keyword.kwlist, "inf", "Inf"}
+
+
+# What is said of a column's name that cannot stay.
+FREE = "which is free, as a column's path says where its values lie"
+
+
+def check_name(name: str) -> None:
+    """Look whether a name can be that of a column or derived feature in every stage.
+
+    Raises:
+        ValueError: it cannot, and why.
+    """
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        raise ValueError(f"{name!r} cannot be a name: a letter, then letters, digits and underscores")
+    if name in RESERVED_NAMES:
+        raise ValueError(f"{name!r} has a meaning of its own in expressions: choose another name, {FREE}")
 
 
 def _check_path(path: str) -> str:
@@ -74,11 +97,19 @@ class Contract(Section):
     @classmethod
     def _names(cls, columns: dict[str, Column]) -> dict[str, Column]:
         for name in columns:
-            if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-                raise ValueError(
-                    f"{name!r} cannot be a column's name: a letter, then letters, digits and underscores"
-                )
+            check_name(name)
         return columns
+
+    @model_validator(mode="after")
+    def _calendar_is_free(self) -> Self:
+        for name, column in self.features.items():
+            taken = [f"{name}_{part}" for part in CALENDAR if f"{name}_{part}" in self.columns]
+            if column.type == "datetime" and taken:
+                raise ValueError(
+                    f"columns: {taken[0]} is the name of a feature that is made of the datetime {name}: "
+                    f"choose another name, {FREE}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_place_each(self) -> Self:

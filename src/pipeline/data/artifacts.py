@@ -19,6 +19,9 @@ MODEL = Path("artifacts/model/model.joblib")
 METRICS = Path("artifacts/evaluation/metrics.json")
 PLOTS = Path("artifacts/evaluation/plots")
 
+# How much of a value a reason quotes, in characters.
+LONGEST = 100
+
 
 def parts(folder: Path) -> list[Path]:
     """List the Parquet parts of a folder in the order of the ids, which is that of the names.
@@ -30,6 +33,11 @@ def parts(folder: Path) -> list[Path]:
     if not found:
         raise PipelineError(f"{folder} holds no Parquet part: run 'dvc repro', or 'dvc pull' to fetch them")
     return found
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text, for a reason: the document that it is from is kept whole."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def rejection_line(stage: str, reasons: list[str], document: Mapping[str, Any]) -> str:

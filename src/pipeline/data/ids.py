@@ -7,13 +7,16 @@ import struct
 from decimal import Decimal
 from typing import Any
 
-from bson import Binary, DatetimeMS, Decimal128, ObjectId, json_util
+from bson import Binary, DatetimeConversion, DatetimeMS, Decimal128, ObjectId, json_util
+from bson.errors import BSONError
 
 # A string that reads like another type's text is quoted, so that no two ids share a text.
 _AMBIGUOUS = re.compile(
     r'-?\d+(\.\d+)?([eE][-+]?\d+)?|[0-9a-f]{24}|[{["].*|true|false|null|NaN|-?Infinity', re.S
 )
 _OPTIONS = json_util.RELAXED_JSON_OPTIONS
+# Dates beyond those of Python stay milliseconds.
+_READ = _OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 def id_text(value: Any) -> str:
@@ -32,6 +35,21 @@ def id_text(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(int(value))
     return json_util.dumps(value, json_options=_OPTIONS)
+
+
+def id_value(text: str) -> Any:
+    """Return an id that has this text and that MongoDB calls equal to the one it was made from.
+
+    Its type of number is not known: 5, 5.0 and the decimal 5 share a text, and come back as an integer.
+    """
+    if not _AMBIGUOUS.fullmatch(text):
+        return text
+    if re.fullmatch("[0-9a-f]{24}", text):
+        return ObjectId(text)
+    try:
+        return json_util.loads(text, json_options=_READ)
+    except (ValueError, TypeError, BSONError):
+        return text
 
 
 def sort_key(value: Any) -> str:

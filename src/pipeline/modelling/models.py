@@ -6,10 +6,9 @@ model stays what it was when the code moves on.
 """
 
 import ast
-import re
 from typing import Any, cast
 
-from pipeline.config.contract import Column, Contract
+from pipeline.config.contract import CALENDAR, Column, Contract
 from pipeline.config.errors import ConfigurationError
 
 import numpy as np
@@ -35,7 +34,6 @@ ALGORITHMS: dict[str, type[BaseEstimator]] = {
 }
 # Set by the project: training.random_state, and what changes the speed, the log or the meaning of a fit.
 RESERVED = {"random_state", "n_jobs", "verbose", "warm_start"}
-CALENDAR = ("year", "month", "day_of_week")
 
 
 def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
@@ -93,20 +91,30 @@ def plain_types(contract: Contract) -> dict[str, str]:
     return {name: plain[column.type] for name, column in contract.features.items() if column.type in plain}
 
 
+def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
+    """Look whether the names of derived features are theirs alone.
+
+    Raises:
+        ConfigurationError: one is that of a column, of the id, or of a feature made of a datetime.
+    """
+    for name in derived:
+        if name in {contract.id, *contract.columns, *calendar(contract)}:
+            raise ConfigurationError(
+                f"params.yaml: training.derived.{name}: the name is taken, by a column, the id or a feature "
+                "made of a datetime: choose another"
+            )
+
+
 def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
     """Compute each derived feature of `frame`, the feature columns; it is not changed.
 
     Raises:
         ConfigurationError: names the feature that cannot be computed, or not from a customer alone, and why.
     """
-    made = calendar(contract)
+    check_derived_names(contract, derived)
     frame = frame.astype(plain_types(contract))
-    for name, expression in (made | derived).items():
+    for name, expression in (calendar(contract) | derived).items():
         key = f"params.yaml: training.derived.{name}" if name in derived else f"params.yaml: schema: {name}"
-        if name in contract.columns or (name in derived and name in made):
-            raise ConfigurationError(f"{key}: the name is taken, by a column or a feature made of a datetime")
-        if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-            raise ConfigurationError(f"{key}: a name is a letter, then letters, digits and underscores")
         try:
             ast.parse(expression, mode="eval")
         except (SyntaxError, ValueError):

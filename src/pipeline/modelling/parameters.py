@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.config.contract import Contract
+from pipeline.config.contract import Contract, check_name
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section
 from pipeline.modelling.models import ALGORITHMS, check_parameters
@@ -28,6 +28,13 @@ class TrainingParameters(Section):
         if algorithm not in ALGORITHMS:
             raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
         return algorithm
+
+    @field_validator("derived")
+    @classmethod
+    def _names(cls, derived: dict[str, str]) -> dict[str, str]:
+        for name in derived:
+            check_name(name)
+        return derived
 
     @field_validator(*ALGORITHMS)
     @classmethod

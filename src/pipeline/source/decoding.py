@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from pipeline.config.contract import Column, Contract
+from pipeline.data.artifacts import shortened
 from pipeline.data.ids import id_text
 from pipeline.source.bson_types import ACCEPTED, MISSING, inexact, type_name, wrong_type
 from pipeline.source.mongo import CODEC
@@ -127,7 +128,7 @@ class Decoder:
             return [f"{name}: is {type_name(identity)}, so the document has no identity"]
         text = id_text(identity)
         if text == self._last_id:
-            return [f"{name}: {text} is the id of another document already: duplicate"]
+            return [f"{name}: {shortened(text)} is the id of another document already: duplicate"]
         self._last_id = text
         return []
 
@@ -180,9 +181,7 @@ def _documents(raw: bytes) -> tuple[list[dict[str, Any]], dict[int, set[str]]]:
     except InvalidBSON:
         documents = bson.decode_all(raw, CODEC)
     broken = {}
-    for row, (escaped, shortened) in enumerate(
-        zip(documents, bson.decode_all(raw, _IGNORING_CODEC), strict=True)
-    ):
-        if fields := {name for name in escaped if id_text(escaped[name]) != id_text(shortened[name])}:
+    for row, (escaped, cut) in enumerate(zip(documents, bson.decode_all(raw, _IGNORING_CODEC), strict=True)):
+        if fields := {name for name in escaped if id_text(escaped[name]) != id_text(cut[name])}:
             broken[row] = fields
     return documents, broken

@@ -12,7 +12,7 @@ from operations.retraining import transaction
 from operations.retraining.checkout import UNFINISHED, catch_up, newest
 from operations.retraining.request import Outcome, Request
 from operations.retraining.stopping import StoppedError, held, stoppable
-from operations.retraining.transaction import finish_interrupted
+from operations.retraining.transaction import check_committed, finish_interrupted
 from pipeline.config.errors import PipelineError
 from project import Project
 
@@ -138,6 +138,71 @@ def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
     monkeypatch.setattr(transaction, "run_in", run_in)
 
     assert transaction.run(NEW_DATA) == whole
+
+
+def edited(checkout: Project, *, remote: bool) -> Project:
+    """Commit some files and edit none yet; with `remote`, let there be one."""
+    for name in ("params.yaml", "dvc.yaml", "dvc.lock", "README.md", "src/training.py"):
+        path = checkout.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("one\n")
+    checkout.git("add", ".")
+    checkout.git("commit", "-qm", "Files")
+    if remote:
+        remote_of = checkout.root / ".dvc/tmp/remote.git"
+        checkout.run("git", "clone", "-q", "--bare", ".", str(remote_of))
+        checkout.git("remote", "add", "origin", str(remote_of))
+    return checkout
+
+
+@pytest.mark.parametrize("request_", [NEW_DATA, OLD_DATA, Request(branch="main", keep_data=True)])
+def test_an_edit_that_would_not_take_part_is_refused(
+    checkout: Project, capsys: pytest.CaptureFixture[str], request_: Request
+) -> None:
+    edited(checkout, remote=True)
+    # What no run uses is named alone.
+    (checkout.root / "README.md").write_text("two\n")
+    (checkout.root / "notes.txt").write_text("mine\n")
+    check_committed(request_)
+    assert "not part of this run: README.md, notes.txt\n" in capsys.readouterr().out
+
+    used = ["params.yaml", "dvc.yaml", "src/training.py", "src/pipeline/new.py"]
+    if not request_.reads_source:
+        used.append("dvc.lock")
+    for name in used:
+        (checkout.root / name).write_text("two\n")
+        with pytest.raises(PipelineError, match=f"^not committed: {name}: commit or stash it first$"):
+            transaction.run(request_)
+        checkout.git("add", name)
+        checkout.git("commit", "-qm", "Edit")
+    # Also where Git was told to overlook it
+    checkout.git("update-index", "--assume-unchanged", "params.yaml")
+    (checkout.root / "params.yaml").write_text("three\n")
+    with pytest.raises(PipelineError, match=r"^not committed: params\.yaml: "):
+        transaction.run(request_)
+
+
+def test_without_a_remote_the_branch_can_follow_only_if_all_is_committed(checkout: Project) -> None:
+    edited(checkout, remote=False)
+    (checkout.root / "notes.txt").write_text("mine\n")
+
+    with pytest.raises(PipelineError, match=r"^not committed: notes\.txt: "):
+        transaction.run(NEW_DATA)
+
+
+def test_the_error_of_a_failed_stage_names_the_files_where_they_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "stores_root", lambda: tmp_path / "root")
+    lines = tmp_path / "worktree/artifacts/rejected/validation.jsonl"
+    lines.parent.mkdir(parents=True)
+    lines.write_text("{}\n")
+
+    said = transaction.keep(tmp_path / "worktree", "validation: all of them are in artifacts/rejected/")
+
+    place = Path(said.rpartition(" ")[2])
+    assert said == f"validation: all of them are in {place}/rejected/; what the run found is kept in {place}"
+    assert (place / "rejected/validation.jsonl").read_text() == "{}\n"
 
 
 def test_what_another_one_pushed_meanwhile_is_no_success_of_a_run_that_failed(

@@ -29,6 +29,8 @@ MODELS: dict[str, type[Section]] = {
     "evaluation": EvaluationParameters,
 }
 COLUMN = {"path": "somewhere", "type": "number"}
+# Names that an expression cannot use, of which pandas takes some for a value without a word.
+MEANINGFUL = ["from", "class", "and", "None", "True", "inf", "Inf"]
 
 # Key -> an impossible value of it; the message must name the key.
 REFUSED: list[tuple[str, Any]] = [
@@ -94,6 +96,19 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
     ("schema.columns.contract.values", "monthly", "schema.columns.contract.values", "should be a list"),
     ("training.derived", "none", "training.derived", "should be a mapping"),
     ("training.random_forest", 3, "training.random_forest", "should be a mapping"),
+    *[(f"schema.columns.{name}", COLUMN, "schema.columns", f"'{name}' has") for name in MEANINGFUL],
+    *[(f"training.derived.{name}", "tenure_months", "training.derived", f"'{name}'") for name in MEANINGFUL],
+    ("training.derived.a b", "tenure_months", "training.derived", "'a b' cannot be a name"),
+    (
+        "schema.columns",
+        {
+            "churned": {"path": "c", "type": "boolean"},
+            "opened": {"path": "o", "type": "datetime"},
+            "opened_year": COLUMN,
+        },
+        "schema",
+        "opened_year is the name of a feature",
+    ),
     ("schema.columns._id", COLUMN, "schema.columns", "'_id'"),
     ("schema.id", "churned", "schema", "churned"),
     ("schema.columns.deep", COLUMN | {"path": "churned.at"}, "schema", "churned.at"),
@@ -244,6 +259,7 @@ def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
         "max_null_change": 0.05,
         "max_category_change": 0.1,
         "max_target_change": 0.25,
+        "max_single_column_auc": 0.99,
     }
     assert found["transformation"] == {"test_size": 0.2}
     assert found["training"]["random_state"] == 0

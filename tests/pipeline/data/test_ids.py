@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.data.ids import id_text, sort_key
-from reading import Document, read
+from pipeline.data.ids import id_text, id_value, sort_key
+from reading import Document, read, relaxed
 
 import pytest
 from bson import Binary, Code, DatetimeMS, Decimal128, Int64, ObjectId, Timestamp
@@ -167,6 +167,19 @@ def test_ids_share_a_text_only_if_mongodb_calls_them_equal(
     function: Callable[[Any], str], one: Any, other: Any
 ) -> None:
     assert (str(function(one)) == str(function(other))) <= mongodb_equal(one, other)
+
+
+@given(identity=plain_ids | other_ids)
+@example(identity=1e300)
+@example(identity=math.nan)
+@example(identity={"$": 1})
+def test_an_id_comes_back_from_its_text(identity: Any) -> None:
+    found = id_value(id_text(identity))
+
+    assert id_text(found) == id_text(identity)
+    assert isinstance(found, str) == isinstance(identity, str) or isinstance(identity, Code)
+    if isinstance(identity, (ObjectId, DatetimeMS)):
+        assert relaxed({"_id": found}) == relaxed({"_id": identity})
 
 
 @given(number=st.integers(-(2**63), 2**63 - 1))

@@ -25,7 +25,6 @@ DATED = {"opened": {"path": "opened", "type": "datetime"}}
         ({"churned": "monthly_charges"}, "taken"),
         ({"opened_year": "monthly_charges"}, "taken"),
         ({"first": "second + 1", "second": "monthly_charges"}, "second"),
-        ({"a b": "monthly_charges"}, "letter"),
     ],
 )
 def test_an_impossible_derived_feature_is_refused(derived: dict[str, str], said: str) -> None:
@@ -39,13 +38,3 @@ def test_an_impossible_derived_feature_is_refused(derived: dict[str, str], said:
 
     assert f"training.derived.{next(iter(derived))}: " in message
     assert said in message
-
-
-def test_a_column_with_the_name_of_a_calendar_feature_is_refused() -> None:
-    contract = contract_with(**DATED, opened_year={"path": "year", "type": "integer"})
-    frame = pd.DataFrame([row(number, opened_year=2026) for number in range(50)])
-    frame["opened"] = pd.Timestamp("2026-01-31")
-
-    said = failure(lambda: check_derived(frame[list(contract.features)], contract, {}), ConfigurationError)
-
-    assert "schema: opened_year: the name is taken" in said

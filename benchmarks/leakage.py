@@ -1,0 +1,138 @@
+"""How often validation accuses an honest column, and how much of what gives the target away it finds.
+
+    python benchmarks/leakage.py
+
+Honest columns are those of the sample and of the data sets that scikit-learn ships, as binary targets. Each
+is also thinned, so that a class becomes rare, and divided by chance. Leaks are made: copies of a target with
+exceptions, in several forms.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.checks.leakage import WARN, suspicious
+from pipeline.config.contract import Contract
+from validation import ValidationParameters
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets
+
+ROOT = Path(__file__).resolve().parents[1]
+MAXIMUM: float = ValidationParameters.model_fields["max_single_column_auc"].default
+# How many subsets with few positives are drawn of each target, and how many targets are made of each leak.
+THINNED, MADE = 10, 20
+ROWS = 6_000
+Data = tuple[str, pd.DataFrame, np.ndarray]
+
+
+def sample() -> Data:
+    frame = pd.read_csv(ROOT / "data/telco_customers.csv").drop(columns="customerID")
+    return "sample: churn", frame, (frame.pop("Churn") == "Yes").to_numpy()
+
+
+def shipped() -> Iterator[Data]:
+    """Yield the classification sets, each class against the others, and diabetes at three thresholds."""
+    for name in ("breast_cancer", "wine", "iris", "digits"):
+        found = getattr(datasets, f"load_{name}")()
+        for kind in sorted(set(found.target))[1 if name == "breast_cancer" else 0 :]:
+            yield name, pd.DataFrame(found.data), found.target == kind
+    found = datasets.load_diabetes()
+    for share in (0.5, 0.8, 0.9):
+        yield "diabetes", pd.DataFrame(found.data), found.target > np.quantile(found.target, share)
+
+
+def thinned(frame: pd.DataFrame, target: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield rows of which 10 to 20 are positive, the rest the negatives: at worst 1 in 500."""
+    for number in range(THINNED):
+        drawn = rng.choice(np.flatnonzero(target), min(10 + number, target.sum()), replace=False)
+        yield np.sort(np.r_[drawn, np.flatnonzero(~target)])
+
+
+def contract_of(frame: pd.DataFrame) -> Contract:
+    columns = {
+        f"x{name}": {
+            "path": f"x{name}",
+            "type": "number" if pd.api.types.is_numeric_dtype(frame[name]) else "category",
+            "nullable": True,
+        }
+        for name in frame
+    }
+    columns["y"] = {"path": "y", "type": "boolean"}
+    return Contract.model_validate({"target": {"column": "y", "positive": True}, "columns": columns})
+
+
+def scores(frame: pd.DataFrame, target: np.ndarray) -> dict[str, float]:
+    named = frame.rename(columns=lambda name: f"x{name}").assign(y=target)
+    return suspicious(named, contract_of(frame), MAXIMUM)
+
+
+def false_alarms() -> None:
+    rng = np.random.default_rng(1)
+    print("| honest columns of | targets | columns | warned | refused | sums | refused |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    table: dict[str, np.ndarray] = {}
+    for name, frame, target in (sample(), *shipped()):
+        subsets = {name: [np.arange(len(frame))], f"{name}, 10 to 19 positives": thinned(frame, target, rng)}
+        for label, rows_of in subsets.items():
+            for rows in rows_of:
+                found = scores(frame.iloc[rows], target[rows])
+                columns = {each: auc for each, auc in found.items() if " + " not in each}
+                refused = sum(auc > MAXIMUM for auc in columns.values())
+                numeric = frame.select_dtypes("number").shape[1]
+                line = [1, frame.shape[1], len(columns) - refused, refused, numeric * (numeric - 1) // 2]
+                table[label] = table.get(label, 0) + np.array([*line, len(found) - len(columns)])
+    for label, line in table.items():
+        print(f"| {label} | {' | '.join(f'{count:,}' for count in line)} |")
+
+
+def leaks(copy: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
+    """Make columns that are made of a `copy` of the target."""
+    rows, share = len(copy), copy.mean()
+    split = max(1, round(1000 * share))
+    codes = np.where(copy, rng.integers(0, split, rows), rng.integers(split, 1000, rows)) * 577 % 1000
+    low_or_high = rng.choice([20, 80], rows) + rng.normal(size=rows)
+    date = pd.Series(1.0 * rng.integers(0, 10**9, rows))
+    return {
+        "flag": pd.Series(copy * 1.0),
+        "value only where positive": date.where(copy),
+        "code of 1,000 values": pd.Series(codes).astype(str),
+        "number beyond a threshold": pd.Series(np.where(copy, 5, 0) + rng.random(rows)),
+        "number within a range": pd.Series(np.where(copy, rng.uniform(40, 60, rows), low_or_high)),
+    }
+
+
+def detections() -> None:
+    rates = (0.3, 0.05, 0.01)
+    print(f"\n| {ROWS:,} rows; a leak with | {' | '.join(f'{rate:.0%} positive' for rate in rates)} |")
+    print("| --- | ---: | ---: | ---: |")
+    for label, wrong in {
+        "no exception": 0,
+        "one exception": 1,
+        "0.1 % of the rows wrong": ROWS // 1000,
+    }.items():
+        found: dict[str, list[str]] = {}
+        for rate in rates:
+            caught: dict[str, int] = {}
+            for seed in range(MADE):
+                rng = np.random.default_rng(seed)
+                target = rng.permutation(ROWS) < rate * ROWS
+                copy = target.copy()
+                # Half of the exceptions are positives.
+                for number in range(wrong):
+                    kind = np.flatnonzero(copy == target if number % 2 == seed % 2 else copy == target)
+                    side = kind[target[kind] == (number % 2 == seed % 2)]
+                    copy[rng.choice(side)] ^= True
+                for form, values in leaks(copy, rng).items():
+                    refused = scores(pd.DataFrame({0: values}), target).get("x0", 0) > MAXIMUM
+                    caught[form] = caught.get(form, 0) + refused
+            for form, count in caught.items():
+                found.setdefault(form, []).append(f"{count / MADE:.0%}")
+        for form, cells in found.items():
+            print(f"| {label}: {form} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    print(f"Warned from a ROC AUC of {WARN} on, refused above {MAXIMUM}.\n")
+    false_alarms()
+    detections()
