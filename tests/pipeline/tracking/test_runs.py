@@ -160,6 +160,7 @@ def test_without_mlflow_the_model_is_kept_and_the_next_run_evaluates_only(
     assert runs(mlflow_server)[0].data.tags["git.dirty"] == "true"
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     number = _experiment(uri, None)
