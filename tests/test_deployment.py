@@ -297,6 +297,7 @@ def test_the_users_of_the_s3_store_are_json_with_the_keys_of_the_environment() -
     assert user["credentials"] == [{"accessKey": "AWS_ACCESS_KEY_ID", "secretKey": "AWS_SECRET_ACCESS_KEY"}]
 
 
+@pytest.mark.slow
 def test_the_bucket_of_dvc_is_made_once(tmp_path: Path) -> None:
     (bucket,) = SERVICES["bucket"]["command"]
     assert any(f"=s3://{bucket}/" in word for word in SERVICES["mlflow"]["command"])

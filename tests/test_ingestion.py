@@ -135,6 +135,7 @@ def test_awkward_document_is_read_and_kept_whole(
     assert line["document"] == relaxed(bad)
 
 
+@pytest.mark.slow
 def test_large_value_in_a_column_is_read_exactly(database: Database[Document], tmp_path: Path) -> None:
     text = "a\0\U0001f600" * 2_000_000
     contract = customer_contract()

@@ -143,6 +143,7 @@ def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
     return database.customers
 
 
+@pytest.mark.slow
 def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
     customers: Customers, mongo_uri: str, tmp_path: Path
 ) -> None:
@@ -173,6 +174,7 @@ def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
     assert {each["authorization"] for each in asked} == {f"Bearer {SECRET}"}
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_is_waited_for_with_the_same_key_and_a_wrong_token_is_said(
     customers: Customers, mongo_uri: str, tmp_path: Path
 ) -> None:

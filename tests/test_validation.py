@@ -170,6 +170,7 @@ def test_the_same_again_gives_the_same_bytes(folder: Folder) -> None:
     assert outputs[0] == outputs[1]
 
 
+@pytest.mark.slow
 def test_what_is_rejected_is_written_alike_in_every_locale(folder: Folder) -> None:
     # Given a value outside ASCII, and a locale that knows ASCII alone
     folder.set(validation={"min_rows": 2, "max_rejected": 0.1})

@@ -18,6 +18,7 @@ STAGE = """stages:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "told"),
     [

@@ -27,6 +27,7 @@ def refused(version: int) -> tuple[int, str]:
     return error.value.status_code, error.value.detail
 
 
+@pytest.mark.slow
 def test_a_version_has_a_picture_if_its_run_has(
     store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_the_facts_do_not_depend_on_how_rows_are_cut_into_parts(cuts: list[int])
     assert report(*parts) == report(whole)
 
 
+@pytest.mark.slow
 def test_large_sums_do_not_show_their_rounding() -> None:
     # These doubles have 1 as their last digit, and sums that differ by how they are added.
     contract = target_and(n={"type": "number"})

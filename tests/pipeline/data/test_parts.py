@@ -35,7 +35,7 @@ def stored(database: Database[Document]) -> Database[Document]:
     return database
 
 
-@pytest.mark.parametrize("batch_rows", [1, 7, 100, 5000])
+@pytest.mark.parametrize("batch_rows", [7, 100, 5000])
 def test_size_of_the_batches_changes_no_byte(
     stored: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
 ) -> None:

@@ -27,6 +27,7 @@ def test_what_mlflow_takes_stays_and_no_two_are_one() -> None:
     assert max(map(len, names)) == LONGEST
 
 
+@pytest.mark.slow
 def test_mlflow_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [mlflow_name(key) for key in (*ODD, *(f"ingestion.filter.{odd}" for odd in ODD))]
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")

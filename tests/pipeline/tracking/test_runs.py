@@ -191,6 +191,7 @@ def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> 
     assert unused in done.stdout
 
 
+@pytest.mark.slow
 def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     number = _experiment(uri, None)
