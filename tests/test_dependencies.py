@@ -36,7 +36,7 @@ SKIP_TABLE = {
 }
 PARAMETERS = {
     # The part size changes how the same rows are cut, so all that reads them sees other files.
-    "ingestion.rows_per_part": (3000, set(STAGES)),
+    "ingestion.rows_per_part": (300, set(STAGES)),
     "validation.max_rejected": (0.02, {"validation"}),
     "transformation.test_size": (0.3, {"transformation", "training", "evaluation"}),
     "training.hist_gradient_boosting.max_iter": (21, {"training", "evaluation"}),
