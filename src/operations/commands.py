@@ -187,8 +187,8 @@ def list_models(
     for line in table(rows):
         print(line)
     if local := ", ".join(str(version.number) for version in versions if version.local):
-        why = registry.unshared or "versions that are published here now are the team's"
-        print(f"local to the clone that published it: version {local}; {why}")
+        why = registry.unshared or "each has its commit and its tag in the clone that published it alone"
+        print(f"local versions: {local}; {why}")
 
 
 @app.command("lineage")

@@ -24,7 +24,7 @@ STAGES = [f"Running stage '{name}'" for name in ("ingestion", "validation", "tra
 PUBLISHING = [
     "Running stage 'evaluation'",
     "publishing: pushing the data",
-    "publishing: pushing commit",
+    "publishing: commit",
     "publishing: registering",
     "publishing: comparing",
 ]

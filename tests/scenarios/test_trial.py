@@ -36,7 +36,7 @@ def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) 
         assert project.git("tag", "--list") == "model-v1\n"
     assert origin.git("for-each-ref") == before
     listed = one.run("pipeline", "models").stdout
-    assert "local to the clone that published it: version 1; the MLflow store " in listed
+    assert "local versions: 1; the MLflow store " in listed
 
     # When the stores are shared, then the model of the first is the team's version 1
     shared = tmp_path / "shared"

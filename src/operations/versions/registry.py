@@ -185,9 +185,10 @@ class Registry:
             run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
         if run is None:
             raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
-        tag = (tag_here(version) if version.local else None) or version.tag
+        here = tag_here(version) if version.local else version.tag
+        restore = f"git checkout {here} && dvc pull" if here else "only the clone that published it can"
         return _with_run(version, run).summary() | {
-            "tag": tag,
+            "tag": here or version.tag,
             "tags": version.tags,
             "dirty": run.data.tags.get("git.dirty") == "true",
             "decision": version.decision,
@@ -196,7 +197,7 @@ class Registry:
             "comparison": version.kept(COMPARISON),
             "rollback": version.kept(ROLLBACK),
             "parameters": dict(run.data.params),
-            "bring_back": f"git checkout {tag} && dvc pull",
+            "bring_back": restore,
         }
 
     def run_of(self, tags: dict[str, str]) -> str | None:

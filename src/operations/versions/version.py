@@ -15,8 +15,8 @@ PROMOTED = "promoted"
 TAG = "git.tag"
 # On a version whose commit and tag are in one clone alone.
 LOCAL = "git.local"
-# What publishing says before it pushes a version; the commit follows.
-PUSHING = "pushing commit"
+# What publishing says before it tags a version, and pushes one of the team; the commit follows.
+PUSHING = "commit"
 # On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.
 REGISTERED = "registered."
 

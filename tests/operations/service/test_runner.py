@@ -101,9 +101,9 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_e
 @pytest.mark.parametrize(
     ("log", "version"),
     [
-        ("publishing: pushing the data\npublishing: pushing commit c0ffee and its tag model-v2\n", 2),
+        ("publishing: pushing the data\npublishing: commit c0ffee and its tag model-v2\n", 2),
         # Somebody else's version was finished by the same recovery, or alone.
-        ("publishing: pushing the data\npublishing: pushing commit abad1dea and its tag model-v2\n", None),
+        ("publishing: pushing the data\npublishing: commit abad1dea and its tag model-v2\n", None),
         ("publishing: pushing the data\n", None),
         (None, None),
     ],
