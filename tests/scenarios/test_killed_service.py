@@ -186,7 +186,7 @@ def test_where_nothing_more_can_be_written_everything_stays(team: Team, place: s
     assert failed.returncode == 1, failed.stderr
     assert "Traceback" not in failed.stderr
     # Where it cannot even make the worktree, Git does not say why.
-    said = ("No space left", "disk is full", "disk I/O error", "pipeline: git worktree: ")
+    said = ("no room", "No space left", "disk is full", "disk I/O error", "pipeline: git worktree: ")
     assert any(each in failed.stderr for each in said), failed.stderr
     check(team)
     check_whole(team)

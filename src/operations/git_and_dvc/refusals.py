@@ -81,8 +81,6 @@ def refusal(error: BaseException) -> str | None:
         operation = str(getattr(each, "operation_name", ""))
         advice = _advice(code, status, operation)
         return None if advice is None else f"{remote_name()} is refused by S3 ({code}): {advice}"
-    if isinstance(error, PermissionError):
-        return f"{remote_name()} refuses access: grant it, or correct its url"
     return None
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from operations.git_and_dvc.refusals import refusal
+from operations.git_and_dvc.refusals import refusal, remote_name
 from operations.git_and_dvc.remote_settings import remotes_in_use
 from pipeline.config.errors import ConfigurationError
 from pipeline.tracking.lineage import without_credentials
@@ -53,6 +53,9 @@ def _each(look: Callable[[Any], str]) -> str:
     except Exception as error:
         if why := refusal(error):
             raise ConfigurationError(why) from error
+        if isinstance(error, PermissionError):
+            why = f"{remote_name()} refuses access: grant it, or correct its url"
+            raise ConfigurationError(why) from None
         raise
 
 

@@ -1,5 +1,6 @@
 """The servers that a retrain needs: whether each answers, and gives the rights that it takes."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +17,11 @@ from pipeline.source.mongo import connect, offers_snapshot
 from pipeline.source.parameters import IngestionParameters
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store
+
+from pymongo.errors import ExecutionTimeout
+
+# How long MongoDB may look for a document that the filter selects, in milliseconds.
+FILTER_PATIENCE = 3_000
 
 
 def reach_mongodb() -> str:
@@ -41,7 +47,7 @@ def reach_git() -> str:
 
 
 def use_mongodb() -> str:
-    """Read one document as ingestion would, and return the server's version.
+    """Read one document as ingestion would, if it is found in a moment, and return the server's version.
 
     Raises:
         ConfigurationError: it refuses this user, the filter, or holds no such document.
@@ -53,14 +59,18 @@ def use_mongodb() -> str:
     with connect(parameters.source) as client:
         version, snapshot = client.server_info()["version"], offers_snapshot(client)
         collection: Any = client[parameters.database][parameters.collection]
-        # Any document shows the right to read; the filter may take a server long.
-        if snapshot:
-            with client.start_session(snapshot=True) as session:
-                found = collection.find_one({}, {"_id": 1}, session=session)
-        else:
-            found = collection.find_one({}, {"_id": 1})
+        moment = client.start_session(snapshot=True) if snapshot else nullcontext()
+        try:
+            with moment as session:
+                found = collection.find_one(
+                    parameters.filter, {"_id": 1}, session=session, max_time_ms=FILTER_PATIENCE
+                )
+        except ExecutionTimeout:
+            found = "not found yet: without an index for the filter, ingestion takes its time"
     if found is None:
-        raise ConfigurationError(f"{name} holds no document: correct ingestion in params.yaml")
+        raise ConfigurationError(
+            f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
+        )
     return f"version {version}, reads {name}, {'with' if snapshot else 'without'} snapshots"
 
 

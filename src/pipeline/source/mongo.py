@@ -38,6 +38,8 @@ _LIMITS = {
     "socketTimeoutMS": 30_000,
 }
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
+# BadValue, FailedToParse, TypeMismatch: of the filter.
+_BAD_QUERY = {2, 9, 14}
 _MONGODB_5 = 13  # its wire version
 # By a name before the host, or by a certificate and the like.
 _USER = re.compile(r"//[^/?]*@|authMechanism=", re.IGNORECASE)
@@ -141,7 +143,7 @@ def _plain_mongo_errors(server: str) -> Iterator[None]:
                 else "wants a user and a password: MONGODB_URI has none"
             )
         else:
-            kind = PipelineError
+            kind = ConfigurationError if error.code in _BAD_QUERY else PipelineError
             # The server's words quote the query, which params.yaml holds, but no password.
             details = error.details or {}
             said = " ".join(str(details.get("errmsg", "")).split())[:200]

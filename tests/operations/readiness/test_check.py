@@ -139,12 +139,14 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_uri: str) -> Ca
 
 
 def test_mongodb_is_read_as_ingestion_does(database: Database[Any], reads: Callable[..., str]) -> None:
-    with pytest.raises(ConfigurationError, match=r"customers holds no document: correct ingestion"):
+    with pytest.raises(ConfigurationError, match=r"customers holds no document that the filter selects"):
         reads(database.name)
     database.customers.insert_one(customer(1))
 
     assert f"reads {database.name}.customers, with snapshots" in reads(database.name)
 
+    with pytest.raises(ConfigurationError, match=r"failed: .*\$nothing"):
+        reads(database.name, filter={"$nothing": 1})
     with pytest.raises(ConfigurationError, match="MONGODB_URI is not set"):
         reads(database.name, uri="")
     with pytest.raises(ConfigurationError, match=r"ingestion.database or ingestion.collection"):

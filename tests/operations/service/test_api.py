@@ -157,7 +157,8 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
     assert answer.status_code == 503
     assert answer.json()["servers"] == {
         "mongodb": "ok",
-        "remote": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "remote": "the DVC remote s3 (s3://bucket/dvc): no credentials: "
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         "mlflow": f"MLflow at {away} cannot be used (Connection refused): start it, or correct "
         "MLFLOW_TRACKING_URI",
         "git": "ok",
