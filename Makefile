@@ -46,6 +46,7 @@ bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quot
 	python benchmarks/model_quality.py
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
+	python benchmarks/leakage.py
 
 lock: ## Make the three locks anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
