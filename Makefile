@@ -63,6 +63,7 @@ bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quot
 	python benchmarks/model_quality.py
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
+	python benchmarks/leakage.py
 
 lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml; versions stay, but for UPGRADE="--upgrade-package mlflow"
 	$(COMPILE) --output-file requirements.lock pyproject.toml

@@ -7,6 +7,7 @@ is also thinned, so that a class becomes rare, and divided by chance. Leaks are 
 exceptions, in several forms.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,14 +22,14 @@ from sklearn import datasets
 ROOT = Path(__file__).resolve().parents[1]
 MAXIMUM: float = ValidationParameters.model_fields["max_single_column_auc"].default
 # How many subsets with few positives are drawn of each target, and how many targets are made of each leak.
-THINNED, MADE = 10, 20
+THINNED, MADE = 5, 10
 ROWS = 6_000
 Data = tuple[str, pd.DataFrame, np.ndarray]
 
 
 def sample() -> Data:
-    frame = pd.read_csv(ROOT / "data/telco_customers.csv").drop(columns="customerID")
-    return "sample: churn", frame, (frame.pop("Churn") == "Yes").to_numpy()
+    frame = pd.read_csv(ROOT / "data/telco_customers.csv").drop(columns="customer")
+    return "sample: churn", frame, (frame.pop("churn") == "Yes").to_numpy()
 
 
 def shipped() -> Iterator[Data]:
@@ -42,10 +43,10 @@ def shipped() -> Iterator[Data]:
         yield "diabetes", pd.DataFrame(found.data), found.target > np.quantile(found.target, share)
 
 
-def thinned(frame: pd.DataFrame, target: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield rows of which 10 to 20 are positive, the rest the negatives: at worst 1 in 500."""
-    for number in range(THINNED):
-        drawn = rng.choice(np.flatnonzero(target), min(10 + number, target.sum()), replace=False)
+def thinned(target: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield the rows of all negatives and of 10 to 18 positives, drawn by chance."""
+    for number in range(10, 20, 10 // THINNED):
+        drawn = rng.choice(np.flatnonzero(target), min(number, target.sum()), replace=False)
         yield np.sort(np.r_[drawn, np.flatnonzero(~target)])
 
 
@@ -71,19 +72,27 @@ def false_alarms() -> None:
     rng = np.random.default_rng(1)
     print("| honest columns of | targets | columns | warned | refused | sums | refused |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
-    table: dict[str, np.ndarray] = {}
+    table: dict[str, Counter[str]] = {}
     for name, frame, target in (sample(), *shipped()):
-        subsets = {name: [np.arange(len(frame))], f"{name}, 10 to 19 positives": thinned(frame, target, rng)}
-        for label, rows_of in subsets.items():
-            for rows in rows_of:
-                found = scores(frame.iloc[rows], target[rows])
-                columns = {each: auc for each, auc in found.items() if " + " not in each}
-                refused = sum(auc > MAXIMUM for auc in columns.values())
-                numeric = frame.select_dtypes("number").shape[1]
-                line = [1, frame.shape[1], len(columns) - refused, refused, numeric * (numeric - 1) // 2]
-                table[label] = table.get(label, 0) + np.array([*line, len(found) - len(columns)])
+        line = table.setdefault(name, Counter())
+        found = scores(frame, target)
+        add(line, frame, {column: auc for column, auc in found.items() if " + " not in column})
+        numeric = frame.select_dtypes("number").shape[1]
+        line["sums"] += numeric * (numeric - 1) // 2
+        line["sums refused"] += sum(" + " in each for each in found)
+        line = table.setdefault(f"{name}, 10 to 18 positives", Counter())
+        for rows in thinned(target, rng):
+            # One column at a time has no sums.
+            alone = [scores(frame.iloc[rows][[column]], target[rows]) for column in frame]
+            add(line, frame, {f"{at}": auc for at, found in enumerate(alone) for auc in found.values()})
     for label, line in table.items():
-        print(f"| {label} | {' | '.join(f'{count:,}' for count in line)} |")
+        counts = ("targets", "columns", "warned", "refused", "sums", "sums refused")
+        print(f"| {label} | {' | '.join(f'{line[count]:,}' for count in counts)} |")
+
+
+def add(line: Counter[str], frame: pd.DataFrame, found: dict[str, float]) -> None:
+    refused = sum(auc > MAXIMUM for auc in found.values())
+    line.update(targets=1, columns=frame.shape[1], warned=len(found) - refused, refused=refused)
 
 
 def leaks(copy: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
@@ -104,31 +113,25 @@ def leaks(copy: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
 
 def detections() -> None:
     rates = (0.3, 0.05, 0.01)
-    print(f"\n| {ROWS:,} rows; a leak with | {' | '.join(f'{rate:.0%} positive' for rate in rates)} |")
+    print(f"\n| {ROWS:,} rows, a leak with | {' | '.join(f'{rate:.0%} positive' for rate in rates)} |")
     print("| --- | ---: | ---: | ---: |")
-    for label, wrong in {
-        "no exception": 0,
-        "one exception": 1,
-        "0.1 % of the rows wrong": ROWS // 1000,
-    }.items():
-        found: dict[str, list[str]] = {}
+    for label in ("no exception", "one positive as negative", "0.1 % of the rows wrong"):
+        shares: dict[str, list[str]] = {}
         for rate in rates:
-            caught: dict[str, int] = {}
+            caught: Counter[str] = Counter()
             for seed in range(MADE):
                 rng = np.random.default_rng(seed)
                 target = rng.permutation(ROWS) < rate * ROWS
                 copy = target.copy()
-                # Half of the exceptions are positives.
-                for number in range(wrong):
-                    kind = np.flatnonzero(copy == target if number % 2 == seed % 2 else copy == target)
-                    side = kind[target[kind] == (number % 2 == seed % 2)]
-                    copy[rng.choice(side)] ^= True
+                if label.startswith("one"):
+                    copy[rng.choice(np.flatnonzero(target))] = False
+                elif label.startswith("0.1"):
+                    copy[rng.choice(ROWS, ROWS // 1000, replace=False)] ^= True
                 for form, values in leaks(copy, rng).items():
-                    refused = scores(pd.DataFrame({0: values}), target).get("x0", 0) > MAXIMUM
-                    caught[form] = caught.get(form, 0) + refused
+                    caught[form] += scores(pd.DataFrame({0: values}), target).get("x0", 0) > MAXIMUM
             for form, count in caught.items():
-                found.setdefault(form, []).append(f"{count / MADE:.0%}")
-        for form, cells in found.items():
+                shares.setdefault(form, []).append(f"{count / MADE:.0%}")
+        for form, cells in shares.items():
             print(f"| {label}: {form} | {' | '.join(cells)} |")
 
 

@@ -157,13 +157,14 @@ def _rejected(
     for start in range(0, len(batch.rejections), REFETCHED):
         rejections = batch.rejections[start : start + REFETCHED]
         ids = [rejection.id for rejection in rejections if rejection.id is not MISSING]
-        answers = collection.find_raw_batches(
+        cursor = collection.find_raw_batches(
             {"_id": {"$in": ids}},
             sort=_order(contract),
             batch_size=REFETCHED_AT_ONCE,
             allow_disk_use=True,
             session=session,
         )
+        answers = cast("Iterable[bytes]", cursor)
         documents = (document for raw in answers for document in bson.decode_iter(raw, CODEC))
         # They come in the order of the rejections, unless they are changed meanwhile, without a snapshot.
         ahead: dict[str, Document] = {}

@@ -19,7 +19,7 @@ WARN = 0.97
 ROWS_PER_CLASS = 10
 # A rule must also find the rarer class with this F1 score. Where positives are rare, an honest column may
 # have a ROC AUC close to 1 while most rows that it points at are negative; a copy of the target is precise.
-PRECISE = 0.8
+PRECISE = 0.85
 # How many rows of neighbouring values are a range.
 ROWS_PER_RANGE = 10
 # A sum of two columns is scored on at most so many rows of each class, and on all if that is this promising.

@@ -63,8 +63,8 @@ def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarra
     with rejected.open("w", encoding="utf-8") as lines:
         # Row by row: a text may have megabytes.
         for position in sorted(problems):
-            (row,) = rows_of(table.slice(position, 1))
-            line = rejection_line("validation", problems[position], document_of(row, contract))
+            (broken,) = rows_of(table.slice(position, 1))
+            line = rejection_line("validation", problems[position], document_of(broken, contract))
             lines.write(line + "\n")
     if problems:
         keep = np.ones(len(table), dtype=bool)
