@@ -27,10 +27,10 @@ def ask(checks: Mapping[str, Check], patience: float = PATIENCE) -> Answers:
     return asked
 
 
-def wrong(answer: "Future[str]") -> str | None:
-    """Return in one line what a check found wrong; None if nothing."""
+def wrong(answer: "Future[str]", patience: float = PATIENCE) -> str | None:
+    """Return in one line what a check found wrong in the time that it was given; None if nothing."""
     if not answer.done():
-        return f"no answer within {PATIENCE:.0f} seconds"
+        return f"no answer within {patience:.0f} seconds"
     error = answer.exception()
     if error is None:
         return None

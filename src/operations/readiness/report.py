@@ -32,6 +32,9 @@ def workers() -> str:
         return "DASK_SCHEDULER" if os.environ.get("DASK_SCHEDULER") else "processes of this machine"
 
 
+# How long a check may take, in seconds: where nothing else runs, all of them take five.
+PATIENCE = 20.0
+
 # All that is looked at, in the order of the report.
 CHECKS: dict[str, Check] = {
     "parameters": parameters,
@@ -45,6 +48,6 @@ CHECKS: dict[str, Check] = {
 
 def report() -> Iterator[tuple[bool, str]]:
     """Yield for each check whether all is well, and its line."""
-    for name, answer in ask(CHECKS).items():
-        why = wrong(answer)
+    for name, answer in ask(CHECKS, PATIENCE).items():
+        why = wrong(answer, PATIENCE)
         yield why is None, f"{'ok' if why is None else 'wrong':<6}{name:<12}{why or answer.result()}"
