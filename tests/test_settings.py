@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from operations.versions.registry import MLflowParameters
+from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import Section, load
-from pipeline.modelling.scores import EvaluationParameters
+from pipeline.data.features import TransformationParameters
+from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.source.parameters import IngestionParameters
 from project import ROOT, STAGES, committed, copied
-from training import TrainingParameters
-from transformation import TransformationParameters
-from validation import ValidationParameters
 
 import pytest
 from dvc.config import Config

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from operations.versions import promotion
+from operations.versions import comparison, promotion
 from operations.versions.comparison import Decision
 from operations.versions.loading import UnreadableModelError
 from operations.versions.promotion import check_against_best, check_champion, decide, side
@@ -137,7 +137,7 @@ def here(kept: tuple[Path, dict[float, str]], tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/here/mlflow.db")
     # A thousand resamples for each of fifty comparisons take a while.
-    monkeypatch.setattr(promotion, "RESAMPLES", 200)
+    monkeypatch.setattr(comparison, "RESAMPLES", 200)
     Registry()
     return Workspace(Project(tmp_path / "here"), runs)
 
