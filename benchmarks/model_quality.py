@@ -41,7 +41,7 @@ def main() -> None:
     contract, parameters = load_contract(), load("training", TrainingParameters)
     features, target = customers(contract)
     split = folds(features, target, repeats, SEED)
-    derived = parameters.derived
+    derived = parameters.derived_features
     with_derived = features.eval(
         "\n".join(f"{name} = {expression}" for name, expression in (calendar(contract) | derived).items()),
         engine="python",

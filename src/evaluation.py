@@ -1,7 +1,7 @@
 """Evaluation: the model and artifacts/features/test/ -> artifacts/evaluation/, and an MLflow run.
 
 Scores the model on the holdout, which it has never seen, then logs it. A model below
-`evaluation.minimum` is logged as a failed run, and fails the stage.
+`evaluation.min_scores` is logged as a failed run, and fails the stage.
 """
 
 from typing import Any
@@ -54,7 +54,7 @@ def evaluate(
     metrics |= scores(target, probability, parameters.threshold)
     metrics["slices"] = {
         name: slice_scores(frame[name], target, probability, parameters.threshold)
-        for name in parameters.slices
+        for name in parameters.slice_by
     }
     return metrics, curves(target, probability, parameters.threshold) | {"importance": importances}
 
@@ -88,7 +88,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
 def shortfalls(metrics: dict[str, Any], minimum: dict[str, float]) -> list[str]:
     """Say which metrics are below their minimum."""
     return [
-        f"{name} {metrics[name]:.4f} is below evaluation.minimum {least}"
+        f"{name} {metrics[name]:.4f} is below evaluation.min_scores {least}"
         for name, least in minimum.items()
         if metrics[name] < least
     ]
@@ -108,7 +108,7 @@ def main() -> None:
     with atomic_folder(PLOTS) as folder:
         for name, rows in plots.items():
             write_json(folder / f"{name}.json", rows)
-    below = shortfalls(metrics, parameters.minimum)
+    below = shortfalls(metrics, parameters.min_scores)
     example = frame[list(contract.features)].head(5)
     run = log_run(model, contract, example, metrics, PLOTS, failed=bool(below))
     if below:

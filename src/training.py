@@ -33,9 +33,9 @@ def train(
     """
     if empty := [str(name) for name in features if features[name].isna().all()]:
         raise PipelineError(f"{', '.join(empty)} is null on every train row: remove it from schema.columns")
-    check_derived(features, contract, parameters.derived)
+    check_derived(features, contract, parameters.derived_features)
     block = getattr(parameters, parameters.algorithm)
-    model = build(contract, parameters.algorithm, block, parameters.derived, parameters.random_state)
+    model = build(contract, parameters.algorithm, block, parameters.derived_features, parameters.random_state)
     # Histogram boosting stores the number of its threads, and sums of doubles depend on it elsewhere: one
     # thread gives the same bytes on every machine, and is the faster one at this size.
     with threadpool_limits(limits=1):
@@ -56,7 +56,7 @@ def main() -> None:
     """Run the stage."""
     check_packages()
     parameters, contract = load("training", TrainingParameters), load_contract()
-    check_derived_names(contract, parameters.derived)
+    check_derived_names(contract, parameters.derived_features)
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:
         raise PipelineError(f"{TRAIN} holds one class of {contract.target.column} only: nothing to learn")

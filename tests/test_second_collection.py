@@ -82,11 +82,11 @@ def tumour_project(
         project.set(
             schema=SCHEMA,
             validation__min_rows=300,
-            training__derived={"compactness": "mean_perimeter ** 2 / mean_area"},
+            training__derived_features={"compactness": "mean_perimeter ** 2 / mean_area"},
             training__hist_gradient_boosting={"max_iter": 60},
             training__random_forest={"n_estimators": 60},
-            evaluation__slices=["clinic"],
-            evaluation__minimum={"roc_auc": 0.95},
+            evaluation__slice_by=["clinic"],
+            evaluation__min_scores={"roc_auc": 0.95},
         )
         assert project.repro() == list(STAGES)
         yield project
@@ -136,7 +136,7 @@ def test_the_model_is_evaluated(tumour_project: Project) -> None:
 
 
 def test_neither_slices_nor_derived_features_are_needed(tumour_project: Project) -> None:
-    tumour_project.set(training__derived={}, evaluation__slices=[])
+    tumour_project.set(training__derived_features={}, evaluation__slice_by=[])
 
     assert tumour_project.repro() == ["training", "evaluation"]
 

@@ -49,8 +49,10 @@ def test_slices_are_columns() -> None:
     contract = valid(lambda: load("schema", Contract, ROOT / "params.yaml"))
     evaluation = valid(lambda: load("evaluation", EvaluationParameters, ROOT / "params.yaml"))
 
-    unknown = set(evaluation.slices) - set(contract.columns)
-    assert not unknown, f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
+    unknown = set(evaluation.slice_by) - set(contract.columns)
+    assert not unknown, (
+        f"params.yaml: evaluation.slice_by: {', '.join(unknown)} is not a column of the schema"
+    )
 
 
 def test_the_default_remote_is_there() -> None:

@@ -19,7 +19,7 @@ import joblib
 import pytest
 
 TRAINING = {
-    "derived": {"average": "total_charges / (tenure_months + 1)"},
+    "derived_features": {"average": "total_charges / (tenure_months + 1)"},
     "hist_gradient_boosting": {"max_iter": 20, "max_features": 0.5},
     "random_forest": {"n_estimators": 20},
 }
@@ -124,7 +124,7 @@ def test_without_features_it_says_what_to_run(folder: Folder) -> None:
 def test_a_failed_training_leaves_the_last_model(folder: Folder) -> None:
     training.main()
     before = digest()
-    folder.set(training=TRAINING | {"algorithm": "random_forest", "derived": {"x": "nothing"}})
+    folder.set(training=TRAINING | {"algorithm": "random_forest", "derived_features": {"x": "nothing"}})
 
     failure(training.main, ConfigurationError)
 

@@ -64,11 +64,11 @@ def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Pr
 
 
 def test_parameters_that_evaluation_would_refuse_are_refused_before_any_stage_runs(ready: Project) -> None:
-    ready.set(evaluation__slices=["contrakt"])
+    ready.set(evaluation__slice_by=["contrakt"])
     ready.git("commit", "-qam", "A slice")
 
     done = ready.run("pipeline", "retrain", check=False)
 
     assert done.returncode == 2
-    assert "evaluation.slices: contrakt is not a column of the schema" in done.stderr
+    assert "evaluation.slice_by: contrakt is not a column of the schema" in done.stderr
     assert "Running stage" not in done.stdout

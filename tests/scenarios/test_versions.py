@@ -71,7 +71,7 @@ def shuffled_labels_are_not_promoted(project: Project) -> dict[str, str]:
     code = training.read_text()
     training.write_text(code.replace("train(features, target,", f"train(features, {SHUFFLED},"))
     assert SHUFFLED in training.read_text()
-    project.set(evaluation__minimum={"roc_auc": 0.0})
+    project.set(evaluation__min_scores={"roc_auc": 0.0})
     project.git("commit", "-qam", "A mistake")
     project.dvc("repro")
     done = project.run("pipeline", "publish")

@@ -43,12 +43,12 @@ def parameters() -> str:
     training, evaluation = load("training", TrainingParameters), load("evaluation", EvaluationParameters)
     load("mlflow", MLflowParameters)
     check_slices(evaluation, contract)
-    check_derived(example_rows(contract), contract, training.derived)
+    check_derived(example_rows(contract), contract, training.derived_features)
     block = getattr(training, training.algorithm)
-    build(contract, training.algorithm, block, training.derived, training.random_state)
+    build(contract, training.algorithm, block, training.derived_features, training.random_state)
     return (
         f"{source.database}.{source.collection}, {len(contract.features)} features and "
-        f"{len(training.derived)} derived ones, {training.algorithm}"
+        f"{len(training.derived_features)} derived ones, {training.algorithm}"
     )
 
 

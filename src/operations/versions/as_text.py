@@ -45,8 +45,8 @@ def lineage(found: dict[str, Any]) -> Iterator[str]:
     algorithm = found["parameters"].get("training.algorithm")
     for name, value in found["parameters"].items():
         section, _, key = name.partition(".")
-        block = key.partition(".")[0] if section == "training" and "." in key else "derived"
-        if section != "schema" and block in ("derived", algorithm):
+        block = key.partition(".")[0] if section == "training" and "." in key else "derived_features"
+        if section != "schema" and block in ("derived_features", algorithm):
             yield f"  {name}: {value}"
     yield "  the schema, and the parameters of other algorithms: --json"
     yield f"bring back   {found['bring_back']}"

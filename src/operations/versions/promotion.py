@@ -187,7 +187,7 @@ def challenge(registry: Registry, rival: Version, holdout_commit: str | None) ->
             rival.number,
             holdout[~holdout[contract.id].isin(trained_on)],
             contract,
-            evaluation.slices,
+            evaluation.slice_by,
         )
     except KeyError as error:
         return incomparable(rival.number, error)

@@ -21,6 +21,13 @@ OF_YAML = {
     "model_type": "should be a mapping",
 }
 
+# Keys of earlier versions, and their names now.
+RENAMED = {
+    "training.derived": "training.derived_features",
+    "evaluation.minimum": "evaluation.min_scores",
+    "evaluation.slices": "evaluation.slice_by",
+}
+
 
 class Section(BaseModel):
     """A part of params.yaml: frozen, no type coercion, no unknown key."""
@@ -76,6 +83,8 @@ def explain(section: str, error: ValidationError) -> str:
     for problem in problems[:3]:
         key = ".".join([section, *(str(part) for part in problem["loc"])])
         said = OF_YAML.get(problem["type"], problem["msg"])
+        if key in RENAMED:
+            said = f"is called {RENAMED[key]} now: rename it"
         lines.append(_one_line(f"{key}: {said.removeprefix('Value error, ')}"))
     if len(problems) > 3:
         lines.append(f"and {len(problems) - 3} more")

@@ -100,8 +100,8 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
     for name in derived:
         if name in {contract.id, *contract.columns, *calendar(contract)}:
             raise ConfigurationError(
-                f"params.yaml: training.derived.{name}: the name is taken, by a column, the id or a feature "
-                "made of a datetime: choose another"
+                f"params.yaml: training.derived_features.{name}: the name is taken, by a column, the id or a "
+                "feature made of a datetime: choose another"
             )
 
 
@@ -114,7 +114,11 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
     check_derived_names(contract, derived)
     frame = frame.astype(plain_types(contract))
     for name, expression in (calendar(contract) | derived).items():
-        key = f"params.yaml: training.derived.{name}" if name in derived else f"params.yaml: schema: {name}"
+        key = (
+            f"params.yaml: training.derived_features.{name}"
+            if name in derived
+            else f"params.yaml: schema: {name}"
+        )
         try:
             ast.parse(expression, mode="eval")
         except (SyntaxError, ValueError):

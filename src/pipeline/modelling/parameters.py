@@ -17,7 +17,7 @@ class TrainingParameters(Section):
 
     algorithm: str
     random_state: int = Field(default=0, ge=0, lt=2**32)
-    derived: dict[str, str] = Field(default_factory=dict)
+    derived_features: dict[str, str] = Field(default_factory=dict)
     hist_gradient_boosting: dict[str, Any] = Field(default_factory=dict)
     random_forest: dict[str, Any] = Field(default_factory=dict)
     logistic_regression: dict[str, Any] = Field(default_factory=dict)
@@ -29,7 +29,7 @@ class TrainingParameters(Section):
             raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
         return algorithm
 
-    @field_validator("derived")
+    @field_validator("derived_features")
     @classmethod
     def _names(cls, derived: dict[str, str]) -> dict[str, str]:
         for name in derived:
@@ -46,11 +46,11 @@ class TrainingParameters(Section):
 class EvaluationParameters(Section):
     """The section `evaluation` of params.yaml."""
 
-    minimum: dict[str, float] = Field(default_factory=dict)
-    slices: tuple[str, ...] = Field(default=(), strict=False)
+    min_scores: dict[str, float] = Field(default_factory=dict)
+    slice_by: tuple[str, ...] = Field(default=(), strict=False)
     threshold: float = Field(default=0.5, gt=0, lt=1)
 
-    @field_validator("minimum")
+    @field_validator("min_scores")
     @classmethod
     def _known(cls, minimum: dict[str, float]) -> dict[str, float]:
         if unknown := sorted(set(minimum) - set(BETTER_WHEN_HIGHER)):
@@ -66,7 +66,7 @@ def check_slices(parameters: EvaluationParameters, contract: Contract) -> None:
     Raises:
         ConfigurationError: one is not.
     """
-    if unknown := [name for name in parameters.slices if name not in contract.columns]:
+    if unknown := [name for name in parameters.slice_by if name not in contract.columns]:
         raise ConfigurationError(
-            f"params.yaml: evaluation.slices: {', '.join(unknown)} is not a column of the schema"
+            f"params.yaml: evaluation.slice_by: {', '.join(unknown)} is not a column of the schema"
         )

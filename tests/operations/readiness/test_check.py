@@ -46,12 +46,12 @@ def test_a_healthy_checkout_passes_and_nothing_is_changed(team: Team) -> None:
     assert SECRET not in done.stdout
 
     # and what is broken is a line of its own, whatever else is well
-    project.set(evaluation__slices=["contrakt"])
+    project.set(evaluation__slice_by=["contrakt"])
     failed = project.run("pipeline", "check", check=False, MLFLOW_TRACKING_URI="file:///mlruns")
     assert failed.returncode == 1
     found = {line.split()[1]: line for line in failed.stdout.splitlines() if line.startswith("wrong")}
     assert list(found) == ["parameters", "mlflow"]
-    assert "evaluation.slices: contrakt is not a column" in found["parameters"]
+    assert "evaluation.slice_by: contrakt is not a column" in found["parameters"]
     assert failed.stderr == "pipeline: 2 of the checks found something wrong: a retrain would fail\n"
 
 
@@ -81,8 +81,8 @@ validation: {}
 transformation: {}
 training:
   algorithm: logistic_regression
-  derived: {ratio: number / whole, one: number * (kind == 'one'), late: day_year + 1}
-evaluation: {slices: [code, text]}
+  derived_features: {ratio: number / whole, one: number * (kind == 'one'), late: day_year + 1}
+evaluation: {slice_by: [code, text]}
 mlflow: {}
 """
 
@@ -96,17 +96,17 @@ def test_parameters_that_fit_each_other_pass_whatever_the_types_of_the_columns()
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"evaluation__slices": ["kinds"]}, "evaluation.slices: kinds is not a column of the schema"),
+        ({"evaluation__slice_by": ["kinds"]}, "evaluation.slice_by: kinds is not a column of the schema"),
         ({"evaluation__tresholds": 1}, "evaluation.tresholds: unknown key"),
         ({"transformation__test_size": 2.0}, "transformation.test_size"),
         ({"validation__min_row": 5}, "validation.min_row: unknown key"),
         ({"training__algorithm": "random_florest"}, "unknown algorithm random_florest"),
         ({"training__random_forest": {"trees": 3}}, "unknown parameter trees"),
         ({"training__random_forest": {"n_estimators": -3}}, "n_estimators"),
-        ({"training__derived": {"a": "numbers * 2"}}, "training.derived.a"),
-        ({"training__derived": {"a": "number -"}}, "is not an expression"),
-        ({"training__derived": {"a": "whole - whole.mean()"}}, "looks at other customers"),
-        ({"training__derived": {"flag": "number"}}, "the name is taken"),
+        ({"training__derived_features": {"a": "numbers * 2"}}, "training.derived_features.a"),
+        ({"training__derived_features": {"a": "number -"}}, "is not an expression"),
+        ({"training__derived_features": {"a": "whole - whole.mean()"}}, "looks at other customers"),
+        ({"training__derived_features": {"flag": "number"}}, "the name is taken"),
         ({"schema__target": {"column": "churn", "positive": True}}, "target.column churn"),
         ({"ingestion__rows_per_part": "many"}, "ingestion.rows_per_part"),
         ({"mlflow__registered_model": "a/b"}, "mlflow.registered_model"),

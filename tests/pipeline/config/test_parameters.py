@@ -40,7 +40,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("schema.columns.tenure_months.maximun", 3),
     ("validation.max_rejects", 0.1),
     ("training.gradient_boosting", {}),
-    ("evaluation.minimum.roc", 0.8),
+    ("evaluation.min_scores.roc", 0.8),
     # Wrong types: nothing is converted.
     ("ingestion.rows_per_part", "50000"),
     ("ingestion.rows_per_part", 1000.0),
@@ -58,10 +58,10 @@ REFUSED: list[tuple[str, Any]] = [
     ("validation.min_rows", 1000.5),
     ("transformation.test_size", None),
     ("training.random_state", "0"),
-    ("training.derived", ["a"]),
-    ("training.derived.ratio", 3),
+    ("training.derived_features", ["a"]),
+    ("training.derived_features.ratio", 3),
     ("training.hist_gradient_boosting", None),
-    ("evaluation.slices", "contract"),
+    ("evaluation.slice_by", "contract"),
     # Impossible values.
     ("ingestion.source", "mongo"),
     ("ingestion.rows_per_part", -1),
@@ -94,11 +94,14 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
     ("schema.columns.tenure-months", COLUMN, "schema.columns", "'tenure-months'"),
     ("schema.columns.contract.values", ["a", "b", "a"], "schema.columns.contract", "values"),
     ("schema.columns.contract.values", "monthly", "schema.columns.contract.values", "should be a list"),
-    ("training.derived", "none", "training.derived", "should be a mapping"),
+    ("training.derived_features", "none", "training.derived_features", "should be a mapping"),
     ("training.random_forest", 3, "training.random_forest", "should be a mapping"),
     *[(f"schema.columns.{name}", COLUMN, "schema.columns", f"'{name}' has") for name in MEANINGFUL],
-    *[(f"training.derived.{name}", "tenure_months", "training.derived", f"'{name}'") for name in MEANINGFUL],
-    ("training.derived.a b", "tenure_months", "training.derived", "'a b' cannot be a name"),
+    *[
+        (f"training.derived_features.{name}", "tenure_months", "training.derived_features", f"'{name}'")
+        for name in MEANINGFUL
+    ],
+    ("training.derived_features.a b", "tenure_months", "training.derived_features", "'a b' cannot be a name"),
     (
         "schema.columns",
         {
@@ -154,7 +157,7 @@ def refusal(path: Path, section: str) -> str:
 def test_a_mistake_is_refused_by_its_key(change: Callable[[str, Any], Path], key: str, value: Any) -> None:
     path = change(key, value)
 
-    named = "evaluation.minimum: roc" if key.startswith("evaluation.minimum") else key
+    named = "evaluation.min_scores: roc" if key.startswith("evaluation.min_scores") else key
     assert named in refusal(path, key.split(".", 1)[0])
 
 
@@ -223,7 +226,7 @@ def test_no_text_is_answered_with_a_traceback(tmp_path_factory: pytest.TempPathF
     [
         ("validation.max_rejected", 0),
         ("validation.max_rejected", 1),
-        ("evaluation.minimum", {"roc_auc": 0}),
+        ("evaluation.min_scores", {"roc_auc": 0}),
         ("schema.columns.monthly_charges.minimum", 0),
         ("schema.columns.tenure_months.maximum", 120.0),
         ("training.hist_gradient_boosting.learning_rate", 1),
@@ -234,6 +237,22 @@ def test_an_integer_is_a_valid_float(change: Callable[[str, Any], Path], key: st
     section = key.split(".", 1)[0]
 
     load(section, MODELS[section], change(key, value))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("training.derived", "derived_features"),
+        ("evaluation.minimum", "min_scores"),
+        ("evaluation.slices", "slice_by"),
+    ],
+)
+def test_an_old_key_is_refused_with_its_new_name(
+    change: Callable[[str, Any], Path], old: str, new: str
+) -> None:
+    section = old.partition(".")[0]
+
+    assert f"{old}: is called {section}.{new} now: rename it" in refusal(change(old, {}), section)
 
 
 def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:

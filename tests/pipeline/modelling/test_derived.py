@@ -36,5 +36,5 @@ def test_an_impossible_derived_feature_is_refused(derived: dict[str, str], said:
         lambda: check_derived(frame[list(contract.features)], contract, derived), ConfigurationError
     )
 
-    assert f"training.derived.{next(iter(derived))}: " in message
+    assert f"training.derived_features.{next(iter(derived))}: " in message
     assert said in message

@@ -61,7 +61,7 @@ FEATURES, TARGET = FRAME[list(CONTRACT.features)], FRAME["churned"].astype("int8
 
 def parameters(algorithm: str, **changes: Any) -> TrainingParameters:
     return TrainingParameters.model_validate(
-        {"algorithm": algorithm, algorithm: BLOCKS[algorithm], "derived": DERIVED} | changes
+        {"algorithm": algorithm, algorithm: BLOCKS[algorithm], "derived_features": DERIVED} | changes
     )
 
 
@@ -191,7 +191,7 @@ def test_one_column_of_any_type_is_enough(algorithm: str, kind: str) -> None:
     columns = {only: CONTRACT.columns[only] for only in ("churned", name)}
     contract = CONTRACT.model_copy(update={"columns": columns})
 
-    model = train(FEATURES[[name]], TARGET, parameters(algorithm, derived={}), contract)
+    model = train(FEATURES[[name]], TARGET, parameters(algorithm, derived_features={}), contract)
 
     probability(model, FEATURES[[name]])
 
@@ -216,11 +216,11 @@ def test_what_the_algorithm_refuses_is_one_line() -> None:
 
 
 def test_an_impossible_derived_feature_is_refused_before_the_fit() -> None:
-    wrong = parameters("random_forest", derived={"ratio": "visits / visit"})
+    wrong = parameters("random_forest", derived_features={"ratio": "visits / visit"})
 
     said = failure(lambda: train(FEATURES, TARGET, wrong, CONTRACT) and None, ConfigurationError)
 
-    assert said.startswith("params.yaml: training.derived.ratio: ")
+    assert said.startswith("params.yaml: training.derived_features.ratio: ")
 
 
 def test_another_random_state_is_another_model() -> None:

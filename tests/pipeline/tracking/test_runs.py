@@ -121,7 +121,7 @@ def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
     ready: Project, mlflow_server: str
 ) -> None:
     # Given, too, a name that MLflow would not take
-    ready.set(evaluation__minimum={"roc_auc": 0.99}, ingestion__filter={"churned": {"$in": [True, False]}})
+    ready.set(evaluation__min_scores={"roc_auc": 0.99}, ingestion__filter={"churned": {"$in": [True, False]}})
 
     words = ("dvc", "repro", "--single-item", "evaluation")
     done = ready.run(*words, check=False, MLFLOW_TRACKING_URI=mlflow_server)
@@ -129,7 +129,7 @@ def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
     assert done.returncode != 0
     said = [line for line in done.stderr.splitlines() if line.startswith("evaluation: ")]
     assert len(said) == 1
-    assert "below evaluation.minimum 0.99" in said[0]
+    assert "below evaluation.min_scores 0.99" in said[0]
     assert "Traceback" not in done.stderr
     run = runs(mlflow_server)[0]
     assert run.info.status == "FAILED"
