@@ -31,11 +31,13 @@ def typed(contract: Contract) -> Steps:
     numbers, booleans, categories, dates = groups(contract.features)
     objects = _same(pd.DataFrame.astype, dtype=object)
     no_number = _same(pd.DataFrame.replace, to_replace="^", value="not a number: ", regex=True)
+    # As text first: pandas takes a number for so many nanoseconds since 1970.
+    text = _same(pd.DataFrame.map, func=str, na_action="ignore")
     iso = _same(pd.DataFrame.apply, func=pd.to_datetime, utc=True, format="ISO8601")
     read = ColumnTransformer(
         [
             ("numbers", no_number, numbers),
-            ("dates", make_pipeline(objects, iso), dates),
+            ("dates", make_pipeline(text, objects, iso), dates),
             ("others", objects, booleans + categories),
         ],
         verbose_feature_names_out=False,
