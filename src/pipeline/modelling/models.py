@@ -5,11 +5,12 @@ made of scikit-learn's and pandas' parts alone: no code of this project is neede
 model stays what it was when the code moves on.
 """
 
-import ast
+import re
 from typing import Any, cast
 
-from pipeline.config.contract import CALENDAR, Column, Contract
+from pipeline.config.contract import Column, Contract
 from pipeline.config.errors import ConfigurationError
+from pipeline.modelling.inputs import calendar, derive, groups, script, typed
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,6 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
-    FunctionTransformer,
     OneHotEncoder,
     OrdinalEncoder,
     SplineTransformer,
@@ -49,16 +49,6 @@ def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
     ALGORITHMS[algorithm](**parameters)._validate_params()
 
 
-def calendar(contract: Contract) -> dict[str, str]:
-    """Return the calendar features of the dates: the expression of each, by name."""
-    return {
-        f"{name}_{part}": f"{name}.dt.{part}"
-        for name, column in contract.features.items()
-        if column.type == "datetime"
-        for part in CALENDAR
-    }
-
-
 def build(
     contract: Contract, algorithm: str, parameters: dict[str, Any], derived: dict[str, str], random_state: int
 ) -> Pipeline:
@@ -70,25 +60,10 @@ def build(
     expressions = calendar(contract) | derived
     estimator = ALGORITHMS[algorithm](random_state=random_state).set_params(**parameters)
     prepare = _for_linear if algorithm == "logistic_regression" else _for_trees
-    steps = [("prepare", prepare(contract.features, list(expressions))), ("classify", estimator)]
-    types = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": plain_types(contract)})
-    if expressions:
-        lines = "\n".join(f"{name} = {expression}" for name, expression in expressions.items())
-        derive = FunctionTransformer(pd.DataFrame.eval, kw_args={"expr": lines, "engine": "python"})
-        # A division by zero is no number, and most algorithms refuse to see the infinity that pandas gives.
-        infinities = {"to_replace": [float("inf"), -float("inf")], "value": float("nan")}
-        finite = FunctionTransformer(pd.DataFrame.replace, kw_args=infinities)
-        steps = [("derive", derive), ("finite", finite), *steps]
-    return Pipeline([("types", types), *steps])
-
-
-def plain_types(contract: Contract) -> dict[str, str]:
-    """Return the types that the model computes with, whether a null, a whole number or a text comes in.
-
-    A single customer as JSON has other types than a Parquet file: an object where its number is null.
-    """
-    plain = {"integer": "float64", "number": "float64", "datetime": "datetime64[ms]"}
-    return {name: plain[column.type] for name, column in contract.features.items() if column.type in plain}
+    prepared = prepare(contract.features, [*expressions])
+    return Pipeline(
+        [*typed(contract), *derive(contract, expressions), ("prepare", prepared), ("classify", estimator)]
+    )
 
 
 def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
@@ -106,49 +81,54 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
 
 
 def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
-    """Compute each derived feature of `frame`, the feature columns; it is not changed.
+    """Compute each derived feature of `frame`, the feature columns, and of customers with nulls.
 
     Raises:
         ConfigurationError: names the feature that cannot be computed, or not from a customer alone, and why.
     """
     check_derived_names(contract, derived)
-    frame = frame.astype(plain_types(contract))
-    for name, expression in (calendar(contract) | derived).items():
-        key = (
-            f"params.yaml: training.derived_features.{name}"
-            if name in derived
-            else f"params.yaml: schema: {name}"
-        )
+    calendars = calendar(contract)
+    made: list[str] = []
+    few = frame.iloc[:100:10]
+    nulls = _nulls(few.head(1), calendars | derived)
+    proof = Pipeline(typed(contract)).fit_transform(pd.concat([few.astype(object), nulls], ignore_index=True))
+    # Some without nulls, those with nulls, and a few alone: each is the same as among all.
+    pieces = [[*range(len(few))], [*range(len(few), len(proof))], *([row] for row in range(0, len(few), 3))]
+    apart = [proof.iloc[rows].reset_index(drop=True) for rows in pieces]
+    numbers, booleans, _, _ = groups(contract.features)
+    frame = frame.astype(dict.fromkeys(numbers + booleans, "float64"))
+    for name, expression in (calendars | derived).items():
+        section = "training.derived_features." if name in derived else "schema: "
+        key = f"params.yaml: {section}{name}"
         try:
-            ast.parse(expression, mode="eval")
-        except (SyntaxError, ValueError):
+            lines = script(contract, {name: expression}, made)
+        except SyntaxError:
             raise ConfigurationError(f"{key}: {expression!r} is not an expression over the columns") from None
+        except ValueError as error:
+            raise ConfigurationError(f"{key}: {expression!r}: {error}") from None
         try:
-            computed = _derive(frame, name, expression)
-            alone = [_derive(frame.iloc[[row]], name, expression) for row in range(len(frame))[:100:10]]
+            frame, proof, *apart = (_evaluated(rows, lines) for rows in (frame, proof, *apart))
         except Exception as error:  # noqa: BLE001 - whatever pandas says of an expression is for its author
-            raise ConfigurationError(f"{key}: {expression!r}: {' '.join(str(error).split())}") from None
-        values = computed[name]
-        if not (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
-            raise ConfigurationError(f"{key}: {expression!r} gives {values.dtype}, not numbers")
-        together = values.iloc[:100:10].to_numpy(dtype=float)
-        if not np.allclose(together, pd.concat(alone)[name].to_numpy(dtype=float), equal_nan=True):
+            why = " ".join(str(error).split())
+            raise ConfigurationError(f"{key}: {expression!r} cannot be computed as a number: {why}") from None
+        together = proof[name].iloc[[row for piece in pieces for row in piece]]
+        if not np.allclose(together, pd.concat(apart)[name], equal_nan=True):
             raise ConfigurationError(
                 f"{key}: {expression!r} looks at other customers, who are not there when the model serves"
             )
-        frame = computed
+        made.append(name)
 
 
-def _derive(frame: pd.DataFrame, name: str, expression: str) -> pd.DataFrame:
-    computed: Any = frame.eval(f"{name} = {expression}", engine="python")
+def _nulls(row: pd.DataFrame, expressions: dict[str, str]) -> pd.DataFrame:
+    """Return `row` with each column null that an expression names, one after the other, and with all null."""
+    named = {word for expression in expressions.values() for word in re.findall(r"\w+", expression)}
+    null = [[name] for name in row if name in named]
+    return pd.concat([row.astype(object).assign(**dict.fromkeys(names)) for names in (*null, [*row])])
+
+
+def _evaluated(frame: pd.DataFrame, lines: str) -> pd.DataFrame:
+    computed: Any = frame.eval(lines, engine="python")
     return cast("pd.DataFrame", computed)
-
-
-def _groups(columns: dict[str, Column]) -> tuple[list[str], list[str], list[str]]:
-    numbers = [name for name, column in columns.items() if column.type in ("integer", "number")]
-    booleans = [name for name, column in columns.items() if column.type == "boolean"]
-    categories = [name for name, column in columns.items() if column.type == "category"]
-    return numbers, booleans, categories
 
 
 def _values(columns: dict[str, Column], categories: list[str]) -> Any:
@@ -158,30 +138,26 @@ def _values(columns: dict[str, Column], categories: list[str]) -> Any:
 
 
 def _for_trees(columns: dict[str, Column], derived: list[str]) -> ColumnTransformer:
-    numbers, booleans, categories = _groups(columns)
+    numbers, booleans, categories, _ = groups(columns)
     codes = {"handle_unknown": "use_encoded_value", "unknown_value": float("nan")}
     return ColumnTransformer(
         [
-            ("numbers", "passthrough", numbers + derived),
-            ("booleans", OrdinalEncoder(categories=[[False, True]] * len(booleans), **codes), booleans),
+            ("numbers", "passthrough", numbers + derived + booleans),
             ("categories", OrdinalEncoder(categories=_values(columns, categories), **codes), categories),
         ]
     )
 
 
 def _for_linear(columns: dict[str, Column], derived: list[str]) -> ColumnTransformer:
-    numbers, booleans, categories = _groups(columns)
+    numbers, booleans, categories, _ = groups(columns)
     splines = SplineTransformer(n_knots=7, knots="quantile")
     curves = make_pipeline(SimpleImputer(strategy="median"), splines, StandardScaler())
+    sides = OneHotEncoder(categories=[[0.0, 1.0]] * len(booleans), handle_unknown="ignore")
     one_hot = OneHotEncoder(categories=_values(columns, categories), handle_unknown="ignore")
     return ColumnTransformer(
         [
             ("numbers", curves, numbers + derived),
-            (
-                "booleans",
-                OneHotEncoder(categories=[[False, True]] * len(booleans), handle_unknown="ignore"),
-                booleans,
-            ),
+            ("booleans", sides, booleans),
             ("categories", one_hot, categories),
         ]
     )

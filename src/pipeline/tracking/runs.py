@@ -18,14 +18,6 @@ from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-SIGNATURE_TYPES = {
-    "integer": "long",
-    "number": "double",
-    "boolean": "boolean",
-    "category": "string",
-    "datetime": "datetime",
-}
-
 
 def log_run(
     model: Pipeline,
@@ -67,17 +59,7 @@ def log_run(
             mlflow.log_figure(draw(plots), "plots/plots.png")
             # MLflow asks the model about the example, which many threads would only slow down.
             with threadpool_limits(limits=1):
-                mlflow.sklearn.log_model(
-                    model,
-                    name="model",
-                    # The same format as artifacts/model: skops does not know gradient boosting's types.
-                    serialization_format="pickle",
-                    signature=_signature(contract),
-                    input_example=example,
-                    # MLflow would find the same by importing the model, in five seconds.
-                    pip_requirements=[f"{name}=={version(name)}" for name in PACKAGES],
-                    pyfunc_predict_fn="predict_proba",
-                )
+                mlflow.sklearn.log_model(model, name="model", **serving(contract, example))
             status = "FAILED" if failed else "FINISHED"
         finally:
             mlflow.end_run(status)
@@ -93,18 +75,30 @@ def _experiment(uri: str, artifacts: str | None) -> str:
     return found or str(client.create_experiment(name, artifact_location=artifacts))
 
 
+def serving(contract: Contract, example: pd.DataFrame) -> dict[str, Any]:
+    """Return how MLflow keeps and serves a model, as `mlflow.sklearn.log_model` takes it."""
+    return {
+        # The same format as artifacts/model: skops does not know gradient boosting's types.
+        "serialization_format": "pickle",
+        "signature": _signature(contract),
+        "input_example": example,
+        # MLflow would find the same by importing the model, in five seconds.
+        "pip_requirements": [f"{name}=={version(name)}" for name in PACKAGES],
+        "pyfunc_predict_fn": "predict_proba",
+    }
+
+
 def _signature(contract: Contract) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
-    columns = []
-    for name, column in contract.features.items():
-        # pandas has no null integer: one that may be null is a double.
-        kind = "double" if column.type == "integer" and column.nullable else SIGNATURE_TYPES[column.type]
-        # Also where it may be null: the model computes with null, but not without the column.
-        columns.append(ColSpec(kind, name))
+    # Names without types: MLflow would make a null boolean false, 2.7 the integer 2, and refuse a time zone.
+    # The model itself refuses a wrong type. Also where it may be null: it computes with null, but not without
+    # the column.
     return ModelSignature(
-        inputs=Schema(columns), outputs=Schema([ColSpec("double", "0"), ColSpec("double", "1")])
+        inputs=Schema([ColSpec(AnyType(), name) for name in contract.features]),
+        outputs=Schema([ColSpec("double", "0"), ColSpec("double", "1")]),
     )
 
 

@@ -242,9 +242,9 @@ def test_an_integer_is_a_valid_float(change: Callable[[str, Any], Path], key: st
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("training.derived", "derived_features"),
-        ("evaluation.minimum", "min_scores"),
-        ("evaluation.slices", "slice_by"),
+        ("training.derived_features", "derived_features"),
+        ("evaluation.min_scores", "min_scores"),
+        ("evaluation.slice_by", "slice_by"),
     ],
 )
 def test_an_old_key_is_refused_with_its_new_name(
@@ -282,7 +282,7 @@ def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
     }
     assert found["transformation"] == {"test_size": 0.2}
     assert found["training"]["random_state"] == 0
-    assert found["evaluation"]["minimum"] == {}
+    assert found["evaluation"]["min_scores"] == {}
 
 
 def test_yaml_words_stay_words(change: Callable[[str, Any], Path]) -> None:

@@ -140,7 +140,7 @@ def test_other_columns_and_another_order_change_nothing(model: Pipeline) -> None
 
 
 def test_derived_features_are_computed_by_the_model(model: Pipeline) -> None:
-    made = model[:3].transform(FEATURES)
+    made = model[:-2].transform(FEATURES)
 
     with np.errstate(divide="ignore", invalid="ignore"):
         average = FEATURES["total_charges"].to_numpy() / FEATURES["tenure_months"].to_numpy()
@@ -159,7 +159,7 @@ def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
 
     charged = FEATURES.head(5).assign(tenure_months=0, total_charges=[1.0, -1.0, 0.0, np.nan, 1e30])
 
-    assert np.isnan(model[:3].transform(charged)["average"]).all()
+    assert np.isnan(model[:-2].transform(charged)["average"]).all()
     probability(model, charged)
 
 

@@ -1,0 +1,133 @@
+"""What a model does to its input before anything is fitted: the contract's types, then the expressions.
+
+Both are steps of the model itself, made of the functions of pandas and pyarrow alone. So a model that MLflow
+serves computes what the model in DVC computes, wherever it is loaded.
+"""
+
+import ast
+from collections.abc import Collection
+from typing import Any
+
+from pipeline.config.contract import ARROW_TYPES, CALENDAR, Column, Contract
+
+import pandas as pd
+import pyarrow as pa
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+NULL_METHODS = {"isna", "isnull", "notna", "notnull", "fillna"}
+Steps = list[tuple[str, Any]]
+
+
+def typed(contract: Contract) -> Steps:
+    """Return the steps that give each feature its type, however it is sent.
+
+    Null, NaN and `pandas.NA` are null in any type. A date is a timestamp or ISO 8601 text, with or without a
+    time zone; without one it is UTC. A value of another type is refused with the column's name, never
+    converted: pyarrow is strict with Python's objects, and would read a number from text alone.
+    """
+    numbers, booleans, categories, dates = groups(contract.features)
+    objects = _same(pd.DataFrame.astype, dtype=object)
+    no_number = _same(pd.DataFrame.replace, to_replace="^", value="not a number: ", regex=True)
+    # As text first: pandas takes a number for so many nanoseconds since 1970.
+    text = _same(pd.DataFrame.map, func=str, na_action="ignore")
+    iso = _same(pd.DataFrame.apply, func=pd.to_datetime, utc=True, format="ISO8601")
+    read = ColumnTransformer(
+        [
+            ("numbers", no_number, numbers),
+            ("dates", make_pipeline(text, objects, iso), dates),
+            ("others", objects, booleans + categories),
+        ],
+        verbose_feature_names_out=False,
+    )
+    steps: Steps = [("read", read.set_output(transform="pandas"))]
+    if dates:
+        steps.append(("utc", _eval("\n".join(f"{name} = {name}.dt.tz_convert(None)" for name in dates))))
+    # Not safe: an integer beyond 2**53 becomes the nearest double, a date is cut to its millisecond.
+    types = {
+        name: ARROW_TYPES["number" if name in numbers else contract.features[name].type]
+        for name in contract.features
+    }
+    strict = {"schema": pa.schema([*types.items()]), "preserve_index": False, "safe": False}
+    doubles = {"dtype": dict.fromkeys(booleans, "float64")}
+    return [
+        *steps,
+        ("types", FunctionTransformer(pa.Table.from_pandas, kw_args=strict)),
+        ("frame", FunctionTransformer(pa.Table.to_pandas, kw_args={"ignore_metadata": True})),
+        # scikit-learn takes no null of another type.
+        ("doubles", FunctionTransformer(pd.DataFrame.astype, kw_args=doubles)),
+    ]
+
+
+def derive(contract: Contract, expressions: dict[str, str]) -> Steps:
+    """Return the step that computes the expressions, if there are any."""
+    return [("derive", _eval(script(contract, expressions)))] if expressions else []
+
+
+def _same(function: Any, **arguments: Any) -> FunctionTransformer:
+    return FunctionTransformer(function, kw_args=arguments, feature_names_out="one-to-one")
+
+
+def _eval(lines: str) -> FunctionTransformer:
+    return FunctionTransformer(pd.DataFrame.eval, kw_args={"expr": lines, "engine": "python"})
+
+
+def groups(columns: dict[str, Column]) -> list[list[str]]:
+    """Return the names of the numbers (and integers), the booleans, the categories, and the dates."""
+    types = [{"integer", "number"}, {"boolean"}, {"category"}, {"datetime"}]
+    return [[name for name, column in columns.items() if column.type in group] for group in types]
+
+
+def calendar(contract: Contract) -> dict[str, str]:
+    """Return the calendar features of the dates: the expression of each, by name."""
+    return {
+        f"{name}_{part}": f"{name}.dt.{part}"
+        for name, column in contract.features.items()
+        if column.type == "datetime"
+        for part in CALENDAR
+    }
+
+
+def script(contract: Contract, expressions: dict[str, str], made: Collection[str] = ()) -> str:
+    """Return the lines for `pandas.DataFrame.eval` that compute each expression, as a double, by its name.
+
+    An expression may name the features, those that are `made` already, and those before it. It is null where
+    a column that it names is null, and where it is not finite: a division by zero is no number. (pandas alone
+    would call a comparison with null false, and fail on a boolean that is null.)
+
+    Raises:
+        SyntaxError: one is not an expression.
+        ValueError: one names no column, or asks for nulls.
+    """
+    booleans = {name for name, column in contract.features.items() if column.type == "boolean"}
+    names, lines = [*contract.features, *made], []
+    for name, expression in expressions.items():
+        tree = ast.parse(expression.strip(), mode="eval")
+        used = sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set(names))
+        if not used:
+            raise ValueError("it names no column")
+        if blind := sorted({getattr(node, "attr", "") for node in ast.walk(tree)} & NULL_METHODS):
+            raise ValueError(f"{blind[0]} never finds a null: an expression with a null is null")
+        known = " & ".join(f"{column}.notna()" for column in used)
+        lines += [
+            f"{name} = 1.0 * ({ast.unparse(_Booleans(booleans).visit(tree))})",
+            f"{name} = {name}.where({known} & ({name}.abs() < 1e999))",
+        ]
+        names.append(name)
+    return "\n".join(lines)
+
+
+class _Booleans(ast.NodeTransformer):
+    """Puts `(name == 1)` for a boolean, which is a double by then, so that it takes & and | and ~."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        # pandas evaluates a method of a column alone.
+        return node if isinstance(node.value, ast.Name) else self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        one = ast.Compare(node, [ast.Eq()], [ast.Constant(1)])
+        return one if node.id in self._names else node
