@@ -9,6 +9,7 @@ from operations.service.job_store import ACTIVE, Job, Jobs
 from operations.service.links import commit_url, commits_url, run_url
 from operations.service.routes import Running
 from operations.service.version_cache import Known, version_cache
+from operations.versions.registry import model_name
 from pipeline.config.stages import STAGES
 
 from fastapi import APIRouter
@@ -72,6 +73,7 @@ def html(jobs: list[Job], known: Known, moment: datetime) -> str:
         active=next((job for job in jobs if job.state in ACTIVE), None),
         champion=champion_of(known.versions),
         jobs=jobs,
+        name=model_name(),
         known=known,
         needs_token=bool(guard.token()),
         scores=SCORES,

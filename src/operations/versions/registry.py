@@ -36,6 +36,11 @@ class MLflowParameters(Section):
     registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
 
 
+def model_name() -> str:
+    """Return the name of the registered model that params.yaml names."""
+    return load("mlflow", MLflowParameters).registered_model if PATH.exists() else PROJECT
+
+
 class Standing(BaseModel):
     """Why a version is the champion; a pinned one is replaced by a measurably better one alone."""
 
@@ -49,7 +54,7 @@ class Registry:
 
     def __init__(self) -> None:
         # Other projects may use the same server.
-        self.name = load("mlflow", MLflowParameters).registered_model if PATH.exists() else PROJECT
+        self.name = model_name()
         self.uri, _ = tracking_store()
         # The model is small, and a bar for it is noise in a log.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -284,7 +289,14 @@ def _with_run(version: Version, run: Any) -> Version:
     if run is None:
         return version
     scores = {name: run.data.metrics[name] for name in SCORES if name in run.data.metrics}
-    return replace(version, scores=scores, experiment=str(run.info.experiment_id))
+    rows = run.data.metrics.get("rows")
+    return replace(
+        version,
+        scores=scores,
+        experiment=str(run.info.experiment_id),
+        algorithm=run.data.params.get("training.algorithm", ""),
+        test_rows=None if rows is None else int(rows),
+    )
 
 
 def none_published() -> str:

@@ -25,8 +25,9 @@ REGISTERED = "registered."
 class Version:
     """A registered version of the model; `created` is in milliseconds since 1970.
 
-    `scores` and `experiment` (its id) are those of its run in MLflow, where that was asked for. `standing` is
-    why the champion is the champion, `pinned` whether a person made it that; both are empty for the others.
+    `scores`, `experiment` (its id), `algorithm` and `test_rows` are those of its run in MLflow, where the
+    registry was asked for them. `standing` is the reason why the champion is the champion, `pinned` whether a
+    person chose it; both are empty for other versions.
     """
 
     number: int
@@ -36,6 +37,8 @@ class Version:
     created: int = 0
     scores: dict[str, float] = field(default_factory=dict)
     experiment: str = ""
+    algorithm: str = ""
+    test_rows: int | None = None
     standing: str = ""
     pinned: bool = False
 
@@ -53,6 +56,11 @@ class Version:
     def decision(self) -> dict[str, Any] | None:
         """What was decided when it was compared with the champion; None if that has yet to be done."""
         return self.kept(DECISION)
+
+    @property
+    def data(self) -> str:
+        """The hash of its raw data; empty where it is not known."""
+        return self.tags.get("data.raw.md5", "")
 
     @property
     def verdict(self) -> str | None:

@@ -93,8 +93,22 @@ def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:
 
     assert f"<p>rolled back to by hand, pinned: {ESCAPED}</p>" in said
     assert said.count(">pinned</span>") == 1
-    assert '<small title="it may be 0.02 lower">not promoted</small>' in said
-    assert ">no-promote</small>" in said
+    assert "<summary>not promoted</summary>it may be 0.02 lower</details>" in said
+    assert "<summary>no-promote</summary>" in said
+    rolled = version(1, True, rollback='{"at": "2026-11-27T10:00:00", "reason": "calls are missed"}')
+    assert "<summary>rolled back to</summary>2026-11-27: calls are missed" in html([], known(rolled), NOW)
+
+
+def test_it_says_what_made_each_version_and_where_scores_are_of_other_rows() -> None:
+    made = {"algorithm": "random_forest", "test_rows": 1195}
+    same = {"data.raw.md5": "same"}
+    alike = (replace(version(1, True, **same), **made), version(2, **same))
+
+    said = html([], known(*alike), NOW)
+    assert "random_forest, scored on 1,195 test rows" in said
+    assert "<title>churn-pipeline</title>" in said
+    assert "scored on other test rows" not in said
+    assert "scored on other test rows" in html([], known(*alike, version(3)), NOW)
 
 
 def test_while_mlflow_is_away_what_it_said_last_stays() -> None:
