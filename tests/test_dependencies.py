@@ -24,6 +24,7 @@ SKIP_TABLE = {
     "src/transformation.py": {"transformation"},
     "src/pipeline/data/ids.py": {"ingestion", "transformation"},
     "src/training.py": {"training"},
+    "src/pipeline/modelling/inputs.py": {"training"},
     "src/pipeline/modelling/models.py": {"training"},
     "src/evaluation.py": {"evaluation"},
     "src/pipeline/config/packages.py": {"training", "evaluation"},
