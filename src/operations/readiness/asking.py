@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from importlib import import_module
 
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 
@@ -21,8 +20,6 @@ _lock = threading.Lock()
 def ask(checks: Mapping[str, Check], patience: float = PATIENCE) -> Answers:
     """Run the checks side by side, and return by their names what each answered within `patience` seconds."""
     asked = {name: _in_background(name, check) for name, check in checks.items()}
-    # It takes seconds to import: a server is given its time from then on.
-    import_module("mlflow")
     wait(asked.values(), timeout=patience)
     return asked
 
