@@ -138,7 +138,7 @@ def test_no_wrong_uri_is_quoted(
     ],
     ids=["empty", "missing", "a filter that the server refuses", "no name"],
 )
-def test_nothing_to_read(good: Project, server: str, change: dict[str, str], problem: str) -> None:
+def test_nothing_to_read(good: Project, server: str, change: dict[str, str], code: int, problem: str) -> None:
     good.set(**change)
 
     line = failure(good, server, code)
