@@ -10,7 +10,7 @@ from pipeline.config.errors import PipelineError
 from pipeline.config.stages import STAGES
 
 # How the line begins by which a stage says why it failed.
-SAID_BY_STAGE = tuple(f"{stage}: " for stage in STAGES)
+STAGE_PREFIXES = tuple(f"{stage}: " for stage in STAGES)
 
 
 def dvc(*words: str) -> str:
@@ -29,12 +29,12 @@ def dvc(*words: str) -> str:
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        said = (
+        errors = (
             [line for line in lines if line.startswith("ERROR: ")]
             or lines
             or [f"exit code {done.returncode}"]
         )
-        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ').rstrip(':')}")
+        raise PipelineError(f"dvc {' '.join(words)}: {errors[0].removeprefix('ERROR: ').rstrip(':')}")
     return done.stdout
 
 
@@ -55,9 +55,9 @@ def repro(*words: str) -> None:
         reason = "a stage failed, for the reason above"
         for line in process.stderr:
             echo(line.rstrip("\n"), sys.stderr)
-            if line.startswith(SAID_BY_STAGE):
+            if line.startswith(STAGE_PREFIXES):
                 reason = line.strip()
-            elif line.startswith("ERROR: ") and not reason.startswith(SAID_BY_STAGE):
+            elif line.startswith("ERROR: ") and not reason.startswith(STAGE_PREFIXES):
                 reason = line.removeprefix("ERROR: ").strip()
     if process.returncode:
         raise PipelineError(f"{reason.rstrip('.')}; nothing was published")

@@ -14,12 +14,12 @@ from dvc.api import DVCFileSystem
 def remotes_here() -> dict[str, Any]:
     """Return the part of DVC's settings that names the remotes of this checkout, folders as whole paths."""
     with dvc_repository("remote list") as repo:
-        found = {name: dict(remote) for name, remote in repo.config["remote"].items()}
+        remotes = {name: dict(remote) for name, remote in repo.config["remote"].items()}
         core = {"remote": repo.config["core"]["remote"]} if "remote" in repo.config["core"] else {}
-    for remote in found.values():
+    for remote in remotes.values():
         if is_folder(remote):
             remote["url"] = str(Path(remote["url"]).resolve())
-    return {"core": core, "remote": found}
+    return {"core": core, "remote": remotes}
 
 
 def remotes_in_use() -> dict[str, str]:

@@ -38,7 +38,7 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
         ConfigurationError: the remote refuses it, and would again.
         PipelineError: the step failed; the message is DVC's first error, and its cause what DVC raised.
     """
-    with _errors_of_dvc() as (said, raised):
+    with _errors_of_dvc() as (messages, raised):
         try:
             yield
         except PipelineError:
@@ -47,7 +47,7 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
             if refused := next(filter(None, map(refusal, [*raised, error])), None):
                 raise ConfigurationError(f"dvc {step}: {refused}") from error
             # The first one names the object, the last only counts them.
-            lines = [line for line in (said or [str(error)])[0].splitlines() if line.strip()]
+            lines = [line for line in (messages or [str(error)])[0].splitlines() if line.strip()]
             first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
             raise PipelineError(f"dvc {step}: {first or type(error).__name__}") from error
 
@@ -55,12 +55,12 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
 @contextmanager
 def _errors_of_dvc() -> Iterator[tuple[list[str], list[BaseException]]]:
     """Yield two lists that take the errors which DVC would print, and what was raised, in their order."""
-    said: list[str] = []
+    messages: list[str] = []
     raised: list[BaseException] = []
 
     class Listing(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(self.format(record).removeprefix("ERROR: "))
+            messages.append(self.format(record).removeprefix("ERROR: "))
             if record.exc_info and record.exc_info[1]:
                 raised.append(record.exc_info[1])
 
@@ -71,7 +71,7 @@ def _errors_of_dvc() -> Iterator[tuple[list[str], list[BaseException]]]:
     for logger in loggers:
         logger.handlers = [listing]
     try:
-        yield said, raised
+        yield messages, raised
     finally:
         for logger, handlers in zip(loggers, before, strict=True):
             logger.handlers = handlers

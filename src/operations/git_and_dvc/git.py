@@ -13,9 +13,9 @@ REMOTE = "origin"
 # How this checkout reaches its remote: it made nothing of what the lock names.
 SETTINGS = ".dvc/config"
 # How long Git may take, in seconds: a remote that says nothing must not hold a run for ever.
-PATIENCE = 600.0
+GIT_TIMEOUT = 600.0
 # What a hook tells Git about its own repository: it must not point Git at another one here.
-OF_HOOKS = (
+HOOK_VARIABLES = (
     "GIT_DIR",
     "GIT_INDEX_FILE",
     "GIT_WORK_TREE",
@@ -24,9 +24,9 @@ OF_HOOKS = (
     "GIT_COMMON_DIR",
 )
 # What may reach the remote by SSH.
-OVER_SSH = {"fetch", "ls-remote", "push"}
+REMOTE_COMMANDS = {"fetch", "ls-remote", "push"}
 # What Git says below the reason, where a remote cannot be read, or a hook refuses the push.
-USELESS = (
+UNHELPFUL = (
     "hint:",
     "fatal: Could not read from remote",
     "Please make sure you",
@@ -45,19 +45,19 @@ class GitError(PipelineError):
     """Git refused; the message is what Git said, in one line."""
 
 
-def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
+def git(*words: str, check: bool = True, timeout: float = GIT_TIMEOUT) -> str:
     """Run Git in the current folder and return what it printed, without the last newline.
 
     Raises:
         GitError: it failed, and `check` is true; or it took longer than `patience`, in seconds.
     """
     name = words[2] if words[0] in {"-c", "-C"} else words[0]
-    environment = {key: value for key, value in os.environ.items() if key not in OF_HOOKS}
+    environment = {key: value for key, value in os.environ.items() if key not in HOOK_VARIABLES}
     # Hooks may call the programs of this environment, as DVC's do, also where it is not activated.
     path = f"{environment.get('PATH', '')}{os.pathsep}{Path(sys.executable).parent}"
     # Nobody is there to answer a question.
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "PATH": path}
-    if words[0] in OVER_SSH and not (
+    if words[0] in REMOTE_COMMANDS and not (
         "GIT_SSH" in environment or git("config", "core.sshCommand", check=False)
     ):
         # The variable would beat these two, which may name a deploy key.
@@ -72,10 +72,10 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
             errors="surrogateescape",
             check=False,
             env=environment,
-            timeout=patience,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        raise GitError(f"git {name}: no answer within {patience:.0f} seconds") from None
+        raise GitError(f"git {name}: no answer within {timeout:.0f} seconds") from None
     if check and done.returncode:
         raise GitError(f"git {name}: {_reason(done.stderr, done.returncode)}")
     return done.stdout.rstrip()
@@ -83,15 +83,15 @@ def git(*words: str, check: bool = True, patience: float = PATIENCE) -> str:
 
 def _reason(stderr: str, code: int) -> str:
     lines = [line for line in stderr.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(USELESS)] or lines
+    lines = [line for line in lines if not line.startswith(UNHELPFUL)] or lines
     if not lines:
         # It writes to a connection that the other side has closed: SIGPIPE, and not a word.
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     # Git's last line says what it could not do; why, it may have said before.
-    said = next((line for line in lines if REASON.search(line)), lines[-1]).strip(" !")
+    message = next((line for line in lines if REASON.search(line)), lines[-1]).strip(" !")
     # Git may quote the URL of the remote, or a part of it, with the token that may be in it.
-    said = re.sub(r"[^\s/'\"]*@", "", re.sub(r"//[^\s'\"]*@", "//", said))
-    return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", said)
+    message = re.sub(r"[^\s/'\"]*@", "", re.sub(r"//[^\s'\"]*@", "//", message))
+    return re.sub(r"(://[^\s'\"?]*)\?[^\s'\"]*", r"\1", message)
 
 
 def branch() -> str:

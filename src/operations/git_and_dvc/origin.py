@@ -2,7 +2,7 @@
 
 import re
 
-from operations.git_and_dvc.git import PATIENCE, REMOTE, GitError, git, has_remote
+from operations.git_and_dvc.git import GIT_TIMEOUT, REMOTE, GitError, git, has_remote
 from pipeline.config.errors import ConfigurationError
 
 # What Git says of a remote that will say the same in a minute.
@@ -18,7 +18,7 @@ ATOMIC = "does not support --atomic"
 PROBE = "refs/tags/pipeline-check"
 
 
-def check_origin(patience: float = PATIENCE) -> None:
+def check_origin(timeout: float = GIT_TIMEOUT) -> None:
     """Ask the Git remote for its branches, if there is one.
 
     Raises:
@@ -26,10 +26,10 @@ def check_origin(patience: float = PATIENCE) -> None:
         GitError: it does not answer.
     """
     if has_remote():
-        _ask("ls-remote", "--heads", REMOTE, patience=patience)
+        _ask("ls-remote", "--heads", REMOTE, timeout=timeout)
 
 
-def check_push(patience: float = PATIENCE) -> None:
+def check_push(timeout: float = GIT_TIMEOUT) -> None:
     """Ask the Git remote, if there is one, whether it takes pushes from here, a commit and its tag at once.
 
     Nothing is pushed. What its hooks refuse, or the protection of a branch, shows in a push only.
@@ -41,12 +41,12 @@ def check_push(patience: float = PATIENCE) -> None:
     if has_remote():
         # No hook of this clone: DVC's own one pushes data.
         words = ("--dry-run", "--quiet", "--no-verify", "--no-follow-tags", "--atomic")
-        _ask("push", *words, REMOTE, f"HEAD:{PROBE}", patience=patience)
+        _ask("push", *words, REMOTE, f"HEAD:{PROBE}", timeout=timeout)
 
 
-def _ask(*words: str, patience: float) -> None:
+def _ask(*words: str, timeout: float) -> None:
     try:
-        git(*words, patience=patience)
+        git(*words, timeout=timeout)
     except GitError as error:
         if ATOMIC in str(error):
             raise ConfigurationError(

@@ -8,7 +8,7 @@ from pipeline.tracking.lineage import without_credentials
 from dvc.config import Config
 
 # S3 answers these with a status below 500 too, and takes the same request later.
-HEALS = {
+RETRYABLE = {
     "BandwidthLimitExceeded",
     "ConditionalRequestConflict",
     "OperationAborted",
@@ -49,7 +49,7 @@ RIGHTS = {
 }
 NEEDED = "s3:ListBucket on the bucket; s3:GetObject, s3:PutObject, s3:AbortMultipartUpload on its objects"
 # What botocore raises before it asks S3, by the name of its class.
-UNSET = {
+BEFORE_REQUEST = {
     "NoCredentialsError": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "PartialCredentialsError": "half of the credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ProfileNotFound": "no such profile: correct AWS_PROFILE",
@@ -68,17 +68,17 @@ def refusal(error: BaseException) -> str | None:
 
     S3's code is quoted, and not its message, which may hold keys.
     """
-    for each in _chain(error):
-        if advice := UNSET.get(type(each).__name__):
+    for cause in _chain(error):
+        if advice := BEFORE_REQUEST.get(type(cause).__name__):
             return f"{remote_name()}: {advice}"
-        response = getattr(each, "response", None)
+        response = getattr(cause, "response", None)
         if not isinstance(response, dict) or "Error" not in response:
             continue
         code = str(response["Error"].get("Code", ""))
         status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in HEALS or status >= 500 or status in {0, 408, 409, 429}:
+        if code in RETRYABLE or status >= 500 or status in {0, 408, 409, 429}:
             return None
-        operation = str(getattr(each, "operation_name", ""))
+        operation = str(getattr(cause, "operation_name", ""))
         advice = _advice(code, status, operation)
         return None if advice is None else f"{remote_name()} is refused by S3 ({code}): {advice}"
     return None
@@ -106,8 +106,8 @@ def _advice(code: str, status: int, operation: str) -> str | None:
 def _chain(error: BaseException) -> Iterator[Any]:
     """Yield an error, its cause, and so on."""
     seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        yield each
-        each = each.__cause__ or each.__context__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -68,8 +68,8 @@ def _check_place(repo: Repo, name: str, url: str) -> None:
     try:
         remote: Any = repo.cloud.get_remote_odb(name)
     except (DvcException, ImportError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise ConfigurationError(f"the DVC remote {name} cannot be used: {said}") from None
+        message = " ".join(str(error).split())[:200]
+        raise ConfigurationError(f"the DVC remote {name} cannot be used: {message}") from None
     if remote.fs.protocol == "local" and Path(remote.path).resolve() == Path(repo.cache.local.path).resolve():
         raise ConfigurationError(
             f"the DVC remote {name} is the cache itself: 'dvc remote modify {name} url PATH' names another"

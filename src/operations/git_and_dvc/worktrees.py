@@ -34,14 +34,14 @@ def sweep() -> None:
 
 def end_processes_in(folders: list[Path]) -> None:
     """Kill the processes whose working directory lies in one of the folders."""
-    found = []
+    killed = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            place = Path(process.cwd())
-            if any(place.is_relative_to(folder) for folder in folders):
+            cwd = Path(process.cwd())
+            if any(cwd.is_relative_to(folder) for folder in folders):
                 process.kill()
-                found.append(process)
-    psutil.wait_procs(found, timeout=5)
+                killed.append(process)
+    psutil.wait_procs(killed, timeout=5)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from importlib import import_module
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 
 # How long a check may take, in seconds.
-PATIENCE = 8.0
+CHECK_TIMEOUT = 8.0
 
 # It returns what it found, or raises a ConfigurationError where waiting would not help, else another error.
 Check = Callable[[], str]
@@ -18,30 +18,30 @@ _pending: dict[Check, "Future[str]"] = {}
 _lock = threading.Lock()
 
 
-def ask(checks: Mapping[str, Check], patience: float = PATIENCE) -> Answers:
+def ask(checks: Mapping[str, Check], timeout: float = CHECK_TIMEOUT) -> Answers:
     """Run the checks side by side, and return by their names what each answered within `patience` seconds."""
     asked = {name: _in_background(name, check) for name, check in checks.items()}
     # It takes seconds to import: a server is given its time from then on.
     import_module("mlflow")
-    wait(asked.values(), timeout=patience)
+    wait(asked.values(), timeout=timeout)
     return asked
 
 
-def wrong(answer: "Future[str]", patience: float = PATIENCE) -> str | None:
+def wrong(answer: "Future[str]", timeout: float = CHECK_TIMEOUT) -> str | None:
     """Return in one line what a check found wrong in the time that it was given; None if nothing."""
     if not answer.done():
-        return f"no answer within {patience:.0f} seconds"
+        return f"no answer within {timeout:.0f} seconds"
     error = answer.exception()
     if error is None:
         return None
-    said = str(error) if isinstance(error, PipelineError) else cause_of(error)
+    message = str(error) if isinstance(error, PipelineError) else cause_of(error)
     # It was asked only: nothing would have been changed.
-    return said.removesuffix("; nothing was changed")
+    return message.removesuffix("; nothing was changed")
 
 
 def all_wrong(answers: Answers) -> dict[str, str]:
     """Return what is wrong, by the names of the checks."""
-    return {name: said for name, answer in answers.items() if (said := wrong(answer))}
+    return {name: message for name, answer in answers.items() if (message := wrong(answer))}
 
 
 def refused(answers: Answers) -> ConfigurationError | None:

@@ -24,7 +24,7 @@ def list_remotes() -> str:
     Raises:
         ConfigurationError: one refuses it.
     """
-    return _each(_list)
+    return _ask_each(_list)
 
 
 def use_remotes() -> str:
@@ -33,18 +33,18 @@ def use_remotes() -> str:
     Raises:
         ConfigurationError: one refuses it.
     """
-    return _each(_use)
+    return _ask_each(_use)
 
 
-def _each(look: Callable[[Any], str]) -> str:
+def _ask_each(look: Callable[[Any], str]) -> str:
     try:
         with Repo(str(Path.cwd())) as repo:
-            found = []
+            answers = []
             for name in remotes_in_use(repo):
                 objects = repo.cloud.get_remote_odb(name)
                 url = without_credentials(str(repo.config["remote"][name]["url"]))
-                found.append(f"{name} ({url}) {look(objects)}")
-            return "; ".join(found)
+                answers.append(f"{name} ({url}) {look(objects)}")
+            return "; ".join(answers)
     except sqlite3.Error:
         # Of what DVC notes here: the disk is full, say. That is not the remote's, and not to be waited for.
         return "not asked"
@@ -100,7 +100,7 @@ def _use(objects: Any) -> str:
 
 def _folder(folder: Path) -> str:
     """Look whether a folder can be written, or made: nothing is."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not writable(there):
         raise ConfigurationError(f"the DVC remote {folder} cannot be written: change the rights of {there}")
     return "is a folder that can be written"

@@ -21,8 +21,8 @@ def parameters() -> str:
     words = [sys.executable, "-m", "operations.readiness.parameters"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ConfigurationError(said.removeprefix("parameters: "))
+        message = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ConfigurationError(message.removeprefix("parameters: "))
     return done.stdout.strip()
 
 
@@ -33,7 +33,7 @@ def workers() -> str:
 
 
 # How long a check may take, in seconds: where nothing else runs, all of them take five.
-PATIENCE = 20.0
+REPORT_TIMEOUT = 20.0
 
 # All that is looked at, in the order of the report.
 CHECKS: dict[str, Check] = {
@@ -48,6 +48,6 @@ CHECKS: dict[str, Check] = {
 
 def report() -> Iterator[tuple[bool, str]]:
     """Yield for each check whether all is well, and its line."""
-    for name, answer in ask(CHECKS, PATIENCE).items():
-        why = wrong(answer, PATIENCE)
+    for name, answer in ask(CHECKS, REPORT_TIMEOUT).items():
+        why = wrong(answer, REPORT_TIMEOUT)
         yield why is None, f"{'ok' if why is None else 'wrong':<6}{name:<12}{why or answer.result()}"

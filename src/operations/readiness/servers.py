@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from operations.git_and_dvc.git import git, has_remote, remote_tags
 from operations.git_and_dvc.origin import check_origin, check_push
-from operations.readiness.asking import PATIENCE, Check
+from operations.readiness.asking import CHECK_TIMEOUT, Check
 from operations.readiness.dvc_remote import list_remotes, use_remotes
 from operations.versions.registry import Registry
 from operations.versions.version import Version
@@ -21,7 +21,7 @@ from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors,
 from pymongo.errors import ExecutionTimeout
 
 # How long MongoDB may look for a document that the filter selects, in milliseconds.
-FILTER_PATIENCE = 3_000
+FILTER_TIMEOUT_MS = 3_000
 
 
 def reach_mongodb() -> str:
@@ -42,7 +42,7 @@ def reach_mlflow() -> str:
 
 def reach_git() -> str:
     """Ask the Git remote for its branches."""
-    check_origin(PATIENCE)
+    check_origin(CHECK_TIMEOUT)
     return "answers"
 
 
@@ -59,15 +59,15 @@ def use_mongodb() -> str:
     with connect(parameters.source) as client:
         version, snapshot = client.server_info()["version"], offers_snapshot(client)
         collection: Any = client[parameters.database][parameters.collection]
-        moment = client.start_session(snapshot=True) if snapshot else nullcontext()
+        snapshot_session = client.start_session(snapshot=True) if snapshot else nullcontext()
         try:
-            with moment as session:
-                found = collection.find_one(
-                    parameters.filter, {"_id": 1}, session=session, max_time_ms=FILTER_PATIENCE
+            with snapshot_session as session:
+                document = collection.find_one(
+                    parameters.filter, {"_id": 1}, session=session, max_time_ms=FILTER_TIMEOUT_MS
                 )
         except ExecutionTimeout:
-            found = "not found yet: without an index for the filter, ingestion takes its time"
-    if found is None:
+            document = "not found yet: without an index for the filter, ingestion takes its time"
+    if document is None:
         raise ConfigurationError(
             f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
         )
@@ -128,7 +128,7 @@ def _mlflow_version(uri: str) -> str:
 
 def use_git() -> str:
     """Ask whether the Git remote takes a push of a branch and a tag, both or neither."""
-    check_push(PATIENCE)
+    check_push(CHECK_TIMEOUT)
     if not has_remote():
         return "no remote: versions stay in this clone"
     return f"{without_credentials(git('remote', 'get-url', 'origin'))} takes an atomic push"

@@ -54,19 +54,19 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
             return
         # What gave its rights need not be asked for them again.
         left = {name: check for name, check in left.items() if name in away}
-        said = "; ".join(f"{name}: {why}" for name, why in away.items())
+        message = "; ".join(f"{name}: {why}" for name, why in away.items())
         if time.monotonic() > deadline:
-            raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
-        if said != before:
-            echo(f"waiting for {said} ({seconds:.0f} seconds at most)")
-        before = said
+            raise PipelineError(f"{message}; it was waited for {seconds:.0f} seconds")
+        if message != before:
+            echo(f"waiting for {message} ({seconds:.0f} seconds at most)")
+        before = message
         time.sleep(PAUSE)
 
 
 T = TypeVar("T")
 
 
-def patiently(step: Callable[[], T], seconds: float, source: bool) -> T:
+def retrying(step: Callable[[], T], seconds: float, source: bool) -> T:
     """Do a step; if it fails while a server is away, wait for the server and do it once more.
 
     Raises:

@@ -42,9 +42,9 @@ def room() -> str:
     """
     need = artifacts_bytes()
     wanted: dict[int, int] = {}
-    found = []
+    notes = []
     for name, place in {"DVC cache": shared_cache(), "workspace": PLACE.resolve()}.items():
-        there = next(each for each in (place, *place.parents) if each.exists())
+        there = next(parent for parent in (place, *place.parents) if parent.exists())
         if not writable(there):
             raise ConfigurationError(f"the {name} {place} cannot be written: change the rights of {there}")
         device = there.stat().st_dev
@@ -55,8 +55,8 @@ def room() -> str:
                 f"no room: {megabytes(free)} free for the {name} {place}, and a retrain needs "
                 f"{megabytes(wanted[device])}: 'pipeline gc' deletes what no version needs"
             )
-        found.append(f"{megabytes(free)} free for the {name}")
-    return f"{', '.join(found)}; the artifacts are {megabytes(need)}"
+        notes.append(f"{megabytes(free)} free for the {name}")
+    return f"{', '.join(notes)}; the artifacts are {megabytes(need)}"
 
 
 def artifacts_bytes() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from operations.git_and_dvc.dvc_process import dvc
 from operations.git_and_dvc.git import REMOTE, changed, git, has_remote
 from operations.git_and_dvc.git import branch as current_branch
-from operations.retraining.stopping import StoppedError, held
+from operations.retraining.stopping import StoppedError, signals_deferred
 from pipeline.config.errors import PipelineError, message_and_code
 from pipeline.tracking.lineage import LOCK
 
@@ -23,10 +23,10 @@ def newest(branch: str) -> str:
     here = git("rev-parse", "--verify", f"refs/heads/{branch}")
     listed = git("ls-remote", REMOTE, f"refs/heads/{branch}") if has_remote() else ""
     # It matches the end of a name, too.
-    found = [line.split()[0] for line in listed.splitlines() if line.split()[1] == f"refs/heads/{branch}"]
-    if not found:
+    commits = [line.split()[0] for line in listed.splitlines() if line.split()[1] == f"refs/heads/{branch}"]
+    if not commits:
         return here
-    (there,) = found
+    (there,) = commits
     git("fetch", "--quiet", REMOTE, f"refs/heads/{branch}")
     if is_ancestor(here, there):
         return there
@@ -57,7 +57,7 @@ def bring_forward(branch: str, made: str) -> str:
                 return "this checkout has changes of its own and was left alone: 'git pull', 'dvc checkout'"
             UNFINISHED.touch()
             # Git that is killed in a merge leaves its locks and half of the files.
-            with held():
+            with signals_deferred():
                 git("merge", "--quiet", "--ff-only", target)
             done = "was brought forward"
         else:

@@ -17,7 +17,7 @@ class BusyError(PipelineError):
 
 
 @contextmanager
-def exclusive(patience: float = 0) -> Iterator[None]:
+def exclusive(timeout: float = 0) -> Iterator[None]:
     """Hold the repository's lock, which all of its worktrees share and the kernel releases at death.
 
     It is waited for as long as `patience` says, in seconds.
@@ -28,7 +28,7 @@ def exclusive(patience: float = 0) -> Iterator[None]:
     folder = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"))
     lock = FileLock(folder / "pipeline.lock")
     try:
-        lock.acquire(timeout=patience)
+        lock.acquire(timeout=timeout)
     except Timeout:
         raise BusyError("another retrain or publication is running here: wait for it to end") from None
     try:

@@ -16,9 +16,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 # The stages whose outputs are data; today's code of the second and third runs anew where it changed.
-DATA = STAGES[:3]
+DATA_STAGES = STAGES[:3]
 # The sections of params.yaml that stay as they are.
-KEPT = ("ingestion", "schema", "mlflow")
+FIXED = ("ingestion", "schema", "mlflow")
 
 
 def override(overrides: Sequence[str]) -> None:
@@ -28,17 +28,17 @@ def override(overrides: Sequence[str]) -> None:
         ConfigurationError: DVC cannot apply one, or there is no such parameter.
     """
     given = f"--set-param {' '.join(overrides)}"
-    if any("${" in each or each.lstrip("+~").startswith(KEPT) for each in overrides):
+    if any("${" in setting or setting.lstrip("+~").startswith(FIXED) for setting in overrides):
         # The first would write a variable of the environment into Git, the others made nothing here.
         raise ConfigurationError(
-            f"{given}: no ${{...}}, and nothing of {', '.join(KEPT)}: the data is kept, and the model's name"
+            f"{given}: no ${{...}}, and nothing of {', '.join(FIXED)}: the data is kept, and the model's name"
         )
     try:
         apply_overrides(PATH, list(overrides))
     except (DvcException, YAMLError, ValueError) as error:
-        said, advice, _ = " ".join(str(error.__cause__ or error).split()).partition(" To append")
+        message, advice, _ = " ".join(str(error.__cause__ or error).split()).partition(" To append")
         hint = f" '+NAME=VALUE' adds a parameter that {PATH} does not name yet." if advice else ""
-        raise ConfigurationError(f"{given}: {said}{hint}") from None
+        raise ConfigurationError(f"{given}: {message}{hint}") from None
     if changed():
         git("commit", "--quiet", "--message", f"Set {', '.join(overrides)}", "--", str(PATH))
 
@@ -57,9 +57,9 @@ def lock_data_of(commit: str) -> tuple[str, ...]:
         here = {}
     if not isinstance(here, dict) or "stages" not in here:
         raise PipelineError(f"{LOCK}, as it is committed, is no lock: 'dvc repro', and commit what it writes")
-    if missing := [stage for stage in DATA if stage not in there["stages"]]:
+    if missing := [stage for stage in DATA_STAGES if stage not in there["stages"]]:
         raise PipelineError(f"the lock of commit {commit[:10]} has no stage {', '.join(missing)}")
-    here["stages"] |= {stage: there["stages"][stage] for stage in DATA}
+    here["stages"] |= {stage: there["stages"][stage] for stage in DATA_STAGES}
     with Path(LOCK).open("w", encoding="utf-8") as file:
         yaml.dump(here, file)
-    return DATA
+    return DATA_STAGES

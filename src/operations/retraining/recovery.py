@@ -19,7 +19,7 @@ def finish(name: str, branch: str) -> Published:
     pull()
     # The tag may have another name by now, that of the number which MLflow gave.
     commit = git("rev-parse", "HEAD")
-    version = next((each for each in registry.counting() if each.tags.get("git.commit") == commit), None)
+    version = next((known for known in registry.counting() if known.tags.get("git.commit") == commit), None)
     if version is None:
         raise PipelineError(f"{name} is no version of MLflow")
     source = registry.version(number_of(version.tags[DATA_FROM])) if DATA_FROM in version.tags else None

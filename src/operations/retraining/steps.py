@@ -8,7 +8,7 @@ from operations.git_and_dvc.dvc_repository import dvc_repository, pull, stale
 from operations.git_and_dvc.git import changed
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.readiness.parameters import parameters
-from operations.readiness.waiting import patiently
+from operations.readiness.waiting import retrying
 from operations.retraining.old_data import lock_data_of, override
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
@@ -26,7 +26,7 @@ from pipeline.tracking.lineage import LOCK, locked_tags
 
 SOURCE = "ingestion"
 # How long a server that went away during the run is waited for, in seconds.
-PATIENCE = 60.0
+SERVER_TIMEOUT = 60.0
 
 
 def retrain(request: Request) -> Outcome:
@@ -53,8 +53,8 @@ def retrain(request: Request) -> Outcome:
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
     return outcome_of(
-        patiently(
-            lambda: publish(request.branch, promote=request.may_promote), PATIENCE, request.reads_source
+        retrying(
+            lambda: publish(request.branch, promote=request.may_promote), SERVER_TIMEOUT, request.reads_source
         )
     )
 
@@ -76,7 +76,7 @@ def on_kept_data(request: Request) -> None:
     Raises:
         PipelineError: ingestion would run, and the request does not allow it.
     """
-    patiently(pull, PATIENCE, request.reads_source)
+    retrying(pull, SERVER_TIMEOUT, request.reads_source)
     reads = SOURCE in stale()
     if reads and not request.read_source:
         raise PipelineError(
@@ -86,8 +86,8 @@ def on_kept_data(request: Request) -> None:
     if reads and stops_on_change():
         compare_new_data(request)
     if request.everything:
-        patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
-    patiently(repro, PATIENCE, request.reads_source)
+        retrying(lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source)
+    retrying(repro, SERVER_TIMEOUT, request.reads_source)
 
 
 def on_new_data(request: Request) -> None:
@@ -97,12 +97,14 @@ def on_new_data(request: Request) -> None:
         repo.checkout(allow_missing=True)
     stops = stops_on_change()
     words = ("--force",) if request.everything and not stops else ("--force", "--single-item", SOURCE)
-    patiently(lambda: repro(*words), PATIENCE, request.reads_source)
+    retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
     if stops:
         compare_new_data(request)
         if request.everything:
-            patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
-    patiently(repro, PATIENCE, request.reads_source)
+            retrying(
+                lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
+            )
+    retrying(repro, SERVER_TIMEOUT, request.reads_source)
 
 
 def stops_on_change() -> bool:
@@ -116,8 +118,8 @@ def compare_new_data(request: Request) -> None:
     Raises:
         PipelineError: it differs too far.
     """
-    patiently(lambda: repro("validation"), PATIENCE, request.reads_source)
-    patiently(stop_on_changed_data, PATIENCE, request.reads_source)
+    retrying(lambda: repro("validation"), SERVER_TIMEOUT, request.reads_source)
+    retrying(stop_on_changed_data, SERVER_TIMEOUT, request.reads_source)
 
 
 def on_data_of(number: int, request: Request) -> Outcome:
@@ -132,12 +134,12 @@ def on_data_of(number: int, request: Request) -> Outcome:
     override(request.overrides)
     check_commit()
     stages = lock_data_of(commit)
-    patiently(lambda: pull(*stages), PATIENCE, False)
+    retrying(lambda: pull(*stages), SERVER_TIMEOUT, False)
     # The raw data stays, whatever ingestion's code and parameters have become since.
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
-    patiently(repro, PATIENCE, False)
-    return outcome_of(patiently(lambda: publish(None, source, request.may_promote), PATIENCE, False))
+    retrying(repro, SERVER_TIMEOUT, False)
+    return outcome_of(retrying(lambda: publish(None, source, request.may_promote), SERVER_TIMEOUT, False))
 
 
 def known(registry: Registry) -> bool:

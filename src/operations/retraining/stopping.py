@@ -20,20 +20,20 @@ class StoppedError(PipelineError):
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def signals_deferred() -> Iterator[None]:
     """Hold SIGTERM and SIGINT back for a moment, also from a process that is started meanwhile."""
-    came: list[int] = []
-    handlers = {each: signal.signal(each, lambda number, _: came.append(number)) for each in SIGNALS}
+    caught: list[int] = []
+    handlers = {signum: signal.signal(signum, lambda number, _: caught.append(number)) for signum in SIGNALS}
     # A process inherits what this thread blocks; here another thread may still be given the signal.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
-        if came:
-            signal.raise_signal(came[0])
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        if caught:
+            signal.raise_signal(caught[0])
 
 
 @contextmanager
@@ -41,13 +41,13 @@ def stoppable() -> Iterator[None]:
     """Turn the first SIGTERM or SIGINT into a `StoppedError`, and ignore more while the run cleans up."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        for signum in SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
         raise StoppedError(number)
 
-    before = {each: signal.signal(each, stop) for each in SIGNALS}
+    before = {signum: signal.signal(signum, stop) for signum in SIGNALS}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

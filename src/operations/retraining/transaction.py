@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from operations.console import echo
-from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
+from operations.git_and_dvc.dvc_process import STAGE_PREFIXES
 from operations.git_and_dvc.git import changed, check_identity, git, overlooked
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
@@ -35,22 +35,22 @@ from pydantic import TypeAdapter
 RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock")
 # What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
 # still that of the run before.
-OF_DATA = ("artifacts/rejected", "artifacts/validation.json")
-KEPT = {"validation": OF_DATA, "evaluation": (*OF_DATA, "artifacts/evaluation/metrics.json")}
+DATA_FILES = ("artifacts/rejected", "artifacts/validation.json")
+KEPT_FILES = {"validation": DATA_FILES, "evaluation": (*DATA_FILES, "artifacts/evaluation/metrics.json")}
 # Where it is kept, and of how many runs.
-FAILED, KEPT_RUNS = "failed", 50
+FAILED, MAX_FAILED_RUNS = "failed", 50
 # How long servers that are away at the start are waited for, in seconds.
-PATIENCE = 60.0
+SERVER_TIMEOUT = 60.0
 
 
 def run(
-    request: Request, lock_patience: float = 0, on_outcome: Callable[[Outcome], None] = lambda _: None
+    request: Request, lock_timeout: float = 0, on_outcome: Callable[[Outcome], None] = lambda _: None
 ) -> Outcome:
     """Retrain as requested, on the newest commit of the branch; the checkout here is brought forward after.
 
     Args:
         request: what to retrain on, and what to run.
-        lock_patience: how long to wait while another retrain or publication runs, in seconds.
+        lock_timeout: how long to wait while another retrain or publication runs, in seconds.
         on_outcome: takes the outcome as soon as it stands; the checkout follows afterwards.
 
     Raises:
@@ -58,12 +58,12 @@ def run(
         StoppedError: SIGTERM or SIGINT came.
         PipelineError: it failed and left everything as it was; or the checkout cannot be retrained.
     """
-    with stoppable(), exclusive(lock_patience):
+    with stoppable(), exclusive(lock_timeout):
         check_identity()
         check_remotes()
         room()
         other = check_committed(request)
-        wait_for_servers(PATIENCE, request.reads_source)
+        wait_for_servers(SERVER_TIMEOUT, request.reads_source)
         if other and unshared():
             # The checkout could not be brought forward, and the commit is nowhere else.
             raise PipelineError(f"not committed: {other}: commit or stash it first")
@@ -81,7 +81,7 @@ def run(
                 failure = error
             made = git("-C", str(folder), "rev-parse", "HEAD", check=False)
         if outcome is None:
-            outcome = what_it_had_pushed(request.branch, failure, made, given_up)
+            outcome = finish_pushed(request.branch, failure, made, given_up)
             on_outcome(outcome)
         if request.data_from is None:
             echo(bring_forward(request.branch, made))
@@ -101,7 +101,7 @@ def check_committed(request: Request) -> str:
     return ", ".join(found[:3])
 
 
-def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
+def finish_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
     """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
 
     Only a version of the commit that the run `made` is its own: others publish at the same time. What could
@@ -122,16 +122,16 @@ def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: l
     return finished[-1]
 
 
-def recover(branch: str, lock_patience: float) -> list[Outcome]:
+def recover(branch: str, lock_timeout: float) -> list[Outcome]:
     """Remove what a killed run left, and finish what it had pushed; return the versions that are whole now.
 
     Raises:
         BusyError: a retrain or publication is running.
         PipelineError: a server is away; the next retrain tries again.
     """
-    with stoppable(), exclusive(lock_patience):
+    with stoppable(), exclusive(lock_timeout):
         sweep()
-        wait_for_servers(PATIENCE, source=False)
+        wait_for_servers(SERVER_TIMEOUT, source=False)
         finished, _ = finish_interrupted(branch)
         # If it cannot be done now, the next run does it; what was finished is to be told all the same.
         with suppress(PipelineError):
@@ -202,7 +202,7 @@ def run_in(folder: Path, request: Request) -> Outcome:
     end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(content)
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
-        by_stage = end.error.startswith(SAID_BY_STAGE)
+        by_stage = end.error.startswith(STAGE_PREFIXES)
         raise kind(keep(folder, end.error) if by_stage else end.error)
     return end
 
@@ -212,10 +212,10 @@ def keep(folder: Path, error: str) -> str:
 
     Where the error names a file that was copied, it names the copy.
     """
-    found = [folder / path for path in KEPT.get(error.partition(":")[0], ()) if (folder / path).exists()]
+    kept = [folder / path for path in KEPT_FILES.get(error.partition(":")[0], ()) if (folder / path).exists()]
     place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
-        for source in found:
+        for source in kept:
             original = source.relative_to(folder)
             target = place / original.relative_to("artifacts")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -224,10 +224,10 @@ def keep(folder: Path, error: str) -> str:
             else:
                 shutil.copy2(source, target)
             error = error.replace(str(original), str(target))
-        if found:
-            keep_newest(place.parent, KEPT_RUNS)
+        if kept:
+            keep_newest(place.parent, MAX_FAILED_RUNS)
     except OSError as failure:
         return f"{error}; what the run found could not be kept ({message_and_code(failure)[0]})"
     return (
-        f"{error}; what the run found is kept in {place}" if found else f"{error}; it left nothing to look at"
+        f"{error}; what the run found is kept in {place}" if kept else f"{error}; it left nothing to look at"
     )

@@ -22,7 +22,7 @@ def make_app(folder: Path) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         runner.recover()
         # The first look at the page need not wait for MLflow to be imported.
-        version_cache.get(patience=0)
+        version_cache.get(timeout=0)
         yield
         await run_in_threadpool(runner.stop)
 

@@ -27,17 +27,17 @@ def champion() -> Champion | None:
 
 def champion_of(versions: Sequence[Version]) -> Champion | None:
     """Return the champion among all versions, if there is one."""
-    found = next((version for version in versions if version.champion), None)
-    if found is None:
+    current = next((version for version in versions if version.champion), None)
+    if current is None:
         return None
     # The data is as old as the first version that was made of it.
-    data = found.tags.get("data.raw.md5")
+    data = current.tags.get("data.raw.md5")
     first = min(version.created for version in versions if version.tags.get("data.raw.md5") == data)
     return Champion(
-        number=found.number,
-        commit=found.tags.get("git.commit", ""),
-        run_id=found.run_id,
-        scores=found.scores,
+        number=current.number,
+        commit=current.tags.get("git.commit", ""),
+        run_id=current.run_id,
+        scores=current.scores,
         data_since=datetime.fromtimestamp(first / 1000, UTC),
-        reason=found.standing,
+        reason=current.standing,
     )

@@ -54,14 +54,14 @@ class LocalHostsOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse any other name."""
-        if scope["type"] == "http" and not token() and not is_loopback(named_by(scope)):
-            said = "without TRAIN_API_TOKEN only localhost and its addresses are answered"
-            await problem(421, said)(scope, receive, send)
+        if scope["type"] == "http" and not token() and not is_loopback(requested_host(scope)):
+            detail = "without TRAIN_API_TOKEN only localhost and its addresses are answered"
+            await problem(421, detail)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
 
-def named_by(scope: Scope) -> str:
+def requested_host(scope: Scope) -> str:
     """Return the name by which a request calls this machine; none if it makes no sense."""
     try:
         return URL(scope=scope).hostname or ""
@@ -88,10 +88,10 @@ class BoundedBody:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        said = f"a body may have {LARGEST_BODY:,} bytes"
+        detail = f"a body may have {LARGEST_BODY:,} bytes"
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > LARGEST_BODY:
-            await problem(413, said, {"Connection": "close"})(scope, receive, send)
+            await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return
         received = 0
 
@@ -100,7 +100,7 @@ class BoundedBody:
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY:
-                raise HTTPException(413, said, {"Connection": "close"})
+                raise HTTPException(413, detail, {"Connection": "close"})
             return message
 
         await self.app(scope, counted, send)

@@ -107,10 +107,10 @@ class Jobs:
         with self._connected() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
-                found = _one(database, "id = ?", job)
-                if found is None:
+                row = _one(database, "id = ?", job)
+                if row is None:
                     raise KeyError(job)
-                changed = Job.model_validate(found.model_dump() | changes)
+                changed = Job.model_validate(row.model_dump() | changes)
                 database.execute(
                     "UPDATE jobs SET state = ?, content = ? WHERE id = ?",
                     (changed.state, changed.model_dump_json(), job),
@@ -140,8 +140,8 @@ class Jobs:
 
 
 def _one(database: sqlite3.Connection, condition: str, *values: str) -> Job | None:
-    found = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words
-    return Job.model_validate(json.loads(found[0])) if found else None
+    row = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words
+    return Job.model_validate(json.loads(row[0])) if row else None
 
 
 def now() -> datetime:

@@ -39,10 +39,10 @@ class History(Collector):
         rows.add_metric(["read"], sum(job.rows_read or 0 for job in self._jobs))
         rows.add_metric(["rejected"], sum(job.rows_rejected or 0 for job in self._jobs))
         yield rows
-        if (found := champion()) is not None:
-            age = (datetime.now(UTC) - found.data_since).total_seconds()
+        if (current := champion()) is not None:
+            age = (datetime.now(UTC) - current.data_since).total_seconds()
             yield GaugeMetricFamily("pipeline_champion_data_age_seconds", "Age of the champion's data", age)
-            yield GaugeMetricFamily("pipeline_champion_version", "Version of the champion", found.number)
+            yield GaugeMetricFamily("pipeline_champion_version", "Version of the champion", current.number)
 
 
 def render(jobs: Jobs) -> bytes:

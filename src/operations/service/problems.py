@@ -68,21 +68,21 @@ def install(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             # Starlette names the methods of the first route of this path only.
             paths = app.openapi()["paths"].items()
-            found = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
-            if found:
+            allowed = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
+            if allowed:
                 headers["Allow"] = ", ".join(
-                    sorted(method.upper() for methods in found for method in methods)
+                    sorted(method.upper() for methods in allowed for method in methods)
                 )
         return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        said = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:3]
+        detail = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:3]
         )
         if "json" not in request.headers.get("content-type", "json"):
-            said += " (send it with Content-Type: application/json)"
-        return problem(422, said)
+            detail += " (send it with Content-Type: application/json)"
+        return problem(422, detail)
 
     @app.exception_handler(RunningError)
     async def _running(_request: Request, error: RunningError) -> JSONResponse:

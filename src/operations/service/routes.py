@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 router = APIRouter(prefix="/train", tags=["training"])
 LOG_LINES = 50
 # How often a stream looks for news, in seconds.
-LOOK = 0.5
+POLL_INTERVAL = 0.5
 
 
 class Accepted(BaseModel):
@@ -117,4 +117,4 @@ async def events(found: Found, runner: Running) -> AsyncIterator[ServerSentEvent
         before = now
         if now.state not in ACTIVE:
             return
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL)

@@ -29,13 +29,13 @@ STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
 PUSHED = re.compile(rf"^publishing: {PUSHING} ([0-9a-f]+) ", re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
 # A process that a signal stopped ends with 128 and the signal's number.
-FIRST_OF_SIGNALS = 128
+SIGNAL_EXIT_CODE = 128
 # Of how many jobs the log is kept.
 KEPT_LOGS = 1000
 # How often the log of the running job is looked at, in seconds.
-LOOK = 0.2
+POLL_INTERVAL = 0.2
 # How long to wait before the end of a job is noted once more, in seconds.
-AGAIN = 5.0
+RETRY_INTERVAL = 5.0
 # A job that is asked to stop removes its worktree; seconds.
 GRACE = 20.0
 
@@ -63,9 +63,11 @@ class Runner:
         """Mark the jobs that died with the service, and finish what they had pushed, in the background."""
         for job in self.jobs.active():
             # It may have come to its own end, and died before that was noted.
-            end = self._said(job.id)
-            stopped = end is None or (isinstance(end, Failure) and end.exit_code >= FIRST_OF_SIGNALS)
-            self.jobs.update(job.id, finished_at=now(), **(INTERRUPTED if stopped else self._told(end)))
+            end = self._read_end(job.id)
+            stopped = end is None or (isinstance(end, Failure) and end.exit_code >= SIGNAL_EXIT_CODE)
+            self.jobs.update(
+                job.id, finished_at=now(), **(INTERRUPTED if stopped else self._job_changes(end))
+            )
         # One that was stopped in order may have pushed its commit as well.
         interrupted = [
             job for job in self.jobs.newest(1) if job.state == "interrupted" and not job.model_version
@@ -84,10 +86,10 @@ class Runner:
         try:
             self.jobs.update(job, state="running", started_at=now())
             end = None if self._stopping.is_set() else self._run(job, order.model_dump_json())
-            changes = self._told(end)
+            changes = self._job_changes(end)
             if end is None and not self._stopping.is_set():
                 # It was killed: what it left goes, and what it had pushed is finished.
-                changes |= self._finished(job, self._run("recovery", "recover"))
+                changes |= self._recovered_version(job, self._run("recovery", "recover"))
         except Exception:
             LOG.exception("job %s", job)
         finally:
@@ -103,10 +105,10 @@ class Runner:
                 return
             except sqlite3.Error:
                 LOG.exception("the end of job %s could not be noted", job)
-                if self._stopping.wait(AGAIN):
+                if self._stopping.wait(RETRY_INTERVAL):
                     return
 
-    def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+    def _job_changes(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
         """Say how a job ended."""
         if isinstance(end, Outcome):
             return end.model_dump(exclude={"version"}) | {"model_version": end.version}
@@ -120,12 +122,12 @@ class Runner:
             return
         try:
             end = self._run("recovery", "recover")
-            if interrupted and (changes := self._finished(interrupted[0].id, end)):
+            if interrupted and (changes := self._recovered_version(interrupted[0].id, end)):
                 self.jobs.update(interrupted[0].id, **changes)
         except Exception:
             LOG.exception("recovery")
 
-    def _finished(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+    def _recovered_version(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
         """Say which version the recovery finished for a job, if its log says that it pushed that one."""
         if not isinstance(end, Recovered) or not self.log(job).exists():
             return {}
@@ -162,22 +164,22 @@ class Runner:
                 while process.poll() is None:
                     # What cannot be noted now is noted at a later look.
                     with suppress(OSError, sqlite3.Error):
-                        self._look(name, said)
-                    time.sleep(LOOK)
+                        self._note_step(name, said)
+                    time.sleep(POLL_INTERVAL)
                 with suppress(OSError, sqlite3.Error):
-                    self._look(name, said)
+                    self._note_step(name, said)
         finally:
             end_group(process)
             self._process = None
         with suppress(sqlite3.Error):
             if known := self.jobs.get(name):
                 self._finish_step(known)
-        return self._said(name)
+        return self._read_end(name)
 
     def _result(self, job: str) -> Path:
         return self._folder / job / "end.json"
 
-    def _said(self, job: str) -> Outcome | Recovered | Failure | None:
+    def _read_end(self, job: str) -> Outcome | Recovered | Failure | None:
         """Return what the process of a job said of its end; None if it died without a word that is whole."""
         if not (result := self._result(job)).exists():
             return None
@@ -188,15 +190,15 @@ class Runner:
             LOG.exception("job %s", job)
             return None
 
-    def _look(self, job: str, log: BinaryIO) -> None:
+    def _note_step(self, job: str, log: BinaryIO) -> None:
         """Note when the log tells of another step, and how long the one before it took."""
         before = log.tell()
         lines, end, _ = log.read().rpartition(b"\n")
         log.seek(before)
-        found = STEP.findall(lines)
+        steps = STEP.findall(lines)
         known = self.jobs.get(job)
         if known is not None:
-            step = next(filter(None, found[-1])).decode() if found else known.stage or "preparing"
+            step = next(filter(None, steps[-1])).decode() if steps else known.stage or "preparing"
             if step != known.stage:
                 self._finish_step(known)
                 self.jobs.update(job, stage=step)

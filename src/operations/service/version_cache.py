@@ -14,7 +14,7 @@ LOGGER = logging.getLogger(__name__)
 # MLflow is asked at most this often: a page that many look at must not load it; in seconds.
 FRESH = 5.0
 # How long an answer is waited for, before what was known is good enough; in seconds.
-PATIENCE = 2.0
+ANSWER_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class VersionCache:
         self._idle = threading.Event()
         self._idle.set()
 
-    def get(self, patience: float = PATIENCE) -> Known:
+    def get(self, timeout: float = ANSWER_TIMEOUT) -> Known:
         """Return what is known, asked anew if it is old, and if the answer comes in time."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while True:
             with self._lock:
                 if time.monotonic() < self._fresh_until:

@@ -175,7 +175,7 @@ def collapses(
 
     Of many slices some seem worse by chance at 95 %: here it is 99 %.
     """
-    found = []
+    collapsed = []
     for column in slices:
         names = slice_names(rows[column])
         for name, inside in names.groupby(names).indices.items():
@@ -185,5 +185,5 @@ def collapses(
             sliced = target[inside], ours[inside], theirs[inside]
             lost = roc_auc_score(sliced[0], sliced[2]) - roc_auc_score(sliced[0], sliced[1])
             if lost > SLICE_TOLERANCE and np.quantile(bootstrap(*sliced)[0], 0.99) < 0:
-                found.append(f"{column} {name} loses {lost:.3f} ROC AUC")
-    return found
+                collapsed.append(f"{column} {name} loses {lost:.3f} ROC AUC")
+    return collapsed

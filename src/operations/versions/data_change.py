@@ -115,9 +115,7 @@ def _category_change(
     pairs = {value: (_share(value, ours, theirs), _share(value, theirs, ours)) for value in listed}
     apart = {value: here - there for value, (here, there) in pairs.items()}
     # Where the report lists the commonest values alone, the two differ, and the distance is at least this.
-    distance = max(
-        sum(max(each, 0) for each in apart.values()), sum(max(-each, 0) for each in apart.values())
-    )
+    distance = max(sum(max(gap, 0) for gap in apart.values()), sum(max(-gap, 0) for gap in apart.values()))
     if distance > max(bound, chance):
         most = max(apart, key=lambda value: (abs(apart[value]), value))
         here, there = pairs[most]

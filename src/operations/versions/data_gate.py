@@ -75,10 +75,10 @@ def compare_with(champion: Version) -> tuple[str | None, str | None]:
             # It is waited for.
             raise
         return None, f"the data was not compared with {theirs}: {str(error).partition('; ')[0]}"
-    found = list(changes(here, there, load("validation", ValidationParameters)))
+    differences = list(changes(here, there, load("validation", ValidationParameters)))
     others = not_comparable(here, there)
     return (
-        f"the data differs from {theirs}: {_first(found, '; ')}" if found else None,
+        f"the data differs from {theirs}: {_first(differences, '; ')}" if differences else None,
         f"other columns than {theirs}, not compared: {_first(others, ', ')}" if others else None,
     )
 

@@ -15,7 +15,7 @@ from pipeline.config.errors import ConfigurationError, PipelineError
 
 # Git's own names of remote branches mean nothing to `dvc gc`, and a tag on origin may have the name of one
 # that is here: while it runs, these tags stand for both.
-KEPT = "refs/tags/keep-remote"
+KEEP_REFS = "refs/tags/keep-remote"
 
 
 def collect_garbage(cloud: bool, dry: bool) -> str:
@@ -38,16 +38,16 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
     for version in registry.versions():
         if not version.local or registry.counts(version):
             commit_of(version)
-    forget_kept()
+    delete_keep_refs()
     try:
         if has_remote():
-            refs = (f"+refs/heads/*:{KEPT}/heads/*", f"+refs/tags/{PATTERN}:{KEPT}/tags/{PATTERN}")
+            refs = (f"+refs/heads/*:{KEEP_REFS}/heads/*", f"+refs/tags/{PATTERN}:{KEEP_REFS}/tags/{PATTERN}")
             git("fetch", "--quiet", "--no-tags", REMOTE, *refs)
         flags = (["--cloud"] if cloud else []) + (["--dry"] if dry else [])
-        kept = ("--workspace", "--all-tags", "--all-branches", "--all-experiments")
-        return dvc("gc", *kept, "--force", *flags)
+        scope = ("--workspace", "--all-tags", "--all-branches", "--all-experiments")
+        return dvc("gc", *scope, "--force", *flags)
     finally:
-        forget_kept()
+        delete_keep_refs()
 
 
 def check_cache(dry: bool) -> None:
@@ -66,9 +66,9 @@ def check_cache(dry: bool) -> None:
         )
 
 
-def forget_kept() -> None:
+def delete_keep_refs() -> None:
     """Delete the tags that stand for what is on the Git remote."""
-    for name in git("for-each-ref", "--format=%(refname)", KEPT).splitlines():
+    for name in git("for-each-ref", "--format=%(refname)", KEEP_REFS).splitlines():
         git("update-ref", "-d", name)
 
 

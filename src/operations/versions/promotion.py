@@ -110,7 +110,7 @@ def check_champion(registry: Registry) -> None:
         # One that the packages here cannot read holds nothing up: see `compare_or_incomparable`.
         with suppress(UnreadableModelError):
             load_model(registry, champion)
-        side_of(commit_of(champion), TRAIN, load_contract().id)
+        cached_commit_split(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
@@ -130,11 +130,11 @@ def check_against_best(
     alias any more. The choice of a person begins anew.
     """
     best = (None if champion.pinned else registry.best()) or champion
-    found = decision
+    comparison = decision
     if best.number != champion.number:
         named = f"the best so far, version {best.number}"
         try:
-            found = challenge(registry, best, holdout_commit)
+            comparison = challenge(registry, best, holdout_commit)
         except PipelineError as error:
             if unreachable(source=False):
                 # The next run decides, when the servers are back.
@@ -142,24 +142,24 @@ def check_against_best(
             why = str(error).partition("; ")[0]
             reason = f"{decision.reason}; not compared with {named}: {why}"
             return replace(decision, reason=reason, best=best.number)
-        if found.difference is None:
-            reason = f"{decision.reason}; not compared with {named}: {found.reason.partition('; ')[0]}"
-            best, found = champion, decision
-        elif not found.promoted:
-            return decision.stopped(f"worse than {named}: {found.reason}")
+        if comparison.difference is None:
+            reason = f"{decision.reason}; not compared with {named}: {comparison.reason.partition('; ')[0]}"
+            best, comparison = champion, decision
+        elif not comparison.promoted:
+            return decision.stopped(f"worse than {named}: {comparison.reason}")
         else:
-            reason = f"{decision.reason}; against the best so far: {found.reason}"
+            reason = f"{decision.reason}; against the best so far: {comparison.reason}"
         decision = replace(decision, reason=reason)
     # Else each step could cost a little of the probabilities.
-    better = found.measurably_better and (found.log_loss_difference or 0) <= 0
+    better = comparison.measurably_better and (comparison.log_loss_difference or 0) <= 0
     return replace(decision, best=number if better else best.number)
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
     """Compare a version with the one whose data it was trained on, on the holdout of that data; keep it."""
-    found = compare_or_incomparable(registry, source, commit_of(source))
-    registry.record(version.number, COMPARISON, found.content())
-    return found
+    comparison = compare_or_incomparable(registry, source, commit_of(source))
+    registry.record(version.number, COMPARISON, comparison.content())
+    return comparison
 
 
 def unopposed(alone: bool) -> Decision:
@@ -178,8 +178,11 @@ def challenge(registry: Registry, rival: Version, holdout_commit: str | None) ->
     """
     contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
     try:
-        holdout = side(holdout_commit, TEST)
-        theirs, ours = side_of(commit_of(rival), TRAIN, contract.id), side(None, TRAIN, contract.id)
+        holdout = read_commit_split(holdout_commit, TEST)
+        theirs, ours = (
+            cached_commit_split(commit_of(rival), TRAIN, contract.id),
+            read_commit_split(None, TRAIN, contract.id),
+        )
         trained_on = {*theirs[contract.id], *ours[contract.id]}
         return compare(
             joblib.load(MODEL),
@@ -202,12 +205,12 @@ def compare_or_incomparable(registry: Registry, rival: Version, holdout_commit: 
 
 
 @lru_cache(maxsize=3)
-def side_of(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
+def cached_commit_split(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
     """Read a side as `side` does, once: what a commit names does not change, and may come from afar."""
-    return side(commit, folder, *columns)
+    return read_commit_split(commit, folder, *columns)
 
 
-def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
+def read_commit_split(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
     """Read a side of the features that a commit (None: the workspace) names, from the cache or the remote.
 
     It has those of the `columns` that there are; without any named, all.

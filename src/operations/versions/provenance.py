@@ -43,9 +43,9 @@ def hashes(version: Version) -> set[str]:
     locked = locked_outputs(YAML(typ="safe", pure=True).load(git("show", f"{commit}:{LOCK}")))
     with files_of(commit) as files:
         below = {
-            str(found["md5"])
+            str(entry["md5"])
             for path in locked
-            for found in files.find(path, detail=True).values()
-            if found.get("md5")
+            for entry in files.find(path, detail=True).values()
+            if entry.get("md5")
         }
     return {commit, *locked.values(), *below}

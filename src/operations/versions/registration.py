@@ -49,7 +49,7 @@ def unregistered(registry: Registry) -> tuple[list[Publication], dict[str, str]]
     They have a higher number than any version there. One that was a version was deleted, and stays so.
     """
     registered = max((version.number for version in registry.counting()), default=0)
-    found, left_out = [], {}
+    publications, left_out = [], {}
     for name in (tag_of(number) for number in numbers(registry) if number > registered):
         publication = publication_of(registry, name)
         if publication is None:
@@ -64,8 +64,8 @@ def unregistered(registry: Registry) -> tuple[list[Publication], dict[str, str]]
         if tags is None:
             left_out[name] = f"{name} ({made_by(name)}) was published with another MLflow, and is left out"
         elif REGISTERED + name not in tags:
-            found.append(publication)
-    return found, left_out
+            publications.append(publication)
+    return publications, left_out
 
 
 def made_by(name: str) -> str:

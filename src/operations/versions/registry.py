@@ -228,10 +228,10 @@ class Registry:
         ):
             import mlflow
 
-            made = mlflow.register_model(
+            model_version = mlflow.register_model(
                 f"runs:/{publication.run_id}/model", self.name, tags=publication.tags
             )
-            return int(made.version)
+            return int(model_version.version)
 
     def mark_registered(self, version: Version) -> None:
         """Keep on a version's run that it was registered, also when somebody deletes the version."""

@@ -81,11 +81,11 @@ def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Chang
     scores = {name: pair for name, pair in metrics[str(METRICS)].items() if "." not in name}
     others = {
         f"{Path(path).stem}: {name}": pair
-        for path, found in metrics.items()
-        for name, pair in found.items()
+        for path, changes in metrics.items()
+        for name, pair in changes.items()
         if not (path == str(METRICS) and name in scores) and pair["old"] != pair["new"]
     }
-    changed = {name: pair for found in parameters.values() for name, pair in found.items()}
+    changed = {name: pair for changes in parameters.values() for name, pair in changes.items()}
     known = any(pair["old"] is not None for pair in scores.values())
     lines = ["# Report", "", f"This workspace against {cell(base)}.", "", "## Scores", ""]
     if not known:

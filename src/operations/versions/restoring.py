@@ -50,9 +50,9 @@ def rollback(number: int, reason: str) -> Version | None:
         "at": now.isoformat(timespec="seconds"),
     }
     # A promotion that was interrupted is settled by this: no later run may take it up again.
-    for each in registry.counting():
-        if each.decision and each.decision["promoted"] and PROMOTED not in each.tags:
-            registry.record(each.number, PROMOTED, True)
+    for other in registry.counting():
+        if other.decision and other.decision["promoted"] and PROMOTED not in other.tags:
+            registry.record(other.number, PROMOTED, True)
     registry.record(number, ROLLBACK, record)
     registry.make_champion(number, f"rolled back to by hand {now:%Y-%m-%d}{PINNED}{reason}", pinned=True)
     return replaced
@@ -154,19 +154,19 @@ def unproven(cache: Path, outputs: set[str]) -> list[str]:
     wanted = set(outputs)
     for name in [name for name in outputs if name.endswith(".dir")]:
         if intact(cache, name):
-            wanted.update(entry["md5"] for entry in json.loads(place(cache, name).read_text()))
+            wanted.update(entry["md5"] for entry in json.loads(object_path(cache, name).read_text()))
     return sorted(name for name in wanted if not intact(cache, name))
 
 
-def place(cache: Path, name: str) -> Path:
+def object_path(cache: Path, name: str) -> Path:
     """Return where a DVC cache keeps an object."""
     return cache / "files" / "md5" / name[:2] / name[2:]
 
 
 def intact(cache: Path, name: str) -> bool:
     """Whether an object is in the cache, and its bytes are what its name says."""
-    if not (path := place(cache, name)).is_file():
+    if not (path := object_path(cache, name)).is_file():
         return False
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return found == name.removesuffix(".dir")
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return md5 == name.removesuffix(".dir")

@@ -22,8 +22,8 @@ def local_tags(pattern: str = PATTERN) -> dict[str, str]:
     """Return the commit of each tag of this clone that publishing made for a local version."""
     fields = "%(refname:lstrip=2)%00%(*objectname)%00%(contents:body)%00"
     words = git("for-each-ref", f"--format={fields}", f"refs/tags/{pattern}").split("\0")
-    found = zip(words[0::3], words[1::3], words[2::3], strict=False)
-    return {name.strip(): commit for name, commit, body in found if _is_local(body)}
+    tags = zip(words[0::3], words[1::3], words[2::3], strict=False)
+    return {name.strip(): commit for name, commit, body in tags if _is_local(body)}
 
 
 def _is_local(message: str) -> bool:
@@ -35,8 +35,8 @@ def _is_local(message: str) -> bool:
 
 def numbers_of(names: Iterable[str]) -> list[int]:
     """Return the numbers of the versions that tags name, also of tags that were moved aside."""
-    found = (name.removeprefix(ASIDE).removeprefix("model-v") for name in names)
-    return sorted(int(number) for number in found if number.isdecimal())
+    tags = (name.removeprefix(ASIDE).removeprefix("model-v") for name in names)
+    return sorted(int(number) for number in tags if number.isdecimal())
 
 
 def all_here() -> list[str]:
@@ -53,9 +53,9 @@ def tags_anywhere() -> set[str]:
 def tag_here(version: Version) -> str | None:
     """Return the tag of a local version, which may have been moved aside; None if this clone has none."""
     commit = version.tags.get("git.commit", "")
-    found = git("tag", "--points-at", commit, "--list", version.tag, f"{ASIDE}{version.tag}*", check=False)
+    tags = git("tag", "--points-at", commit, "--list", version.tag, f"{ASIDE}{version.tag}*", check=False)
     # In the order of the names, where the team's tag may name the same commit.
-    return next(iter(found.splitlines()), None)
+    return next(iter(tags.splitlines()), None)
 
 
 def fetch_tag(name: str, check: bool = True) -> None:
