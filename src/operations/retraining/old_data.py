@@ -1,4 +1,4 @@
-"""Old data under today's recipe: the lock names an older version's data, the parameters change."""
+"""Combines the data of an older version with today's code and changed parameters."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,21 +15,21 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-# The stages whose outputs are data; today's code of the second and third runs anew where it changed.
+# The stages whose outputs are data. The second and the third run again where their code changed.
 DATA_STAGES = STAGES[:3]
-# The sections of params.yaml that stay as they are.
+# The sections of params.yaml that must not change.
 FIXED = ("ingestion", "schema", "mlflow")
 
 
 def override(overrides: Sequence[str]) -> None:
-    """Change params.yaml, as `dvc exp run --set-param` does, and commit it: the run knows what made it.
+    """Change params.yaml as `dvc exp run --set-param` does, and commit it, so that the run's commit has it.
 
     Raises:
-        ConfigurationError: DVC cannot apply one, or there is no such parameter.
+        ConfigurationError: DVC cannot apply a change, or there is no such parameter.
     """
     given = f"--set-param {' '.join(overrides)}"
     if any("${" in setting or setting.lstrip("+~").startswith(FIXED) for setting in overrides):
-        # The first would write a variable of the environment into Git, the others made nothing here.
+        # ${...} would write an environment variable into Git; the other sections must match the old data.
         raise ConfigurationError(
             f"{given}: no ${{...}}, and nothing of {', '.join(FIXED)}: the data is kept, and the model's name"
         )
@@ -44,10 +44,10 @@ def override(overrides: Sequence[str]) -> None:
 
 
 def lock_data_of(commit: str) -> tuple[str, ...]:
-    """Let the lock here name the data of a commit in place of its own, and return the stages of the data.
+    """Replace the data in the lock here by the data of a commit, and return the stages of the data.
 
     Raises:
-        PipelineError: the commit's pipeline had other stages.
+        PipelineError: the lock here is invalid, or the commit's pipeline has other stages.
     """
     yaml = YAML(typ="safe", pure=True)
     there = yaml.load(git("show", f"{commit}:{LOCK}"))

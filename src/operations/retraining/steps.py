@@ -1,4 +1,4 @@
-"""What a retrain does inside its throw-away worktree: run what the request asks for, and publish it."""
+"""The steps of a retrain inside its throw-away worktree: run the requested stages, publish the result."""
 
 import json
 from typing import Any, Literal
@@ -25,16 +25,16 @@ from pipeline.data.artifacts import METRICS, VALIDATION_REPORT
 from pipeline.tracking.lineage import LOCK, locked_tags
 
 SOURCE = "ingestion"
-# How long a server that went away during the run is waited for, in seconds.
+# How long to wait for a server that goes away during the run, in seconds.
 SERVER_TIMEOUT = 60.0
 
 
 def retrain(request: Request) -> Outcome:
-    """Run the stages that the request touches, in the current folder, and publish what came of it.
+    """Run the requested stages in the current folder, and publish the result.
 
     Raises:
-        PipelineError: data cannot be fetched; ingestion would run and is not allowed to; a stage fails; or
-            see `operations.versions.publishing.publish`.
+        PipelineError: data cannot be fetched, ingestion would run but may not, a stage fails, or publishing
+            fails (see `operations.versions.publishing.publish`).
     """
     if request.finish is not None:
         return outcome_of(finish(request.finish, request.branch))
@@ -45,7 +45,7 @@ def retrain(request: Request) -> Outcome:
         on_kept_data(request)
     else:
         on_new_data(request)
-        # The first version may be what the lock names; later, one that was deleted stays deleted.
+        # An unchanged lock may become the first version. Later, its version was deleted, and stays so.
         registry = Registry()
         if LOCK.name not in changed() and not known(registry) and numbers(registry):
             return outcome(
@@ -60,10 +60,10 @@ def retrain(request: Request) -> Outcome:
 
 
 def check_commit() -> None:
-    """Look whether what is here can run to its end and be published: parameters, packages, remotes.
+    """Check parameters, packages and remotes before the first stage runs.
 
     Raises:
-        ConfigurationError: a later stage, or publishing, would refuse it.
+        ConfigurationError: a later stage, or publishing, would refuse them.
     """
     parameters()
     check_packages()
@@ -71,7 +71,7 @@ def check_commit() -> None:
 
 
 def on_kept_data(request: Request) -> None:
-    """Situation A: fetch the data that the lock names, and run the stages that the change touches.
+    """Situation A: fetch the data of the lock, and run the stages that changed.
 
     Raises:
         PipelineError: ingestion would run, and the request does not allow it.
@@ -91,8 +91,8 @@ def on_kept_data(request: Request) -> None:
 
 
 def on_new_data(request: Request) -> None:
-    """Situation B: read the source whether or not anything seems changed, and run what really did."""
-    # What is in the cache need not be made again; a first run has nothing there.
+    """Situation B: always read the source, then run the stages whose input changed."""
+    # Reuse the outputs in the cache; a first run has none.
     with dvc_repository("checkout") as repo:
         repo.checkout(allow_missing=True)
     stops = stops_on_change()
@@ -108,7 +108,7 @@ def on_new_data(request: Request) -> None:
 
 
 def stops_on_change() -> bool:
-    """Whether new data that differs too far from the champion's ends a retrain before training."""
+    """Whether data that changed too far from the champion's stops a retrain before training."""
     return load("validation", ValidationParameters).on_change == "stop"
 
 
@@ -116,7 +116,7 @@ def compare_new_data(request: Request) -> None:
     """Validate new data, and compare it with the champion's.
 
     Raises:
-        PipelineError: it differs too far.
+        PipelineError: it changed too far.
     """
     retrying(lambda: repro("validation"), SERVER_TIMEOUT, request.reads_source)
     retrying(stop_on_changed_data, SERVER_TIMEOUT, request.reads_source)
@@ -125,7 +125,7 @@ def compare_new_data(request: Request) -> None:
 def on_data_of(number: int, request: Request) -> Outcome:
     """Train with today's code and changed parameters on the exact data of an older version.
 
-    The new version's commit is held by its tag alone: the branch keeps its data and its parameters.
+    Only its tag refers to the new version's commit: the branch keeps its own data and parameters.
     """
     registry = Registry()
     source = registry.version(number)
@@ -135,7 +135,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     check_commit()
     stages = lock_data_of(commit)
     retrying(lambda: pull(*stages), SERVER_TIMEOUT, False)
-    # The raw data stays, whatever ingestion's code and parameters have become since.
+    # Keep the raw data, although ingestion's code and parameters may have changed since.
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
     retrying(repro, SERVER_TIMEOUT, False)
@@ -143,7 +143,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
 
 
 def known(registry: Registry) -> bool:
-    """Whether a version holds the model that the lock here names."""
+    """Whether a version has the model of the lock here."""
     model = locked_tags().get("model.md5")
     return any(version.tags.get("model.md5") == model for version in registry.counting())
 
@@ -172,7 +172,7 @@ def outcome_of(published: Published) -> Outcome:
 
 
 def outcome(state: Literal["succeeded", "unchanged"], message: str) -> Outcome:
-    """Describe the end of a run, with the scores and the counts of rows that lie here."""
+    """Return the outcome of a run, with the scores and row counts of the artifacts here."""
     scores: dict[str, Any] = json.loads(METRICS.read_text(encoding="utf-8"))
     rows: dict[str, Any] = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
     return Outcome(

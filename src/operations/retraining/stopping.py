@@ -1,4 +1,4 @@
-"""A signal stops a run in order: what it made is removed before it ends."""
+"""Stops a run on a signal, after it has removed what it made."""
 
 import signal
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ class StoppedError(PipelineError):
     """A signal asked the run to stop: exit code 128 and the signal's number."""
 
     def __init__(self, number: int) -> None:
-        said = "what was not pushed is gone, and what was is finished by the next run"
-        super().__init__(f"stopped by {signal.Signals(number).name}: {said}")
+        name = signal.Signals(number).name
+        super().__init__(f"stopped by {name}: what was not pushed is gone, the next run finishes the rest")
         self.exit_code = 128 + number
 
 
 @contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Hold SIGTERM and SIGINT back for a moment, also from a process that is started meanwhile."""
+    """Defer SIGTERM and SIGINT until the block ends, also for processes that it starts."""
     caught: list[int] = []
     handlers = {signum: signal.signal(signum, lambda number, _: caught.append(number)) for signum in SIGNALS}
-    # A process inherits what this thread blocks; here another thread may still be given the signal.
+    # Child processes inherit the signal mask. In this process, another thread may still get the signal.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -38,7 +38,7 @@ def signals_deferred() -> Iterator[None]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into a `StoppedError`, and ignore more while the run cleans up."""
+    """Raise `StoppedError` on the first SIGTERM or SIGINT, and ignore further ones during the cleanup."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for signum in SIGNALS:

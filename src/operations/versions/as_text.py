@@ -1,15 +1,15 @@
-"""Versions as text for people; programs take `--json`."""
+"""Versions as text for people; programs use `--json`."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def table(versions: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a table of versions (`Version.summary`), and why the champion is the champion."""
+    """Yield the lines of a table of versions (`Version.summary`), then why the champion is the champion."""
     yield f"{'version':>7}  {'alias':16}  {'decision':12}  {'commit':10}  {'data':10}  scores"
     for row in versions:
         alias = f"champion{', pinned' if row['pinned'] else ''}" if row["champion"] else ""
-        # A version that was registered by hand has none of these.
+        # A version registered by hand has none of these.
         decision, commit, data = row["decision"] or "", row["commit"] or "", row["data"] or ""
         yield (
             f"{row['version']:7}  {alias:16}  {decision:12}  {commit[:10]:10}  {data[:10]:10}  "
@@ -21,13 +21,13 @@ def table(versions: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def lineage(version: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of what `Registry.lineage` found, without the schema and the other algorithms."""
+    """Yield the lines of `Registry.lineage`, without the schema and the parameters of other algorithms."""
     decision, rollback = version["decision"], version["rollback"]
     facts = {
         "version": f"{version['version']}{', the champion' if version['champion'] else ''}",
         "commit": version["commit"],
         "tag": version["tag"],
-        "local": version["local"] and "its commit and its tag are in the clone that published it alone",
+        "local": version["local"] and "its commit and its tag are only in the clone that published it",
         "raw data": version["data"],
         "train data": version["tags"].get("data.train.md5"),
         "data from": version["data_from"] and f"version {version['data_from']}",
@@ -53,7 +53,7 @@ def lineage(version: dict[str, Any]) -> Iterator[str]:
 
 
 def replaced_text(rollback: dict[str, Any]) -> str:
-    """Return which version a rollback replaced, to follow a word; nothing where it replaced none."""
+    """Return which version a rollback replaced, to append to a text; empty if it replaced none."""
     return f", in place of version {rollback['replaced']}" if rollback["replaced"] else ""
 
 
