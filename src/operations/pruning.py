@@ -1,4 +1,4 @@
-"""How much is kept of what runs leave behind: what nobody prunes fills the disk in the end."""
+"""Limits how many folders of old runs are kept, so that they do not fill the disk."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""DVC as its own process: where a signal may stop it, or what it says is passed on."""
+"""Runs DVC as a separate process, for commands that a signal may stop or whose output is passed on."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from operations.console import echo
 from pipeline.config.errors import PipelineError
 from pipeline.config.stages import STAGES
 
-# How the line begins by which a stage says why it failed.
+# The line in which a stage reports its error begins with one of these.
 STAGE_PREFIXES = tuple(f"{stage}: " for stage in STAGES)
 
 
@@ -39,10 +39,10 @@ def dvc(*words: str) -> str:
 
 
 def repro(*words: str) -> None:
-    """Run `dvc repro` in the current folder; what DVC and the stages say is passed on as they say it.
+    """Run `dvc repro` in the current folder, and pass the output of DVC and the stages on.
 
     Raises:
-        PipelineError: a stage failed; the message is what the stage said.
+        PipelineError: a stage failed; the message is the stage's error.
     """
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", *words],
@@ -64,6 +64,6 @@ def repro(*words: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    # dvc.yaml says `python`: the one that runs this, also where its environment is not activated.
+    # dvc.yaml calls `python`: PATH leads to this interpreter, even if its environment is not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return os.environ | {"PATH": path}

@@ -1,4 +1,4 @@
-"""Checks that are asked all at once, none for longer than a few seconds, and what each answered."""
+"""Runs checks in parallel, each for a few seconds at most, and returns their answers."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 # How long a check may take, in seconds.
 CHECK_TIMEOUT = 8.0
 
-# It returns what it found, or raises a ConfigurationError where waiting would not help, else another error.
+# A check returns a description, or raises a ConfigurationError if waiting does not help, else another error.
 Check = Callable[[], str]
 Answers = dict[str, "Future[str]"]
 
@@ -19,39 +19,39 @@ _lock = threading.Lock()
 
 
 def ask(checks: Mapping[str, Check], timeout: float = CHECK_TIMEOUT) -> Answers:
-    """Run the checks side by side, and return by their names what each answered within `patience` seconds."""
+    """Run the checks in parallel, wait up to `timeout` seconds, and return their futures by name."""
     asked = {name: _in_background(name, check) for name, check in checks.items()}
-    # It takes seconds to import: a server is given its time from then on.
+    # The import takes seconds, which must not count as a server's time.
     import_module("mlflow")
     wait(asked.values(), timeout=timeout)
     return asked
 
 
 def wrong(answer: "Future[str]", timeout: float = CHECK_TIMEOUT) -> str | None:
-    """Return in one line what a check found wrong in the time that it was given; None if nothing."""
+    """Return the error of a check in one line, or that it did not answer in time; None if it succeeded."""
     if not answer.done():
         return f"no answer within {timeout:.0f} seconds"
     error = answer.exception()
     if error is None:
         return None
     message = str(error) if isinstance(error, PipelineError) else cause_of(error)
-    # It was asked only: nothing would have been changed.
+    # A check changes nothing, so this part of the message is of no use.
     return message.removesuffix("; nothing was changed")
 
 
 def all_wrong(answers: Answers) -> dict[str, str]:
-    """Return what is wrong, by the names of the checks."""
+    """Return the errors of the checks that failed, by name."""
     return {name: message for name, answer in answers.items() if (message := wrong(answer))}
 
 
 def refused(answers: Answers) -> ConfigurationError | None:
-    """Return why waiting would not help, if it would not."""
+    """Return the first error that waiting does not solve, or None."""
     errors = (answer.exception() for answer in answers.values() if answer.done())
     return next((error for error in errors if isinstance(error, ConfigurationError)), None)
 
 
 def _in_background(name: str, check: Check) -> "Future[str]":
-    """Run a check in a thread that holds up no exit; one that still waits is not started twice."""
+    """Run a check in a daemon thread. A check that is still running is not started again."""
     with _lock:
         if (before := _pending.get(check)) is not None and not before.done():
             return before
@@ -60,7 +60,7 @@ def _in_background(name: str, check: Check) -> "Future[str]":
     def run() -> None:
         try:
             future.set_result(check())
-        except Exception as error:  # noqa: BLE001 - it is what the check answers
+        except Exception as error:  # noqa: BLE001 - the future passes it on
             future.set_exception(error)
 
     threading.Thread(target=run, name=f"check {name}", daemon=True).start()

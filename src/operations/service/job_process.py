@@ -1,4 +1,4 @@
-"""One job of the service, as a process of its own: a retrain, or the recovery after a crash."""
+"""The process of one job of the service: a retrain, or the recovery after a crash."""
 
 import signal
 import sys
@@ -18,30 +18,30 @@ from pipeline.data.atomic import atomic_file
 
 from pydantic import BaseModel
 
-# How long a job waits for a recovery, or for a retrain from a terminal, to end, in seconds;
+# How long a job waits for a recovery, or a retrain from a terminal, to end, in seconds.
 LOCK_TIMEOUT = 120.0
-# and how long, when the disk is full, for a place to say how it ended: nobody else knows.
+# How long a job tries to write its result to a full disk, in seconds: only the job knows its result.
 DISK_FULL_TIMEOUT = 120.0
 
 
 class Recovered(BaseModel):
-    """The versions whose publication was finished, and the commit of each."""
+    """The commit of each version whose publication the recovery finished."""
 
     commits: dict[int, str]
 
 
 def retrain(order: TrainRequest, on_outcome: Callable[[Outcome], None]) -> Outcome:
-    """Do what a job asks for, and pass the outcome on as soon as it stands.
+    """Run the retrain of a job, and pass its outcome on as soon as it is final.
 
     Raises:
-        PipelineError: it failed, and everything is as it was.
+        PipelineError: the retrain failed and changed nothing.
     """
     request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote)
     return run(request, LOCK_TIMEOUT, on_outcome)
 
 
 def main() -> None:
-    """Take the order (or `recover`), a file for how it ended, and the service's process id."""
+    """Run the job. The arguments are the request (or `recover`), a file for the result, the service's id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
     end_with, code = end_writer(Path(sys.argv[2])), 0
     try:
@@ -61,10 +61,10 @@ def main() -> None:
 
 
 def end_writer(result: Path) -> Callable[..., None]:
-    """Return a function that writes to a file how the job ended, and tries again for some seconds.
+    """Return a function that writes the job's result to a file, and tries again until its timeout.
 
-    The first end that it is given stands: a version is published whatever became of the checkout, and
-    though the disk was too full to write so.
+    The first result is final: if a version was published, a later error of the checkout does not change that,
+    even if the full disk prevented the first write.
     """
     ends: list[Outcome | Recovered | Failure] = []
 

@@ -1,4 +1,4 @@
-"""What the service tells Prometheus, computed from the history each time it is asked."""
+"""Prometheus metrics, computed from the job history at each request."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ OUTCOMES = ("succeeded", "unchanged", "failed", "interrupted")
 
 
 class History(Collector):
-    """The figures of the jobs, and the age of the champion's data."""
+    """Collects metrics of the jobs, and the age of the champion's data."""
 
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
@@ -46,7 +46,7 @@ class History(Collector):
 
 
 def render(jobs: Jobs) -> bytes:
-    """Return the figures in Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(History(jobs.all()))
     return generate_latest(registry)

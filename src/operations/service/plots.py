@@ -1,4 +1,4 @@
-"""The picture of a version's plots, which evaluation put beside its run in MLflow."""
+"""Serves the image of a version's plots, which evaluation logged to its run in MLflow."""
 
 import tempfile
 from functools import lru_cache
@@ -18,7 +18,7 @@ FOLDER, PLOTS = "plots", "plots/plots.png"
 
 
 class Png(Response):
-    """A picture."""
+    """A PNG image."""
 
     media_type = "image/png"
 
@@ -46,10 +46,10 @@ def plots(version: Annotated[int, Path(ge=1)]) -> Response:
 
 @lru_cache(maxsize=32)
 def picture(run: str) -> bytes:
-    """Return the picture of a run; the last ones are kept, since a run that is over does not change.
+    """Return the plots of a run as PNG. They are cached, since a finished run does not change.
 
     Raises:
-        FileNotFoundError: the run has none.
+        FileNotFoundError: the run has no plots.
         PipelineError: MLflow is away.
     """
     with plain_mlflow_errors(tracking_store()[0], "try again"):
