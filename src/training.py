@@ -42,8 +42,8 @@ def train(
         try:
             return model.fit(features, target)
         except (ValueError, TypeError) as error:
-            said = " ".join(str(error).split())[:300]
-            raise PipelineError(f"training.{parameters.algorithm} cannot be fitted: {said}") from None
+            message = " ".join(str(error).split())[:300]
+            raise PipelineError(f"training.{parameters.algorithm} cannot be fitted: {message}") from None
 
 
 def save(model: Pipeline, path: Path) -> None:

@@ -27,12 +27,12 @@ def transform_part(
 ) -> tuple[int, int]:
     """Write the train and the test rows of one part under its name; return how many there are of each."""
     table = features(pq.read_table(path), contract)
-    on_test_side = is_test(table[contract.id], test_size)
-    sides = {test: table.filter(pa.array(on_test_side)), train: table.filter(pa.array(~on_test_side))}
-    for folder, rows in sides.items():
+    in_test_split = is_test(table[contract.id], test_size)
+    splits = {test: table.filter(pa.array(in_test_split)), train: table.filter(pa.array(~in_test_split))}
+    for folder, rows in splits.items():
         if len(rows):
             write_part(rows, folder / path.name)
-    return len(sides[train]), len(sides[test])
+    return len(splits[train]), len(splits[test])
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         folders = train.absolute(), test.absolute()
         transform = partial(transform_part, contract, parameters.test_size, *folders)
         counts = list(executor.map(transform, paths))
-        in_train, in_test = (sum(side) for side in zip(*counts, strict=True))
+        in_train, in_test = (sum(count) for count in zip(*counts, strict=True))
         if not in_train or not in_test:
             raise PipelineError(
                 f"transformation.test_size {parameters.test_size} leaves {in_train:,} rows to train on "

@@ -1,4 +1,4 @@
-"""The `pipeline` command: it runs the code of the checkout that the current folder lies in."""
+"""The `pipeline` command, which runs the code of the checkout around the current folder."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ NAME = "pipeline"
 
 
 def workspace() -> Path:
-    """Find the root of the checkout that the current folder lies in.
+    """Return the root of the checkout around the current folder.
 
     Raises:
-        ConfigurationError: it lies in none.
+        ConfigurationError: the folder is in no checkout.
     """
     here = Path.cwd()
     for folder in (here, *here.parents):
@@ -28,15 +28,15 @@ def workspace() -> Path:
 def main() -> None:
     """Run the command in the root of the checkout around the current folder, with that checkout's code.
 
-    The environment's command is the one of the checkout that installed it; called in another clone or in
-    a worktree, it hands over to the code there.
+    The installed command belongs to the checkout that installed it. In another clone or worktree, it starts
+    the code there.
     """
     open_streams()
     run_main(NAME, command)
 
 
 def command() -> None:
-    """Hand over to the code of the checkout, or run the command that the arguments name."""
+    """Start the code of the checkout if it is another one, else run the command in the arguments."""
     try:
         root = workspace()
     except ConfigurationError:

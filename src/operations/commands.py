@@ -1,4 +1,4 @@
-"""The commands: each says what it takes, does it by one call, and prints what came of it."""
+"""The commands: each parses its arguments, calls one function, and prints the result."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 @app.callback()
 def _commands() -> None:
-    """Keep the commands named, also while there is one only."""
+    """Keep subcommand names even if there is only one command."""
 
 
 @app.command("arrivals")
@@ -43,7 +43,7 @@ def arrive(
 
 @app.command("check")
 def check_all() -> None:
-    """Look for everything that a retrain would stumble over, in seconds, and change nothing.
+    """Check everything that a retrain needs, in seconds, and change nothing.
 
     Only an object pipeline-check is written to the DVC remote, and removed.
     """
@@ -98,7 +98,7 @@ def retrain(
         ),
     ] = None,
 ) -> None:
-    """Read what is new, run what changed, publish it.
+    """Read new data, run the changed stages, publish the result.
 
     All of it is done, or everything stays as it was.
     """
@@ -187,7 +187,7 @@ def list_models(
     for line in table(rows):
         print(line)
     if local := ", ".join(str(version.number) for version in versions if version.local):
-        why = registry.unshared or "each has its commit and its tag in the clone that published it alone"
+        why = registry.unshared or "the commit and the tag of each are only in the clone that published it"
         print(f"local versions: {local}; {why}")
 
 
@@ -257,7 +257,7 @@ def lift_pin(
 def rehearse() -> None:
     """Restore every version, and verify every byte.
 
-    Each is fetched into an empty cache and held to its hashes.
+    Each is fetched into an empty cache and compared with its hashes.
     """
     from operations.retraining.exclusive import exclusive
     from operations.versions.housekeeping import drill

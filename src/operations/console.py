@@ -1,4 +1,4 @@
-"""What a command says on its way: nobody who reads, or a full disk behind the log, stops no publication."""
+"""Prints messages of a command. A closed pipe or a full disk must not stop a publication."""
 
 import os
 import sys
@@ -7,9 +7,10 @@ from typing import TextIO
 
 
 def echo(message: str, stream: TextIO | None = None) -> None:
-    """Print a line at once, on stdout unless another stream is given, if it can be.
+    """Print a line immediately, on stdout unless another stream is given. Write errors are ignored.
 
-    What a full disk does not take is kept for the next line; whoever stopped reading is told nothing more.
+    On a full disk, the text stays in the buffer for the next line. On a closed pipe, all later output is
+    discarded.
     """
     stream = stream or sys.stdout
     try:
@@ -21,7 +22,7 @@ def echo(message: str, stream: TextIO | None = None) -> None:
 
 
 def echo_result(message: str) -> None:
-    """Say how it ended. The exit code says so, too: it is the same whether or not somebody reads this."""
+    """Print the result. A write error does not change the exit code, which states the result too."""
     try:
         print(message, flush=True)
     except OSError:
@@ -29,17 +30,17 @@ def echo_result(message: str) -> None:
 
 
 def open_streams() -> None:
-    """Let stdin, stdout and stderr lead nowhere where they were closed: a file would get their place."""
+    """Open closed standard streams on the null device, so that no opened file gets their number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free is given, and those below it are taken.
+            # The system gives the lowest free number, which is this one.
             os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _let_go(stream: TextIO) -> None:
-    # Else Python would try again at its end, and fail for it; and so would what this process starts.
+    # Otherwise Python fails when it flushes at exit, and so do child processes.
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

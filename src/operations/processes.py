@@ -1,4 +1,4 @@
-"""Processes that must not outlive who started them."""
+"""Ends child processes, also when their parent is killed."""
 
 import ctypes
 import os
@@ -7,12 +7,12 @@ import subprocess
 import sys
 from contextlib import suppress
 
-# How long a process that is asked to end may take, in seconds.
+# The time between SIGTERM and SIGKILL, in seconds.
 GRACE = 5.0
 
 
 def end_group(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> None:
-    """End a process that leads its group, and all that it started: politely, then for certain."""
+    """End a process group by its leader: SIGTERM, then SIGKILL after `grace` seconds."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -23,9 +23,9 @@ def end_group(process: "subprocess.Popen[bytes]", grace: float = GRACE) -> None:
 
 
 def die_with_parent(number: signal.Signals, parent: int) -> None:
-    """Let the kernel send this process a signal when its parent, whose id is given, is gone.
+    """Let the kernel send this process a signal when its parent, with the process id `parent`, dies.
 
-    It is PR_SET_PDEATHSIG of Linux; elsewhere nothing happens, and the next run ends what was left.
+    This uses PR_SET_PDEATHSIG of Linux. On other systems, the next run ends the processes that are left.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, int(number))

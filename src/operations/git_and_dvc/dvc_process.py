@@ -1,4 +1,4 @@
-"""DVC as its own process: where a signal may stop it, or what it says is passed on."""
+"""Runs DVC as a separate process, for commands that a signal may stop or whose output is passed on."""
 
 import os
 import subprocess
@@ -9,8 +9,8 @@ from operations.console import echo
 from pipeline.config.errors import PipelineError
 from pipeline.config.stages import STAGES
 
-# How the line begins by which a stage says why it failed.
-SAID_BY_STAGE = tuple(f"{stage}: " for stage in STAGES)
+# The line in which a stage reports its error begins with one of these.
+STAGE_PREFIXES = tuple(f"{stage}: " for stage in STAGES)
 
 
 def dvc(*words: str) -> str:
@@ -29,20 +29,20 @@ def dvc(*words: str) -> str:
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        said = (
+        errors = (
             [line for line in lines if line.startswith("ERROR: ")]
             or lines
             or [f"exit code {done.returncode}"]
         )
-        raise PipelineError(f"dvc {' '.join(words)}: {said[0].removeprefix('ERROR: ').rstrip(':')}")
+        raise PipelineError(f"dvc {' '.join(words)}: {errors[0].removeprefix('ERROR: ').rstrip(':')}")
     return done.stdout
 
 
 def repro(*words: str) -> None:
-    """Run `dvc repro` in the current folder; what DVC and the stages say is passed on as they say it.
+    """Run `dvc repro` in the current folder, and pass the output of DVC and the stages on.
 
     Raises:
-        PipelineError: a stage failed; the message is what the stage said.
+        PipelineError: a stage failed; the message is the stage's error.
     """
     with subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", *words],
@@ -55,15 +55,15 @@ def repro(*words: str) -> None:
         reason = "a stage failed, for the reason above"
         for line in process.stderr:
             echo(line.rstrip("\n"), sys.stderr)
-            if line.startswith(SAID_BY_STAGE):
+            if line.startswith(STAGE_PREFIXES):
                 reason = line.strip()
-            elif line.startswith("ERROR: ") and not reason.startswith(SAID_BY_STAGE):
+            elif line.startswith("ERROR: ") and not reason.startswith(STAGE_PREFIXES):
                 reason = line.removeprefix("ERROR: ").strip()
     if process.returncode:
         raise PipelineError(f"{reason.rstrip('.')}; nothing was published")
 
 
 def _environment() -> dict[str, str]:
-    # dvc.yaml says `python`: the one that runs this, also where its environment is not activated.
+    # dvc.yaml calls `python`: PATH leads to this interpreter, even if its environment is not activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return os.environ | {"PATH": path}

@@ -1,4 +1,4 @@
-"""Where old data is kept today: an old commit names the DVC remotes of its time, which may have moved."""
+"""Reads the data of commits from today's DVC remotes: an old commit may name remotes that have moved."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +12,18 @@ from dvc.api import DVCFileSystem
 
 
 def remotes_here() -> dict[str, Any]:
-    """Return the part of DVC's settings that names the remotes of this checkout, folders as whole paths."""
+    """Return the DVC settings that name the remotes of this checkout, with absolute paths of folders."""
     with dvc_repository("remote list") as repo:
-        found = {name: dict(remote) for name, remote in repo.config["remote"].items()}
+        remotes = {name: dict(remote) for name, remote in repo.config["remote"].items()}
         core = {"remote": repo.config["core"]["remote"]} if "remote" in repo.config["core"] else {}
-    for remote in found.values():
+    for remote in remotes.values():
         if is_folder(remote):
             remote["url"] = str(Path(remote["url"]).resolve())
-    return {"core": core, "remote": found}
+    return {"core": core, "remote": remotes}
 
 
 def remotes_in_use() -> dict[str, str]:
-    """Return the remotes that take the outputs of the pipeline, and where each is."""
+    """Return the URL of each remote that stores outputs of the pipeline, by name."""
     here = remotes_here()
     with dvc_repository("remote list") as repo:
         names = {out.remote or here["core"].get("remote") for out in repo.index.outs if out.use_cache}
@@ -31,7 +31,7 @@ def remotes_in_use() -> dict[str, str]:
 
 
 def check_remote_stays() -> None:
-    """Look whether the default remote outlives this checkout.
+    """Check that the default remote outlives this checkout.
 
     Raises:
         ConfigurationError: it is a folder in a linked worktree.
@@ -42,22 +42,22 @@ def check_remote_stays() -> None:
 
 
 def is_folder(remote: dict[str, Any]) -> bool:
-    """Whether a remote is a folder of this machine."""
+    """Whether a remote is a folder on this machine."""
     return "://" not in remote["url"]
 
 
 @contextmanager
 def files_of(commit: str | None) -> Iterator[DVCFileSystem]:
-    """Yield the files that DVC keeps of a commit (None: the workspace), from the cache or today's remote.
+    """Yield the files that DVC tracks in a commit (None: the workspace), from the cache or today's remote.
 
     Raises:
-        PipelineError: they can be had from neither.
+        PipelineError: neither has them.
     """
     with plain_dvc_errors("get"):
         files = DVCFileSystem(str(Path.cwd()), rev=commit)
         if commit:
             here = remotes_here()
             files.repo.config["core"].update(here["core"])
-            # In place of the old ones: a setting that a remote has no more must not be left.
+            # Replace the old settings instead of merging: a setting removed since must not remain.
             files.repo.config["remote"] = here["remote"]
         yield files

@@ -1,4 +1,4 @@
-"""DVC's repository in this process: another one would import all of DVC again for each step."""
+"""Uses DVC's repository in this process: a separate process would import DVC again for each step."""
 
 import logging
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from dvc.exceptions import CheckoutError
 from dvc.logger import ColorFormatter
 from dvc.repo import Repo
 
-# What is said where a remote refuses what took hours to make: the DVC cache has it, and MLflow its run.
+# Added when a remote refuses a push: the DVC cache has the result of hours of training, MLflow has its run.
 TRAINED = "what was trained is kept: the same command, run again, publishes it without training again"
 
 
 @contextmanager
 def dvc_repository(step: str, folder: Path = Path(), config: Any = None) -> Iterator[Repo]:
-    """Yield the DVC repository of a checkout for a step, of which only a terminal is shown the progress.
+    """Yield the DVC repository of a checkout for a step; progress is shown only on a terminal.
 
-    `config` adds to its settings.
+    `config` is merged into its settings.
 
     Raises:
         PipelineError: see `plain_dvc_errors`.
@@ -32,13 +32,13 @@ def dvc_repository(step: str, folder: Path = Path(), config: Any = None) -> Iter
 
 @contextmanager
 def plain_dvc_errors(step: str) -> Iterator[None]:
-    """Turn whatever fails in DVC, its remote or the disk into one line. One thread at a time may use it.
+    """Turn any error of DVC, its remote or the disk into one line. Only one thread at a time may use it.
 
     Raises:
-        ConfigurationError: the remote refuses it, and would again.
-        PipelineError: the step failed; the message is DVC's first error, and its cause what DVC raised.
+        ConfigurationError: the remote refuses it; trying again does not help.
+        PipelineError: the step failed; the message is DVC's first error, its cause the exception of DVC.
     """
-    with _errors_of_dvc() as (said, raised):
+    with _errors_of_dvc() as (messages, raised):
         try:
             yield
         except PipelineError:
@@ -46,21 +46,21 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
         except Exception as error:
             if refused := next(filter(None, map(refusal, [*raised, error])), None):
                 raise ConfigurationError(f"dvc {step}: {refused}") from error
-            # The first one names the object, the last only counts them.
-            lines = [line for line in (said or [str(error)])[0].splitlines() if line.strip()]
+            # The first message names the object, the last one only counts the failures.
+            lines = [line for line in (messages or [str(error)])[0].splitlines() if line.strip()]
             first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
             raise PipelineError(f"dvc {step}: {first or type(error).__name__}") from error
 
 
 @contextmanager
 def _errors_of_dvc() -> Iterator[tuple[list[str], list[BaseException]]]:
-    """Yield two lists that take the errors which DVC would print, and what was raised, in their order."""
-    said: list[str] = []
+    """Yield two lists that collect, in order, the errors that DVC logs and the exceptions behind them."""
+    messages: list[str] = []
     raised: list[BaseException] = []
 
     class Listing(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(self.format(record).removeprefix("ERROR: "))
+            messages.append(self.format(record).removeprefix("ERROR: "))
             if record.exc_info and record.exc_info[1]:
                 raised.append(record.exc_info[1])
 
@@ -71,17 +71,17 @@ def _errors_of_dvc() -> Iterator[tuple[list[str], list[BaseException]]]:
     for logger in loggers:
         logger.handlers = [listing]
     try:
-        yield said, raised
+        yield messages, raised
     finally:
         for logger, handlers in zip(loggers, before, strict=True):
             logger.handlers = handlers
 
 
 def pull(*stages: str) -> None:
-    """Fetch what the lock names, of all stages or of these, and check it out.
+    """Fetch and check out the outputs in the lock, of all stages or of these.
 
     Raises:
-        PipelineError: the remote does not hold it, or something is in the way.
+        PipelineError: the remote does not have them, or a file is in the way.
     """
     with dvc_repository("pull") as repo:
         try:
@@ -92,16 +92,16 @@ def pull(*stages: str) -> None:
 
 
 def stale() -> dict[str, Any]:
-    """Return what `dvc status` finds changed since the lock, by stage; empty if nothing is."""
+    """Return the changes since the lock as `dvc status` reports them, by stage; empty if there are none."""
     with dvc_repository("status") as repo:
         return dict(repo.status())
 
 
 def refuse_stale() -> None:
-    """Refuse what other code, parameters or data made than those that are here.
+    """Check that the outputs here are those of the code, parameters and data here.
 
     Raises:
-        PipelineError: says which stages have yet to run, or what has to be fetched before that can be told.
+        PipelineError: a stage has to run, or an output has to be fetched first; the message names it.
     """
     with dvc_repository("status") as repo:
         found = dict(repo.status())
@@ -116,17 +116,17 @@ def refuse_stale() -> None:
 
 
 def _missing(found: dict[str, Any]) -> list[str]:
-    """Return the outputs of which `dvc status` says that the workspace or the cache has them not."""
+    """Return the outputs that are missing in the workspace or the cache according to `dvc status`."""
     changes = [change for stage in found.values() for change in stage if isinstance(change, dict)]
     outputs = [pair for change in changes for pair in change.get("changed outs", {}).items()]
     return [path for path, state in outputs if state in {"deleted", "not in cache"}]
 
 
 def kept_by_git() -> list[str]:
-    """Return the outputs that DVC hashes and leaves to Git: dvc.yaml says `cache: false`.
+    """Return the outputs that DVC hashes and leaves to Git (`cache: false` in dvc.yaml).
 
     Raises:
-        PipelineError: nobody keeps one, since dvc.yaml says `push: false`: no version could have it back.
+        PipelineError: an output has `push: false` in dvc.yaml, so that no version could restore it.
     """
     with dvc_repository("status") as repo:
         outs = list(repo.index.outs)
@@ -138,10 +138,10 @@ def kept_by_git() -> list[str]:
 
 
 def push_data() -> None:
-    """Push what the lock names, and ask the remote whether all of it is there.
+    """Push the outputs in the lock, and verify that all of them are on the remote.
 
     Raises:
-        ConfigurationError: the remote refuses it; what was made is in the cache, and need not be made again.
+        ConfigurationError: the remote refuses the push; the outputs stay in the cache.
         PipelineError: the push failed, or an output is still not on the remote.
     """
     try:
@@ -157,17 +157,17 @@ def push_data() -> None:
 
 
 def not_on_remote() -> list[str]:
-    """Ask the remote which outputs that the lock names it does not hold, each file of a folder too."""
+    """Return the outputs in the lock, including the files of folders, that are missing on the remote."""
     with dvc_repository("data status") as repo:
         found = repo.data_status(not_in_remote=True, remote_refresh=True, granular=True)
         return list(found.get("not_in_remote", []))
 
 
 def _push_each() -> None:
-    """Push each file that is not on the remote: where a folder's list is, DVC takes its files for there."""
+    """Push each missing file. `dvc push` skips the files of a folder whose list is on the remote."""
     with dvc_repository("push") as repo:
         outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
-        # An output may name a remote of its own.
+        # Each output may name another remote.
         for name in {out.remote for out in outs}:
             objects = {out.hash_info for out in outs if out.remote == name}
             repo.cloud.transfer(repo.cache.local, repo.cloud.get_remote_odb(name), objects, shallow=False)

@@ -1,4 +1,4 @@
-"""Refuses a repository of a shape in which a version could not be made whole, or not be restored."""
+"""Refuses repository layouts in which a version could not be published or restored."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from pipeline.config.errors import ConfigurationError
 
 
 def check_layout() -> None:
-    """Look how the current folder, the root of a checkout, lies in its Git repository, if it lies in one.
+    """Check that the current folder is the root of a normal Git repository, or of none.
 
     Raises:
-        ConfigurationError: in a folder of a larger one, or as a submodule: a worktree of it is no checkout of
-            the pipeline; or in a partial clone: DVC reads old commits, and does not fetch what Git left out.
+        ConfigurationError: it is a folder of a larger repository or a submodule, whose worktree is not a
+            checkout of the pipeline; or a partial clone, where DVC cannot read old commits.
     """
     if inside := git("rev-parse", "--show-prefix", check=False):
         raise ConfigurationError(
@@ -26,13 +26,13 @@ def check_layout() -> None:
 
 
 def check_worktree(remote: str) -> None:
-    """Look whether a DVC remote, by its URL, outlives this checkout.
+    """Check that a DVC remote, by its URL, outlives this checkout.
 
     Raises:
-        ConfigurationError: it is a folder in a linked worktree, and goes with it.
+        ConfigurationError: it is a folder in a linked worktree, and is deleted with it.
     """
     own, common = git("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").splitlines()
-    # The worktrees of a bare repository are all that there is.
+    # A bare repository has no main checkout, so its worktrees are not temporary.
     linked = own != common and Path(common).name == ".git"
     if linked and "://" not in remote and Path(remote).resolve().is_relative_to(Path.cwd()):
         raise ConfigurationError(

@@ -1,11 +1,11 @@
-"""The Git remote: whether it answers, and lets this clone push a version."""
+"""Checks that the Git remote answers, and lets this clone push a version."""
 
 import re
 
-from operations.git_and_dvc.git import PATIENCE, REMOTE, GitError, git, has_remote
+from operations.git_and_dvc.git import GIT_TIMEOUT, REMOTE, GitError, git, has_remote
 from pipeline.config.errors import ConfigurationError
 
-# What Git says of a remote that will say the same in a minute.
+# Git's messages for errors that trying again does not solve.
 FINAL = re.compile(
     r"not found|no such (file|repository)|does not exist|does not appear to be|not exported|permission denied"
     r"|access denied|authentication failed|could not read (username|password)|host key verification failed"
@@ -14,39 +14,39 @@ FINAL = re.compile(
     re.IGNORECASE,
 )
 ATOMIC = "does not support --atomic"
-# Named, and never made: Git only asks whether it could be.
+# A tag for the dry run of a push. It is never created.
 PROBE = "refs/tags/pipeline-check"
 
 
-def check_origin(patience: float = PATIENCE) -> None:
-    """Ask the Git remote for its branches, if there is one.
+def check_origin(timeout: float = GIT_TIMEOUT) -> None:
+    """Check that the Git remote, if there is one, lists its branches.
 
     Raises:
-        ConfigurationError: it is none, or does not let this clone read.
+        ConfigurationError: it is not a repository, or does not let this clone read.
         GitError: it does not answer.
     """
     if has_remote():
-        _ask("ls-remote", "--heads", REMOTE, patience=patience)
+        _ask("ls-remote", "--heads", REMOTE, timeout=timeout)
 
 
-def check_push(patience: float = PATIENCE) -> None:
-    """Ask the Git remote, if there is one, whether it takes pushes from here, a commit and its tag at once.
+def check_push(timeout: float = GIT_TIMEOUT) -> None:
+    """Check that the Git remote, if there is one, accepts an atomic push of a branch and a tag.
 
-    Nothing is pushed. What its hooks refuse, or the protection of a branch, shows in a push only.
+    Nothing is pushed. Server-side hooks and branch protection refuse only a real push.
 
     Raises:
-        ConfigurationError: it takes none, or not both or neither.
+        ConfigurationError: it refuses pushes, or atomic pushes.
         GitError: it does not answer.
     """
     if has_remote():
-        # No hook of this clone: DVC's own one pushes data.
+        # Without the hooks of this clone: DVC's pre-push hook pushes data.
         words = ("--dry-run", "--quiet", "--no-verify", "--no-follow-tags", "--atomic")
-        _ask("push", *words, REMOTE, f"HEAD:{PROBE}", patience=patience)
+        _ask("push", *words, REMOTE, f"HEAD:{PROBE}", timeout=timeout)
 
 
-def _ask(*words: str, patience: float) -> None:
+def _ask(*words: str, timeout: float) -> None:
     try:
-        git(*words, patience=patience)
+        git(*words, timeout=timeout)
     except GitError as error:
         if ATOMIC in str(error):
             raise ConfigurationError(

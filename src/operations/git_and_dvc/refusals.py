@@ -1,4 +1,4 @@
-"""What a DVC remote refuses for good, told apart from what may work in a moment, with the way to mend it."""
+"""Distinguishes permanent refusals of a DVC remote from temporary errors, with advice for each refusal."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ from pipeline.tracking.lineage import without_credentials
 
 from dvc.config import Config
 
-# S3 answers these with a status below 500 too, and takes the same request later.
-HEALS = {
+# Temporary errors, which S3 may answer with a status below 500.
+RETRYABLE = {
     "BandwidthLimitExceeded",
     "ConditionalRequestConflict",
     "OperationAborted",
@@ -38,7 +38,7 @@ ADVICE = {
     "RequestTimeTooSkewed": "set this machine's clock",
     "NoSuchBucket": "there is no such bucket: make it, or correct the remote's url",
 }
-# The right that each of S3's operations needs; the others are named after it.
+# The permission that each S3 operation needs. The other operations have the name of their permission.
 RIGHTS = {
     "ListObjectsV2": "ListBucket",
     "HeadBucket": "ListBucket",
@@ -48,8 +48,8 @@ RIGHTS = {
     "CompleteMultipartUpload": "PutObject",
 }
 NEEDED = "s3:ListBucket on the bucket; s3:GetObject, s3:PutObject, s3:AbortMultipartUpload on its objects"
-# What botocore raises before it asks S3, by the name of its class.
-UNSET = {
+# The exceptions that botocore raises before it sends a request, by class name.
+BEFORE_REQUEST = {
     "NoCredentialsError": "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "PartialCredentialsError": "half of the credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ProfileNotFound": "no such profile: correct AWS_PROFILE",
@@ -64,28 +64,28 @@ UNSET = {
 
 
 def refusal(error: BaseException) -> str | None:
-    """Return in one line why a remote refuses, and what to do; None if it may work in a moment.
+    """Return in one line why a remote refuses, and what to do; None for a temporary error.
 
-    S3's code is quoted, and not its message, which may hold keys.
+    The line has S3's error code but not its message, which may contain keys.
     """
-    for each in _chain(error):
-        if advice := UNSET.get(type(each).__name__):
+    for cause in _chain(error):
+        if advice := BEFORE_REQUEST.get(type(cause).__name__):
             return f"{remote_name()}: {advice}"
-        response = getattr(each, "response", None)
+        response = getattr(cause, "response", None)
         if not isinstance(response, dict) or "Error" not in response:
             continue
         code = str(response["Error"].get("Code", ""))
         status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in HEALS or status >= 500 or status in {0, 408, 409, 429}:
+        if code in RETRYABLE or status >= 500 or status in {0, 408, 409, 429}:
             return None
-        operation = str(getattr(each, "operation_name", ""))
+        operation = str(getattr(cause, "operation_name", ""))
         advice = _advice(code, status, operation)
         return None if advice is None else f"{remote_name()} is refused by S3 ({code}): {advice}"
     return None
 
 
 def remote_name() -> str:
-    """Return the default remote's name and where it is, for a message."""
+    """Return the default remote's name and URL, for a message."""
     config = Config(".dvc", validate=False)
     name = str(config.get("core", {}).get("remote", "?"))
     url = without_credentials(str(config.get("remote", {}).get(name, {}).get("url", "?")))
@@ -93,7 +93,7 @@ def remote_name() -> str:
 
 
 def _advice(code: str, status: int, operation: str) -> str | None:
-    """Say what to do about a code of S3; None where an object is asked for that is not there."""
+    """Return what to do about an S3 error code; None for a missing object."""
     if code in ADVICE:
         return ADVICE[code]
     if status == 404:
@@ -104,10 +104,10 @@ def _advice(code: str, status: int, operation: str) -> str | None:
 
 
 def _chain(error: BaseException) -> Iterator[Any]:
-    """Yield an error, its cause, and so on."""
+    """Yield an error and its chain of causes."""
     seen: set[int] = set()
-    each: BaseException | None = error
-    while each is not None and id(each) not in seen:
-        seen.add(id(each))
-        yield each
-        each = each.__cause__ or each.__context__
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,4 +1,4 @@
-"""Which DVC remotes the outputs go to, and whether versions can be kept on them as they are set."""
+"""Checks that the DVC remotes of the outputs are set so that they can store versions."""
 
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,16 @@ from dvc.exceptions import DvcException
 from dvc.fs import get_fs_config
 from dvc.repo import Repo
 
-# With these DVC writes versions of files into dvc.lock, in place of objects that are named by their hashes.
+# With these settings, dvc.lock names cloud versions of files instead of objects by their hashes.
 BY_VERSION = ("version_aware", "worktree")
 
 
 def check_remotes() -> None:
-    """Look whether the remotes that the outputs go to can keep a version, before anything is written.
+    """Check that the remotes of the outputs can store a version, before anything is written.
 
     Raises:
-        ConfigurationError: one is not set, has no hashes for names, can only be read, is the cache, or goes
-            with this worktree; or an output is pushed nowhere.
+        ConfigurationError: a remote is not set, does not name objects by hash, is read-only, is the cache, or
+            is inside this worktree; or an output is not pushed.
     """
     try:
         kept_by_git()
@@ -47,7 +47,7 @@ def check_remotes() -> None:
 
 
 def remotes_in_use(repo: Repo) -> list[str]:
-    """Return the names of the default remote and of those that outputs name, in this order.
+    """Return the names of the default remote and of the remotes that outputs name, in this order.
 
     Raises:
         ConfigurationError: there is no default remote.
@@ -68,8 +68,8 @@ def _check_place(repo: Repo, name: str, url: str) -> None:
     try:
         remote: Any = repo.cloud.get_remote_odb(name)
     except (DvcException, ImportError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise ConfigurationError(f"the DVC remote {name} cannot be used: {said}") from None
+        message = " ".join(str(error).split())[:200]
+        raise ConfigurationError(f"the DVC remote {name} cannot be used: {message}") from None
     if remote.fs.protocol == "local" and Path(remote.path).resolve() == Path(repo.cache.local.path).resolve():
         raise ConfigurationError(
             f"the DVC remote {name} is the cache itself: 'dvc remote modify {name} url PATH' names another"

@@ -1,4 +1,4 @@
-"""Throw-away worktrees: a commit's files in a folder of their own, where killing a run costs nothing."""
+"""Throw-away worktrees: temporary checkouts of a commit, so that a killed run leaves no damage."""
 
 import os
 import shutil
@@ -14,15 +14,15 @@ from operations.git_and_dvc.git import SETTINGS, git, settings_changed
 import psutil
 from dvc.config import Config
 
-# On the file system of the DVC cache, and ignored by Git and DVC.
+# On the file system of the DVC cache. Git and DVC ignore this folder.
 PLACE, PREFIX = Path(".dvc/tmp"), "worktree-"
 NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 
 def sweep() -> None:
-    """Remove the worktrees that a killed run left, and end what still runs in them.
+    """Remove the worktrees that a killed run left, and kill the processes in them.
 
-    Only who holds the repository's lock may call it.
+    The caller must hold the repository's lock.
     """
     left = [folder.resolve() for folder in PLACE.glob(f"{PREFIX}*")]
     if left:
@@ -34,22 +34,22 @@ def sweep() -> None:
 
 def end_processes_in(folders: list[Path]) -> None:
     """Kill the processes whose working directory lies in one of the folders."""
-    found = []
+    killed = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            place = Path(process.cwd())
-            if any(place.is_relative_to(folder) for folder in folders):
+            cwd = Path(process.cwd())
+            if any(cwd.is_relative_to(folder) for folder in folders):
                 process.kill()
-                found.append(process)
-    psutil.wait_procs(found, timeout=5)
+                killed.append(process)
+    psutil.wait_procs(killed, timeout=5)
 
 
 @contextmanager
 def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path]:
-    """Yield a worktree of a commit, with this checkout's DVC settings; it is gone afterwards.
+    """Yield a worktree of a commit, with this checkout's DVC settings, and remove it afterwards.
 
-    To make something new, it uses the DVC cache named by `cache`, and the remotes that its commit names.
-    Without one it brings something old back: from today's remotes into an empty cache beside it (`cache_of`).
+    For a new run, it uses the DVC cache `cache` and the remotes of its commit. To restore an old commit, pass
+    no cache: then it uses today's remotes and an empty cache beside it (`cache_of`).
     """
     local = Path(".dvc/config.local")
     sweep()
@@ -59,7 +59,7 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
     ) as temporary:
         folder = Path(temporary) / "worktree"
         try:
-            # DVC's own hook would check the data out before the worktree knows where the cache is.
+            # Without hooks: DVC's post-checkout hook would run before the worktree's cache is set.
             git(*NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(folder), commit)
             if local.exists():
                 (folder / local).write_bytes(local.read_bytes())
@@ -72,12 +72,12 @@ def throw_away_worktree(commit: str, cache: Path | None = None) -> Iterator[Path
 
 
 def cache_of(folder: Path) -> Path:
-    """Return where a throw-away worktree keeps its own DVC cache."""
+    """Return the folder of a throw-away worktree's own DVC cache."""
     return folder.with_name("cache")
 
 
 def site_cache_of(folder: Path) -> str:
-    """Return where DVC is to keep what it knows of a throw-away worktree: else it would stay, for ever."""
+    """Return the site cache folder of a throw-away worktree. DVC's default one is never cleaned up."""
     return str(folder.with_name("site-cache"))
 
 
@@ -88,14 +88,14 @@ def shared_cache() -> Path:
 
 
 def settle(folder: Path, cache: Path | None) -> None:
-    """Let a worktree use a cache, and those of its remotes that are folders where this checkout has them."""
+    """Set a worktree's cache, and set its remotes that are folders to the folders of this checkout."""
     here = remotes_here()["remote"]
     with plain_dvc_errors("config"):
         settings = Config(str(folder / ".dvc"))
         with settings.edit("local") as config:
-            # Relative: DVC writes no letter that is not ASCII, and the path of the clone may have one.
+            # Relative paths: DVC cannot write non-ASCII characters, which the clone's path may have.
             config["cache"]["dir"] = os.path.relpath(cache or cache_of(folder))
-            # Publishing adds the lock to Git: DVC need not advise to, in the log of each retrain.
+            # Without autostage, DVC prints advice to add the lock to Git, which publishing does.
             config["core"]["autostage"] = True
             for name, remote in here.items():
                 if is_folder(remote) and is_folder(settings["remote"].get(name, remote)):

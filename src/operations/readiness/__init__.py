@@ -1,1 +1,1 @@
-"""Whether a retrain can work from here: small checks, asked all at once, by a command and before a run."""
+"""Checks that a retrain can succeed: they run in parallel, for `pipeline check` and before a run."""

@@ -1,4 +1,4 @@
-"""Checks that are asked all at once, none for longer than a few seconds, and what each answered."""
+"""Runs checks in parallel, each for a few seconds at most, and returns their answers."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -7,9 +7,9 @@ from concurrent.futures import Future, wait
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 
 # How long a check may take, in seconds.
-PATIENCE = 8.0
+CHECK_TIMEOUT = 8.0
 
-# It returns what it found, or raises a ConfigurationError where waiting would not help, else another error.
+# A check returns a description, or raises a ConfigurationError if waiting does not help, else another error.
 Check = Callable[[], str]
 Answers = dict[str, "Future[str]"]
 
@@ -17,38 +17,38 @@ _pending: dict[Check, "Future[str]"] = {}
 _lock = threading.Lock()
 
 
-def ask(checks: Mapping[str, Check], patience: float = PATIENCE) -> Answers:
-    """Run the checks side by side, and return by their names what each answered within `patience` seconds."""
+def ask(checks: Mapping[str, Check], timeout: float = CHECK_TIMEOUT) -> Answers:
+    """Run the checks in parallel, wait up to `timeout` seconds, and return their futures by name."""
     asked = {name: _in_background(name, check) for name, check in checks.items()}
-    wait(asked.values(), timeout=patience)
+    wait(asked.values(), timeout=timeout)
     return asked
 
 
-def wrong(answer: "Future[str]", patience: float = PATIENCE) -> str | None:
-    """Return in one line what a check found wrong in the time that it was given; None if nothing."""
+def wrong(answer: "Future[str]", timeout: float = CHECK_TIMEOUT) -> str | None:
+    """Return the error of a check in one line, or that it did not answer in time; None if it succeeded."""
     if not answer.done():
-        return f"no answer within {patience:.0f} seconds"
+        return f"no answer within {timeout:.0f} seconds"
     error = answer.exception()
     if error is None:
         return None
-    said = str(error) if isinstance(error, PipelineError) else cause_of(error)
-    # It was asked only: nothing would have been changed.
-    return said.removesuffix("; nothing was changed")
+    message = str(error) if isinstance(error, PipelineError) else cause_of(error)
+    # A check changes nothing, so this part of the message is of no use.
+    return message.removesuffix("; nothing was changed")
 
 
 def all_wrong(answers: Answers) -> dict[str, str]:
-    """Return what is wrong, by the names of the checks."""
-    return {name: said for name, answer in answers.items() if (said := wrong(answer))}
+    """Return the errors of the checks that failed, by name."""
+    return {name: message for name, answer in answers.items() if (message := wrong(answer))}
 
 
 def refused(answers: Answers) -> ConfigurationError | None:
-    """Return why waiting would not help, if it would not."""
+    """Return the first error that waiting does not solve, or None."""
     errors = (answer.exception() for answer in answers.values() if answer.done())
     return next((error for error in errors if isinstance(error, ConfigurationError)), None)
 
 
 def _in_background(name: str, check: Check) -> "Future[str]":
-    """Run a check in a thread that holds up no exit; one that still waits is not started twice."""
+    """Run a check in a daemon thread. A check that is still running is not started again."""
     with _lock:
         if (before := _pending.get(check)) is not None and not before.done():
             return before
@@ -57,7 +57,7 @@ def _in_background(name: str, check: Check) -> "Future[str]":
     def run() -> None:
         try:
             future.set_result(check())
-        except Exception as error:  # noqa: BLE001 - it is what the check answers
+        except Exception as error:  # noqa: BLE001 - the future passes it on
             future.set_exception(error)
 
     threading.Thread(target=run, name=f"check {name}", daemon=True).start()

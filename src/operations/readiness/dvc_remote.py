@@ -1,4 +1,4 @@
-"""Whether DVC's remotes list, take and give objects."""
+"""Checks that DVC's remotes list, take and give objects."""
 
 import os
 import sqlite3
@@ -14,39 +14,39 @@ from pipeline.tracking.lineage import without_credentials
 
 from dvc.repo import Repo
 
-# What is written to a remote, and removed, to know that it can be; it stays where nothing may be removed.
+# The object that the check writes to a remote and removes. It stays if the remote forbids removal.
 PROBE, CONTENT = "pipeline-check", b"Written by 'pipeline check' to know that it can be. It may be removed.\n"
 
 
 def list_remotes() -> str:
-    """Ask each remote for what it lists, and return their names.
+    """Check that each remote lists objects, and return their names.
 
     Raises:
-        ConfigurationError: one refuses it.
+        ConfigurationError: a remote refuses.
     """
-    return _each(_list)
+    return _ask_each(_list)
 
 
 def use_remotes() -> str:
-    """Let each remote list, take, give back and remove an object, and return their names.
+    """Check that each remote lists, takes, gives and removes an object, and return their names.
 
     Raises:
-        ConfigurationError: one refuses it.
+        ConfigurationError: a remote refuses.
     """
-    return _each(_use)
+    return _ask_each(_use)
 
 
-def _each(look: Callable[[Any], str]) -> str:
+def _ask_each(look: Callable[[Any], str]) -> str:
     try:
         with Repo(str(Path.cwd())) as repo:
-            found = []
+            answers = []
             for name in remotes_in_use(repo):
                 objects = repo.cloud.get_remote_odb(name)
                 url = without_credentials(str(repo.config["remote"][name]["url"]))
-                found.append(f"{name} ({url}) {look(objects)}")
-            return "; ".join(found)
+                answers.append(f"{name} ({url}) {look(objects)}")
+            return "; ".join(answers)
     except sqlite3.Error:
-        # Of what DVC notes here: the disk is full, say. That is not the remote's, and not to be waited for.
+        # An error of DVC's local database, such as a full disk, is not an error of the remote.
         return "not asked"
     except ConfigurationError:
         raise
@@ -60,10 +60,12 @@ def _each(look: Callable[[Any], str]) -> str:
 
 
 def _list(objects: Any) -> str:
-    """List DVC's folder alone: the bucket may hold millions of other things, and not be ours to list.
+    """List only DVC's folder: the bucket may hold millions of other objects, or forbid listing them.
+
+    A missing folder is fine: nothing was pushed yet.
 
     Raises:
-        ConfigurationError: there is no such bucket; without the folder, nothing was pushed yet.
+        ConfigurationError: there is no such bucket.
     """
     if objects.fs.protocol == "local":
         return "is a folder"
@@ -87,7 +89,7 @@ def _use(objects: Any) -> str:
     _list(objects)
     files, path = objects.fs.fs, f"{objects.path.rpartition('/files/')[0] or objects.path}/{PROBE}"
     files.pipe_file(path, CONTENT)
-    # Another one may have removed it by now: then it is not refused, either.
+    # A check that runs at the same time may have removed the object.
     with suppress(FileNotFoundError):
         files.cat_file(path)
     try:
@@ -99,13 +101,13 @@ def _use(objects: Any) -> str:
 
 
 def _folder(folder: Path) -> str:
-    """Look whether a folder can be written, or made: nothing is."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    """Check that a folder can be written or created, without doing so."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not writable(there):
         raise ConfigurationError(f"the DVC remote {folder} cannot be written: change the rights of {there}")
     return "is a folder that can be written"
 
 
 def writable(folder: Path) -> bool:
-    """Whether this process may make something in a folder."""
+    """Whether this process may create files in a folder."""
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

@@ -1,6 +1,6 @@
-"""What params.yaml asks of every stage, held against the schema and each other before any stage runs.
+"""Checks all sections of params.yaml, against the schema and each other, before any stage runs.
 
-It needs scikit-learn, whose import takes seconds: the command runs this module as a process of its own.
+It needs scikit-learn, whose import takes seconds, so `pipeline check` runs this module as a process.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ from pipeline.source.parameters import IngestionParameters
 import pandas as pd
 import pyarrow as pa
 
-# A few values of each type, as documents hold them; those that the schema names or bounds come first.
+# Example values of each type, for columns whose values or bounds are not in the schema.
 EXAMPLES: dict[str, list[Any]] = {
     "integer": [1, 2, 3],
     "number": [1.5, 2.0, 3.25],
@@ -31,7 +31,7 @@ EXAMPLES: dict[str, list[Any]] = {
 
 
 def parameters() -> str:
-    """Read every section, and compute the derived features of a few rows that the schema describes.
+    """Read every section, and compute the derived features of a few example rows.
 
     Raises:
         ConfigurationError: a stage would refuse its section.
@@ -53,7 +53,7 @@ def parameters() -> str:
 
 
 def example_rows(contract: Contract) -> pd.DataFrame:
-    """Return the feature columns of three rows that the schema would let through."""
+    """Return the feature columns of three rows that are valid by the schema."""
     columns: dict[str, list[Any]] = {contract.id: ["1", "2", "3"]}
     columns |= {name: _values(column) for name, column in contract.columns.items()}
     table = features(pa.table(columns, schema=contract.arrow()), contract)

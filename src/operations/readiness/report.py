@@ -1,4 +1,4 @@
-"""The report of `pipeline check`: a line for each check, with what it found or how to mend it."""
+"""The report of `pipeline check`: a line for each check, with its answer or how to fix the problem."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from pipeline.data.executor import part_executor
 
 
 def parameters() -> str:
-    """Check params.yaml in a process that imports scikit-learn while the servers are asked.
+    """Check params.yaml in a separate process, which imports scikit-learn while other checks run.
 
     Raises:
         ConfigurationError: a stage would refuse its section.
@@ -21,21 +21,21 @@ def parameters() -> str:
     words = [sys.executable, "-m", "operations.readiness.parameters"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ConfigurationError(said.removeprefix("parameters: "))
+        message = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise ConfigurationError(message.removeprefix("parameters: "))
     return done.stdout.strip()
 
 
 def workers() -> str:
-    """Connect to the cluster of DASK_SCHEDULER, if it is set, and compare its workers' code with ours."""
+    """Connect to the cluster of DASK_SCHEDULER, if it is set, and check that its workers have our code."""
     with part_executor(1):
         return "DASK_SCHEDULER" if os.environ.get("DASK_SCHEDULER") else "processes of this machine"
 
 
-# How long a check may take, in seconds: where nothing else runs, all of them take five.
-PATIENCE = 20.0
+# How long a check may take, in seconds. On an idle machine, all of them take five.
+REPORT_TIMEOUT = 20.0
 
-# All that is looked at, in the order of the report.
+# All checks, in the order of the report.
 CHECKS: dict[str, Check] = {
     "parameters": parameters,
     "packages": packages,
@@ -47,7 +47,7 @@ CHECKS: dict[str, Check] = {
 
 
 def report() -> Iterator[tuple[bool, str]]:
-    """Yield for each check whether all is well, and its line."""
-    for name, answer in ask(CHECKS, PATIENCE).items():
-        why = wrong(answer, PATIENCE)
+    """Yield for each check whether it passed, and its line."""
+    for name, answer in ask(CHECKS, REPORT_TIMEOUT).items():
+        why = wrong(answer, REPORT_TIMEOUT)
         yield why is None, f"{'ok' if why is None else 'wrong':<6}{name:<12}{why or answer.result()}"

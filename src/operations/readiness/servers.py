@@ -1,4 +1,4 @@
-"""The servers that a retrain needs: whether each answers, and gives the rights that it takes."""
+"""Checks that each server that a retrain needs answers, and grants the required rights."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from operations.git_and_dvc.git import git, has_remote, remote_tags
 from operations.git_and_dvc.origin import check_origin, check_push
-from operations.readiness.asking import PATIENCE, Check
+from operations.readiness.asking import CHECK_TIMEOUT, Check
 from operations.readiness.dvc_remote import list_remotes, use_remotes
 from operations.versions.registry import Registry
 from operations.versions.version import Version
@@ -21,11 +21,11 @@ from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors,
 from pymongo.errors import ExecutionTimeout
 
 # How long MongoDB may look for a document that the filter selects, in milliseconds.
-FILTER_PATIENCE = 3_000
+FILTER_TIMEOUT_MS = 3_000
 
 
 def reach_mongodb() -> str:
-    """Ask MongoDB whether it lives; the embedded server is started when it is needed."""
+    """Ping MongoDB. The embedded server of the sample is not checked: a run starts it."""
     source = load("ingestion", IngestionParameters).source
     if source == "mongodb":
         with connect(source) as client:
@@ -42,15 +42,15 @@ def reach_mlflow() -> str:
 
 def reach_git() -> str:
     """Ask the Git remote for its branches."""
-    check_origin(PATIENCE)
+    check_origin(CHECK_TIMEOUT)
     return "answers"
 
 
 def use_mongodb() -> str:
-    """Read one document as ingestion would, if it is found in a moment, and return the server's version.
+    """Read one document as ingestion does, if it is found in time, and describe the server.
 
     Raises:
-        ConfigurationError: it refuses this user, the filter, or holds no such document.
+        ConfigurationError: the server refuses the user or the filter, or no document matches.
     """
     parameters = load("ingestion", IngestionParameters)
     if parameters.source == "sample":
@@ -59,15 +59,15 @@ def use_mongodb() -> str:
     with connect(parameters.source) as client:
         version, snapshot = client.server_info()["version"], offers_snapshot(client)
         collection: Any = client[parameters.database][parameters.collection]
-        moment = client.start_session(snapshot=True) if snapshot else nullcontext()
+        snapshot_session = client.start_session(snapshot=True) if snapshot else nullcontext()
         try:
-            with moment as session:
-                found = collection.find_one(
-                    parameters.filter, {"_id": 1}, session=session, max_time_ms=FILTER_PATIENCE
+            with snapshot_session as session:
+                document = collection.find_one(
+                    parameters.filter, {"_id": 1}, session=session, max_time_ms=FILTER_TIMEOUT_MS
                 )
         except ExecutionTimeout:
-            found = "not found yet: without an index for the filter, ingestion takes its time"
-    if found is None:
+            document = "not found yet: without an index for the filter, ingestion takes its time"
+    if document is None:
         raise ConfigurationError(
             f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
         )
@@ -75,10 +75,10 @@ def use_mongodb() -> str:
 
 
 def use_mlflow() -> str:
-    """Look up what a run writes to, and return what is there: server, experiment, versions, champion.
+    """Look up the experiment and the registered model, and describe them with the server.
 
     Raises:
-        ConfigurationError: the experiment was deleted, or is none; or the champion cannot be compared with.
+        ConfigurationError: the experiment is missing or deleted, or the champion cannot be compared with.
     """
     if store := _yet_to_be_made():
         return f"{store}, which the first run makes"
@@ -101,7 +101,7 @@ def use_mlflow() -> str:
 
 
 def _yet_to_be_made() -> str | None:
-    """Return the URI of a SQLite store that does not exist: MLflow would make it, only to be asked."""
+    """Return the URI of a SQLite store that does not exist yet, since any request creates it; else None."""
     uri, _ = tracking_store()
     made = not uri.startswith("sqlite:") or Path(unquote(uri.removeprefix("sqlite:///"))).exists()
     return None if made else uri
@@ -115,7 +115,7 @@ def _tagged(version: Version) -> bool:
 
 
 def _mlflow_version(uri: str) -> str:
-    """Return the version of an MLflow server, or of the MLflow here where there is no server."""
+    """Return the version of the MLflow server; without a server, of the installed MLflow."""
     import mlflow
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -127,14 +127,14 @@ def _mlflow_version(uri: str) -> str:
 
 
 def use_git() -> str:
-    """Ask whether the Git remote takes a push of a branch and a tag, both or neither."""
-    check_push(PATIENCE)
+    """Check that the Git remote accepts an atomic push of a branch and a tag."""
+    check_push(CHECK_TIMEOUT)
     if not has_remote():
         return "no remote: versions stay in this clone"
     return f"{without_credentials(git('remote', 'get-url', 'origin'))} takes an atomic push"
 
 
-# By the names that /ready and the messages give them.
+# By their names in /ready and in messages.
 REACHED: dict[str, Check] = {
     "mongodb": reach_mongodb,
     "remote": list_remotes,

@@ -1,4 +1,4 @@
-"""Before and during a run: what refuses ends it at once, what is away is waited for."""
+"""Waits for servers that are away, before and during a run. A refusal ends the run immediately."""
 
 import time
 from collections.abc import Callable
@@ -10,25 +10,25 @@ from operations.readiness.dvc_remote import list_remotes
 from operations.readiness.servers import REACHED, RIGHTS
 from pipeline.config.errors import PipelineError
 
-# How often a server that is away is asked again, in seconds.
+# The pause before a server is asked again, in seconds.
 PAUSE = 2.0
 
 
 def unreachable(source: bool = True) -> dict[str, str]:
-    """Return the servers that do not answer, and why: of `mongodb`, `remote` (DVC's), `mlflow` and `git`.
+    """Return why servers do not answer, by name: `mongodb`, `remote` (DVC's), `mlflow` and `git`.
 
-    All are asked at once; what has not answered after 8 seconds counts as away. Without `source`, MongoDB is
-    not asked.
+    All are asked in parallel. A server without an answer after 8 seconds counts as away. Without `source`,
+    MongoDB is not asked.
     """
     return all_wrong(_reach(source))
 
 
 def check_remote() -> None:
-    """Ask DVC's remotes alone, which DVC itself would wait for in silence, for minutes.
+    """Check that DVC's remotes answer, since DVC itself waits for minutes without a message.
 
     Raises:
-        ConfigurationError: one refuses.
-        PipelineError: one does not answer within 8 seconds.
+        ConfigurationError: a remote refuses.
+        PipelineError: a remote does not answer within 8 seconds.
     """
     answers = ask({"remote": list_remotes})
     if error := refused(answers):
@@ -38,11 +38,11 @@ def check_remote() -> None:
 
 
 def wait_for_servers(seconds: float, source: bool = True) -> None:
-    """Wait until every server answers and gives the rights that a retrain needs, and say which is waited for.
+    """Wait until every server answers and grants the required rights, and print which one is away.
 
     Raises:
-        PipelineError: one is still away after that many seconds.
-        ConfigurationError: waiting would not help.
+        PipelineError: a server is still away after that many seconds.
+        ConfigurationError: a server refuses, so that waiting does not help.
     """
     left = {name: check for name, check in RIGHTS.items() if source or name != "mongodb"}
     deadline, before = time.monotonic() + seconds, ""
@@ -52,25 +52,25 @@ def wait_for_servers(seconds: float, source: bool = True) -> None:
             raise refusal
         if not (away := all_wrong(answers)):
             return
-        # What gave its rights need not be asked for them again.
+        # Servers that passed are not asked again.
         left = {name: check for name, check in left.items() if name in away}
-        said = "; ".join(f"{name}: {why}" for name, why in away.items())
+        message = "; ".join(f"{name}: {why}" for name, why in away.items())
         if time.monotonic() > deadline:
-            raise PipelineError(f"{said}; it was waited for {seconds:.0f} seconds")
-        if said != before:
-            echo(f"waiting for {said} ({seconds:.0f} seconds at most)")
-        before = said
+            raise PipelineError(f"{message}; gave up after {seconds:.0f} seconds")
+        if message != before:
+            echo(f"waiting for {message} ({seconds:.0f} seconds at most)")
+        before = message
         time.sleep(PAUSE)
 
 
 T = TypeVar("T")
 
 
-def patiently(step: Callable[[], T], seconds: float, source: bool) -> T:
-    """Do a step; if it fails while a server is away, wait for the server and do it once more.
+def retrying(step: Callable[[], T], seconds: float, source: bool) -> T:
+    """Run a step; if it fails while a server is away, wait for the server and run it once more.
 
     Raises:
-        PipelineError: it failed for another reason, or again, or the server stayed away.
+        PipelineError: the step failed for another reason or a second time, or the server stayed away.
     """
     try:
         return step()

@@ -1,4 +1,4 @@
-"""What a retrain needs of this checkout: packages, Git's identity, DVC's settings, room on the disk."""
+"""Checks this checkout for a retrain: packages, Git's identity, DVC's settings, disk space."""
 
 import shutil
 
@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 
 def identity() -> str:
-    """Return the branch that a retrain would publish on, where Git knows who commits."""
+    """Check that Git has an identity, and return the branch that a retrain would publish on."""
     check_identity()
     return f"commits on {branch()}"
 
@@ -26,25 +26,26 @@ def packages() -> str:
 
 
 def dvc() -> str:
-    """Look whether the remotes are set so that they can keep versions, and whether there is room for a run.
+    """Check that the remotes can store versions, and that there is disk space for a run.
 
-    One check, since one thread at a time may let DVC's errors be caught.
+    Both are one check, since only one thread at a time may use `plain_dvc_errors`.
     """
     check_remotes()
     return f"the remotes can keep versions; {room()}"
 
 
 def room() -> str:
-    """Return how much room there is for the artifacts of another run: in the cache, and to work on.
+    """Return the free space for the artifacts of another run, in the cache and in the worktree.
 
     Raises:
-        ConfigurationError: there is not enough, or a folder cannot be written.
+        PipelineError: there is not enough.
+        ConfigurationError: a folder cannot be written.
     """
     need = artifacts_bytes()
     wanted: dict[int, int] = {}
-    found = []
+    notes = []
     for name, place in {"DVC cache": shared_cache(), "workspace": PLACE.resolve()}.items():
-        there = next(each for each in (place, *place.parents) if each.exists())
+        there = next(parent for parent in (place, *place.parents) if parent.exists())
         if not writable(there):
             raise ConfigurationError(f"the {name} {place} cannot be written: change the rights of {there}")
         device = there.stat().st_dev
@@ -55,12 +56,12 @@ def room() -> str:
                 f"no room: {megabytes(free)} free for the {name} {place}, and a retrain needs "
                 f"{megabytes(wanted[device])}: 'pipeline gc' deletes what no version needs"
             )
-        found.append(f"{megabytes(free)} free for the {name}")
-    return f"{', '.join(found)}; the artifacts are {megabytes(need)}"
+        notes.append(f"{megabytes(free)} free for the {name}")
+    return f"{', '.join(notes)}; the artifacts are {megabytes(need)}"
 
 
 def artifacts_bytes() -> int:
-    """Return the size of all outputs that dvc.lock names; 0 without a lock."""
+    """Return the size of all outputs in dvc.lock; 0 without a lock."""
     if not LOCK.exists():
         return 0
     stages = YAML(typ="safe", pure=True).load(LOCK)["stages"].values()

@@ -1,4 +1,4 @@
-"""The process of a retrain in its throw-away worktree: it runs the code of the worktree's commit."""
+"""The retrain process in its throw-away worktree, with the code of the worktree's commit."""
 
 import gc
 import os
@@ -12,9 +12,9 @@ from pipeline.config.errors import PipelineError, message_and_code
 
 
 def main() -> None:
-    """Take the request and an open file descriptor from the arguments, and write to it how the retrain ended.
+    """Run the request in the first argument, and write the result to the file descriptor in the second.
 
-    The third argument is the parent's process id: killed, it takes this process with it.
+    The third argument is the parent's process id: this process dies with its parent.
     """
     die_with_parent(signal.SIGKILL, int(sys.argv[3]))
     end: Outcome | Failure
@@ -25,7 +25,7 @@ def main() -> None:
         end = Failure(error=message, exit_code=code)
     with os.fdopen(int(sys.argv[2]), "w", encoding="utf-8") as ended:
         ended.write(end.model_dump_json())
-    # As in `run_main`: the end of the process is no time to look for garbage.
+    # As in `run_main`: a garbage collection at the end of the process would only take time.
     gc.freeze()
 
 

@@ -1,15 +1,15 @@
-"""The checkout that people look at: where its branch is, and how it gets there after a retrain."""
+"""Brings the user's checkout to the newest commit of its branch after a retrain."""
 
 from pathlib import Path
 
 from operations.git_and_dvc.dvc_process import dvc
 from operations.git_and_dvc.git import REMOTE, changed, git, has_remote
 from operations.git_and_dvc.git import branch as current_branch
-from operations.retraining.stopping import StoppedError, held
+from operations.retraining.stopping import StoppedError, signals_deferred
 from pipeline.config.errors import PipelineError, message_and_code
 from pipeline.tracking.lineage import LOCK
 
-# There while the lock is brought forward and the artifacts have yet to follow: a run may be killed between.
+# Exists while the lock is merged but the artifacts are not checked out: a run may be killed in between.
 UNFINISHED = Path(".dvc/tmp/checkout-unfinished")
 
 
@@ -17,33 +17,33 @@ def newest(branch: str) -> str:
     """Return the newest commit of a branch, here or on the Git remote.
 
     Raises:
-        PipelineError: the two have gone different ways, or the remote is away.
+        PipelineError: the two have diverged, or the remote is away.
     """
-    # Somebody may check out another branch, or fetch another one, at this moment.
+    # Full names of refs: another branch may be checked out or fetched at this moment.
     here = git("rev-parse", "--verify", f"refs/heads/{branch}")
     listed = git("ls-remote", REMOTE, f"refs/heads/{branch}") if has_remote() else ""
-    # It matches the end of a name, too.
-    found = [line.split()[0] for line in listed.splitlines() if line.split()[1] == f"refs/heads/{branch}"]
-    if not found:
+    # `git ls-remote` also matches the end of a name.
+    commits = [line.split()[0] for line in listed.splitlines() if line.split()[1] == f"refs/heads/{branch}"]
+    if not commits:
         return here
-    (there,) = found
+    (there,) = commits
     git("fetch", "--quiet", REMOTE, f"refs/heads/{branch}")
     if is_ancestor(here, there):
         return there
     if is_ancestor(there, here):
         return here
-    raise PipelineError(f"{branch} here and on {REMOTE} have gone different ways: 'git pull --rebase' first")
+    raise PipelineError(f"{branch} here and on {REMOTE} have diverged: 'git pull --rebase' first")
 
 
 def is_ancestor(older: str, newer: str) -> bool:
-    """Whether one commit is in the history of another, or is it."""
+    """Whether one commit is an ancestor of another, or the same."""
     return git("merge-base", older, newer, check=False) == older
 
 
 def bring_forward(branch: str, made: str) -> str:
-    """Bring the checkout to the newest commit of its branch, if it has nothing to lose; say what was done.
+    """Bring the checkout to the newest commit of its branch, unless it has changes; return what was done.
 
-    A commit that a run `made` and did not push becomes the branch's here.
+    A commit that a run `made` and did not push is merged into the branch too.
     """
     done = "was not brought forward"
     try:
@@ -56,8 +56,8 @@ def bring_forward(branch: str, made: str) -> str:
             if changed():
                 return "this checkout has changes of its own and was left alone: 'git pull', 'dvc checkout'"
             UNFINISHED.touch()
-            # Git that is killed in a merge leaves its locks and half of the files.
-            with held():
+            # Killed during a merge, Git leaves its lock files and a half-updated checkout.
+            with signals_deferred():
                 git("merge", "--quiet", "--ff-only", target)
             done = "was brought forward"
         else:
@@ -71,12 +71,12 @@ def bring_forward(branch: str, made: str) -> str:
 
 
 def catch_up() -> None:
-    """Let the artifacts follow the lock, if it was brought forward and they were not.
+    """Check out the artifacts of the lock, if an interrupted run merged the lock only.
 
     Raises:
-        PipelineError: DVC cannot check them out, for something that is in the way; the next run tries again.
+        PipelineError: DVC cannot check them out, since a file is in the way; the next run tries again.
     """
-    # With another lock than the commit's, or none, DVC would remove what it does not name.
+    # With a changed or missing lock, DVC would remove the artifacts that the lock does not name.
     if UNFINISHED.exists() and LOCK.name not in changed():
         try:
             dvc("checkout")

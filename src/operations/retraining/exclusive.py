@@ -1,4 +1,4 @@
-"""One at a time: what publishes or moves versions holds a lock of the repository for as long as it runs."""
+"""The repository's lock: a command that publishes or changes versions holds it while it runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,18 +17,16 @@ class BusyError(PipelineError):
 
 
 @contextmanager
-def exclusive(patience: float = 0) -> Iterator[None]:
-    """Hold the repository's lock, which all of its worktrees share and the kernel releases at death.
-
-    It is waited for as long as `patience` says, in seconds.
+def exclusive(timeout: float = 0) -> Iterator[None]:
+    """Hold the repository's lock. All worktrees share it, and the kernel releases it if the process dies.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: another process holds it for longer than `timeout`, in seconds.
     """
     folder = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"))
     lock = FileLock(folder / "pipeline.lock")
     try:
-        lock.acquire(timeout=patience)
+        lock.acquire(timeout=timeout)
     except Timeout:
         raise BusyError("another retrain or publication is running here: wait for it to end") from None
     try:

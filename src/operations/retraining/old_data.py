@@ -1,4 +1,4 @@
-"""Old data under today's recipe: the lock names an older version's data, the parameters change."""
+"""Combines the data of an older version with today's code and changed parameters."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,39 +15,39 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-# The stages whose outputs are data; today's code of the second and third runs anew where it changed.
-DATA = STAGES[:3]
-# The sections of params.yaml that stay as they are.
-KEPT = ("ingestion", "schema", "mlflow")
+# The stages whose outputs are data. The second and the third run again where their code changed.
+DATA_STAGES = STAGES[:3]
+# The sections of params.yaml that must not change.
+FIXED = ("ingestion", "schema", "mlflow")
 
 
 def override(overrides: Sequence[str]) -> None:
-    """Change params.yaml, as `dvc exp run --set-param` does, and commit it: the run knows what made it.
+    """Change params.yaml as `dvc exp run --set-param` does, and commit it, so that the run's commit has it.
 
     Raises:
-        ConfigurationError: DVC cannot apply one, or there is no such parameter.
+        ConfigurationError: DVC cannot apply a change, or there is no such parameter.
     """
     given = f"--set-param {' '.join(overrides)}"
-    if any("${" in each or each.lstrip("+~").startswith(KEPT) for each in overrides):
-        # The first would write a variable of the environment into Git, the others made nothing here.
+    if any("${" in setting or setting.lstrip("+~").startswith(FIXED) for setting in overrides):
+        # ${...} would write an environment variable into Git; the other sections must match the old data.
         raise ConfigurationError(
-            f"{given}: no ${{...}}, and nothing of {', '.join(KEPT)}: the data is kept, and the model's name"
+            f"{given}: no ${{...}}, and nothing of {', '.join(FIXED)}: the data is kept, and the model's name"
         )
     try:
         apply_overrides(PATH, list(overrides))
     except (DvcException, YAMLError, ValueError) as error:
-        said, advice, _ = " ".join(str(error.__cause__ or error).split()).partition(" To append")
+        message, advice, _ = " ".join(str(error.__cause__ or error).split()).partition(" To append")
         hint = f" '+NAME=VALUE' adds a parameter that {PATH} does not name yet." if advice else ""
-        raise ConfigurationError(f"{given}: {said}{hint}") from None
+        raise ConfigurationError(f"{given}: {message}{hint}") from None
     if changed():
         git("commit", "--quiet", "--message", f"Set {', '.join(overrides)}", "--", str(PATH))
 
 
 def lock_data_of(commit: str) -> tuple[str, ...]:
-    """Let the lock here name the data of a commit in place of its own, and return the stages of the data.
+    """Replace the data in the lock here by the data of a commit, and return the stages of the data.
 
     Raises:
-        PipelineError: the commit's pipeline had other stages.
+        PipelineError: the lock here is invalid, or the commit's pipeline has other stages.
     """
     yaml = YAML(typ="safe", pure=True)
     there = yaml.load(git("show", f"{commit}:{LOCK}"))
@@ -57,9 +57,9 @@ def lock_data_of(commit: str) -> tuple[str, ...]:
         here = {}
     if not isinstance(here, dict) or "stages" not in here:
         raise PipelineError(f"{LOCK}, as it is committed, is no lock: 'dvc repro', and commit what it writes")
-    if missing := [stage for stage in DATA if stage not in there["stages"]]:
+    if missing := [stage for stage in DATA_STAGES if stage not in there["stages"]]:
         raise PipelineError(f"the lock of commit {commit[:10]} has no stage {', '.join(missing)}")
-    here["stages"] |= {stage: there["stages"][stage] for stage in DATA}
+    here["stages"] |= {stage: there["stages"][stage] for stage in DATA_STAGES}
     with Path(LOCK).open("w", encoding="utf-8") as file:
         yaml.dump(here, file)
-    return DATA
+    return DATA_STAGES

@@ -1,4 +1,4 @@
-"""What a retrain is asked for, and how it ended: what passes between its processes."""
+"""The request and the result of a retrain, as passed between its processes."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Request(BaseModel):
-    """What to retrain on, and what to run; or with `finish` the tag whose publication to finish."""
+    """The data and the stages of a retrain; or with `finish`, the tag whose publication to finish."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,17 +21,17 @@ class Request(BaseModel):
 
     @property
     def reads_source(self) -> bool:
-        """Whether ingestion may run."""
+        """Whether ingestion may run, which reads the source."""
         return self.read_source or not (self.keep_data or self.data_from is not None)
 
     @property
     def may_promote(self) -> bool:
-        """Whether the version may become champion: by default all but experiments on old data."""
+        """Whether the version may become champion. By default, only experiments on old data may not."""
         return self.data_from is None if self.promote is None else self.promote
 
 
 class Outcome(BaseModel):
-    """How a retrain ended, if it did not fail."""
+    """The result of a retrain that did not fail."""
 
     state: Literal["succeeded", "unchanged"]
     message: str

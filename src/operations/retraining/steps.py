@@ -1,4 +1,4 @@
-"""What a retrain does inside its throw-away worktree: run what the request asks for, and publish it."""
+"""The steps of a retrain inside its throw-away worktree: run the requested stages, publish the result."""
 
 import json
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from operations.git_and_dvc.dvc_repository import dvc_repository, pull, stale
 from operations.git_and_dvc.git import changed
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.readiness.parameters import parameters
-from operations.readiness.waiting import patiently
+from operations.readiness.waiting import retrying
 from operations.retraining.old_data import lock_data_of, override
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
@@ -25,16 +25,16 @@ from pipeline.data.artifacts import METRICS, VALIDATION_REPORT
 from pipeline.tracking.lineage import LOCK, locked_tags
 
 SOURCE = "ingestion"
-# How long a server that went away during the run is waited for, in seconds.
-PATIENCE = 60.0
+# How long to wait for a server that goes away during the run, in seconds.
+SERVER_TIMEOUT = 60.0
 
 
 def retrain(request: Request) -> Outcome:
-    """Run the stages that the request touches, in the current folder, and publish what came of it.
+    """Run the requested stages in the current folder, and publish the result.
 
     Raises:
-        PipelineError: data cannot be fetched; ingestion would run and is not allowed to; a stage fails; or
-            see `operations.versions.publishing.publish`.
+        PipelineError: data cannot be fetched, ingestion would run but may not, a stage fails, or publishing
+            fails (see `operations.versions.publishing.publish`).
     """
     if request.finish is not None:
         return outcome_of(finish(request.finish, request.branch))
@@ -45,7 +45,7 @@ def retrain(request: Request) -> Outcome:
         on_kept_data(request)
     else:
         on_new_data(request)
-        # The first version may be what the lock names; later, one that was deleted stays deleted.
+        # An unchanged lock may become the first version. Later, its version was deleted, and stays so.
         registry = Registry()
         if LOCK.name not in changed() and not known(registry) and numbers(registry):
             return outcome(
@@ -53,17 +53,17 @@ def retrain(request: Request) -> Outcome:
                 "nothing changed; no version holds this model: 'dvc pull', then 'pipeline publish'",
             )
     return outcome_of(
-        patiently(
-            lambda: publish(request.branch, promote=request.may_promote), PATIENCE, request.reads_source
+        retrying(
+            lambda: publish(request.branch, promote=request.may_promote), SERVER_TIMEOUT, request.reads_source
         )
     )
 
 
 def check_commit() -> None:
-    """Look whether what is here can run to its end and be published: parameters, packages, remotes.
+    """Check parameters, packages and remotes before the first stage runs.
 
     Raises:
-        ConfigurationError: a later stage, or publishing, would refuse it.
+        ConfigurationError: a later stage, or publishing, would refuse them.
     """
     parameters()
     check_packages()
@@ -71,12 +71,12 @@ def check_commit() -> None:
 
 
 def on_kept_data(request: Request) -> None:
-    """Situation A: fetch the data that the lock names, and run the stages that the change touches.
+    """Situation A: fetch the data of the lock, and run the stages that changed.
 
     Raises:
         PipelineError: ingestion would run, and the request does not allow it.
     """
-    patiently(pull, PATIENCE, request.reads_source)
+    retrying(pull, SERVER_TIMEOUT, request.reads_source)
     reads = SOURCE in stale()
     if reads and not request.read_source:
         raise PipelineError(
@@ -86,27 +86,29 @@ def on_kept_data(request: Request) -> None:
     if reads and stops_on_change():
         compare_new_data(request)
     if request.everything:
-        patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
-    patiently(repro, PATIENCE, request.reads_source)
+        retrying(lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source)
+    retrying(repro, SERVER_TIMEOUT, request.reads_source)
 
 
 def on_new_data(request: Request) -> None:
-    """Situation B: read the source whether or not anything seems changed, and run what really did."""
-    # What is in the cache need not be made again; a first run has nothing there.
+    """Situation B: always read the source, then run the stages whose input changed."""
+    # Reuse the outputs in the cache; a first run has none.
     with dvc_repository("checkout") as repo:
         repo.checkout(allow_missing=True)
     stops = stops_on_change()
     words = ("--force",) if request.everything and not stops else ("--force", "--single-item", SOURCE)
-    patiently(lambda: repro(*words), PATIENCE, request.reads_source)
+    retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
     if stops:
         compare_new_data(request)
         if request.everything:
-            patiently(lambda: repro("--force", "--downstream", "validation"), PATIENCE, request.reads_source)
-    patiently(repro, PATIENCE, request.reads_source)
+            retrying(
+                lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
+            )
+    retrying(repro, SERVER_TIMEOUT, request.reads_source)
 
 
 def stops_on_change() -> bool:
-    """Whether new data that differs too far from the champion's ends a retrain before training."""
+    """Whether data that changed too far from the champion's stops a retrain before training."""
     return load("validation", ValidationParameters).on_change == "stop"
 
 
@@ -114,16 +116,16 @@ def compare_new_data(request: Request) -> None:
     """Validate new data, and compare it with the champion's.
 
     Raises:
-        PipelineError: it differs too far.
+        PipelineError: it changed too far.
     """
-    patiently(lambda: repro("validation"), PATIENCE, request.reads_source)
-    patiently(stop_on_changed_data, PATIENCE, request.reads_source)
+    retrying(lambda: repro("validation"), SERVER_TIMEOUT, request.reads_source)
+    retrying(stop_on_changed_data, SERVER_TIMEOUT, request.reads_source)
 
 
 def on_data_of(number: int, request: Request) -> Outcome:
     """Train with today's code and changed parameters on the exact data of an older version.
 
-    The new version's commit is held by its tag alone: the branch keeps its data and its parameters.
+    Only its tag refers to the new version's commit: the branch keeps its own data and parameters.
     """
     registry = Registry()
     source = registry.version(number)
@@ -132,16 +134,16 @@ def on_data_of(number: int, request: Request) -> Outcome:
     override(request.overrides)
     check_commit()
     stages = lock_data_of(commit)
-    patiently(lambda: pull(*stages), PATIENCE, False)
-    # The raw data stays, whatever ingestion's code and parameters have become since.
+    retrying(lambda: pull(*stages), SERVER_TIMEOUT, False)
+    # Keep the raw data, although ingestion's code and parameters may have changed since.
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
-    patiently(repro, PATIENCE, False)
-    return outcome_of(patiently(lambda: publish(None, source, request.may_promote), PATIENCE, False))
+    retrying(repro, SERVER_TIMEOUT, False)
+    return outcome_of(retrying(lambda: publish(None, source, request.may_promote), SERVER_TIMEOUT, False))
 
 
 def known(registry: Registry) -> bool:
-    """Whether a version holds the model that the lock here names."""
+    """Whether a version has the model of the lock here."""
     model = locked_tags().get("model.md5")
     return any(version.tags.get("model.md5") == model for version in registry.counting())
 
@@ -170,7 +172,7 @@ def outcome_of(published: Published) -> Outcome:
 
 
 def outcome(state: Literal["succeeded", "unchanged"], message: str) -> Outcome:
-    """Describe the end of a run, with the scores and the counts of rows that lie here."""
+    """Return the outcome of a run, with the scores and row counts of the artifacts here."""
     scores: dict[str, Any] = json.loads(METRICS.read_text(encoding="utf-8"))
     rows: dict[str, Any] = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
     return Outcome(

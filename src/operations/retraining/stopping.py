@@ -1,4 +1,4 @@
-"""A signal stops a run in order: what it made is removed before it ends."""
+"""Stops a run on a signal, after it has removed what it made."""
 
 import signal
 from collections.abc import Iterator
@@ -14,40 +14,40 @@ class StoppedError(PipelineError):
     """A signal asked the run to stop: exit code 128 and the signal's number."""
 
     def __init__(self, number: int) -> None:
-        said = "what was not pushed is gone, and what was is finished by the next run"
-        super().__init__(f"stopped by {signal.Signals(number).name}: {said}")
+        name = signal.Signals(number).name
+        super().__init__(f"stopped by {name}: what was not pushed is gone, the next run finishes the rest")
         self.exit_code = 128 + number
 
 
 @contextmanager
-def held() -> Iterator[None]:
-    """Hold SIGTERM and SIGINT back for a moment, also from a process that is started meanwhile."""
-    came: list[int] = []
-    handlers = {each: signal.signal(each, lambda number, _: came.append(number)) for each in SIGNALS}
-    # A process inherits what this thread blocks; here another thread may still be given the signal.
+def signals_deferred() -> Iterator[None]:
+    """Defer SIGTERM and SIGINT until the block ends, also for processes that it starts."""
+    caught: list[int] = []
+    handlers = {signum: signal.signal(signum, lambda number, _: caught.append(number)) for signum in SIGNALS}
+    # Child processes inherit the signal mask. In this process, another thread may still get the signal.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
-        if came:
-            signal.raise_signal(came[0])
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
+        if caught:
+            signal.raise_signal(caught[0])
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into a `StoppedError`, and ignore more while the run cleans up."""
+    """Raise `StoppedError` on the first SIGTERM or SIGINT, and ignore further ones during the cleanup."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        for signum in SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
         raise StoppedError(number)
 
-    before = {each: signal.signal(each, stop) for each in SIGNALS}
+    before = {signum: signal.signal(signum, stop) for signum in SIGNALS}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

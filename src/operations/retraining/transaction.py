@@ -1,4 +1,4 @@
-"""A retrain as a transaction: one at a time, in a throw-away worktree, published whole or not at all."""
+"""A retrain as a transaction: one at a time, in a throw-away worktree, published completely or not at all."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from operations.console import echo
-from operations.git_and_dvc.dvc_process import SAID_BY_STAGE
+from operations.git_and_dvc.dvc_process import STAGE_PREFIXES
 from operations.git_and_dvc.git import changed, check_identity, git, overlooked
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
@@ -31,41 +31,41 @@ from pipeline.tracking.lineage import LOCK
 
 from pydantic import TypeAdapter
 
-# What a run takes from its commit, never from this checkout.
+# The paths that a run takes from its commit, never from this checkout.
 RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock")
-# What a failed run leaves for whoever must find out why, by the stage that failed: what later stages write is
-# still that of the run before.
-OF_DATA = ("artifacts/rejected", "artifacts/validation.json")
-KEPT = {"validation": OF_DATA, "evaluation": (*OF_DATA, "artifacts/evaluation/metrics.json")}
-# Where it is kept, and of how many runs.
-FAILED, KEPT_RUNS = "failed", 50
-# How long servers that are away at the start are waited for, in seconds.
-PATIENCE = 60.0
+# The files that are kept of a failed run, by the stage that failed. Files of later stages are still those of
+# the run before.
+DATA_FILES = ("artifacts/rejected", "artifacts/validation.json")
+KEPT_FILES = {"validation": DATA_FILES, "evaluation": (*DATA_FILES, "artifacts/evaluation/metrics.json")}
+# The folder of the kept files, and for how many runs they are kept.
+FAILED, MAX_FAILED_RUNS = "failed", 50
+# How long to wait for servers that are away at the start, in seconds.
+SERVER_TIMEOUT = 60.0
 
 
 def run(
-    request: Request, lock_patience: float = 0, on_outcome: Callable[[Outcome], None] = lambda _: None
+    request: Request, lock_timeout: float = 0, on_outcome: Callable[[Outcome], None] = lambda _: None
 ) -> Outcome:
-    """Retrain as requested, on the newest commit of the branch; the checkout here is brought forward after.
+    """Retrain as requested, on the newest commit of the branch, then bring the checkout here forward.
 
     Args:
-        request: what to retrain on, and what to run.
-        lock_patience: how long to wait while another retrain or publication runs, in seconds.
-        on_outcome: takes the outcome as soon as it stands; the checkout follows afterwards.
+        request: the data and the stages of the retrain.
+        lock_timeout: how long to wait while another retrain or publication runs, in seconds.
+        on_outcome: called with the outcome as soon as it is final, before the checkout is brought forward.
 
     Raises:
         BusyError: another retrain or publication is running.
         StoppedError: SIGTERM or SIGINT came.
-        PipelineError: it failed and left everything as it was; or the checkout cannot be retrained.
+        PipelineError: the retrain failed and changed nothing, or the checkout is not ready for one.
     """
-    with stoppable(), exclusive(lock_patience):
+    with stoppable(), exclusive(lock_timeout):
         check_identity()
         check_remotes()
         room()
         other = check_committed(request)
-        wait_for_servers(PATIENCE, request.reads_source)
+        wait_for_servers(SERVER_TIMEOUT, request.reads_source)
         if other and unshared():
-            # The checkout could not be brought forward, and the commit is nowhere else.
+            # A local commit exists only in this clone, and the changes prevent bringing the checkout forward.
             raise PipelineError(f"not committed: {other}: commit or stash it first")
         if other:
             echo(f"not committed and so not part of this run: {other}")
@@ -81,7 +81,7 @@ def run(
                 failure = error
             made = git("-C", str(folder), "rev-parse", "HEAD", check=False)
         if outcome is None:
-            outcome = what_it_had_pushed(request.branch, failure, made, given_up)
+            outcome = finish_pushed(request.branch, failure, made, given_up)
             on_outcome(outcome)
         if request.data_from is None:
             echo(bring_forward(request.branch, made))
@@ -89,10 +89,10 @@ def run(
 
 
 def check_committed(request: Request) -> str:
-    """Refuse uncommitted changes of what the run would use, and return up to three of the others' paths.
+    """Refuse uncommitted changes that the run would need, and return up to three other changed paths.
 
     Raises:
-        PipelineError: code, parameters, the pipeline or a lock that the run needs is not committed.
+        PipelineError: code, parameters, the pipeline or a needed lock is not committed.
     """
     found = sorted({*changed(), *overlooked()})
     used = RECIPE if request.reads_source else (*RECIPE, LOCK.name)
@@ -101,11 +101,11 @@ def check_committed(request: Request) -> str:
     return ", ".join(found[:3])
 
 
-def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
-    """Finish what a failed run had pushed: from there the way is forward. If it had not, it failed.
+def finish_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
+    """Finish the publication of a failed run if it had pushed its commit; otherwise raise its error.
 
-    Only a version of the commit that the run `made` is its own: others publish at the same time. What could
-    not be finished before the run, `given_up`, is not: its commit may be the one that the run began with.
+    Only a version of the commit that the run `made` is its own, since others publish at the same time. The
+    tags `given_up` before the run are excluded: the run may have started from the commit of one of them.
 
     Raises:
         PipelineError: `error`, since nothing was pushed, or a server is away and the next run finishes it.
@@ -122,18 +122,18 @@ def what_it_had_pushed(branch: str, error: PipelineError, made: str, given_up: l
     return finished[-1]
 
 
-def recover(branch: str, lock_patience: float) -> list[Outcome]:
-    """Remove what a killed run left, and finish what it had pushed; return the versions that are whole now.
+def recover(branch: str, lock_timeout: float) -> list[Outcome]:
+    """Remove what a killed run left, finish what it had pushed, and return the versions finished.
 
     Raises:
         BusyError: a retrain or publication is running.
         PipelineError: a server is away; the next retrain tries again.
     """
-    with stoppable(), exclusive(lock_patience):
+    with stoppable(), exclusive(lock_timeout):
         sweep()
-        wait_for_servers(PATIENCE, source=False)
+        wait_for_servers(SERVER_TIMEOUT, source=False)
         finished, _ = finish_interrupted(branch)
-        # If it cannot be done now, the next run does it; what was finished is to be told all the same.
+        # A failure here must not hide the finished versions; the next run tries again.
         with suppress(PipelineError):
             catch_up()
         return finished
@@ -142,14 +142,13 @@ def recover(branch: str, lock_patience: float) -> list[Outcome]:
 def finish_interrupted(
     branch: str, commit: str | None = None, without: Sequence[str] = ()
 ) -> tuple[list[Outcome], list[str]]:
-    """Finish the publications that were interrupted after their push: all, or that of a `commit`.
+    """Finish the publications that were interrupted after their push: all, or only that of a `commit`.
 
-    Those of the tags `without` are left out. Returns what came of each, and the tags of those that could not
-    be finished: where its data is lost, say, that must not keep newer data from being learned. It is named,
-    and tried again by the next run.
+    The tags `without` are left out. Returns the outcomes, and the tags that could not be finished. Such a
+    failure, for example lost data, must not stop new retrains: it is printed, and the next run tries again.
 
     Raises:
-        PipelineError: this MLflow is not the one that they were published with, or a server is away.
+        PipelineError: MLflow is not the one that they were published with, or a server is away.
     """
     finished, given_up = [], []
     shared = unshared() is None
@@ -173,16 +172,16 @@ def finish_interrupted(
 
 
 def run_in(folder: Path, request: Request) -> Outcome:
-    """Run the retrain in the worktree, with the worktree's own code, as a process group of its own.
+    """Run the retrain in the worktree, with the worktree's code, in a new process group.
 
     Raises:
-        PipelineError: it failed; the reason was printed, and what tells more is kept.
+        PipelineError: it failed; the reason was printed, and the files that explain it are kept.
     """
     environment = os.environ | {
         "PYTHONPATH": str(folder / "src"),
         "DVC_SITE_CACHE_DIR": site_cache_of(folder),
     }
-    # How it ended comes through a pipe: the disk may be full.
+    # The result comes through a pipe, which works on a full disk too.
     read, write = os.pipe()
     with os.fdopen(read, "rb") as ended:
         try:
@@ -202,20 +201,20 @@ def run_in(folder: Path, request: Request) -> Outcome:
     end = TypeAdapter[Outcome | Failure](Outcome | Failure).validate_json(content)
     if isinstance(end, Failure):
         kind = ConfigurationError if end.exit_code == ConfigurationError.exit_code else PipelineError
-        by_stage = end.error.startswith(SAID_BY_STAGE)
+        by_stage = end.error.startswith(STAGE_PREFIXES)
         raise kind(keep(folder, end.error) if by_stage else end.error)
     return end
 
 
 def keep(folder: Path, error: str) -> str:
-    """Copy what a failed stage found from its worktree to the repository; return its error with the place.
+    """Copy the files that explain a failed stage to the repository; return the error with their place.
 
-    Where the error names a file that was copied, it names the copy.
+    Paths of copied files in the error are replaced by those of the copies.
     """
-    found = [folder / path for path in KEPT.get(error.partition(":")[0], ()) if (folder / path).exists()]
+    kept = [folder / path for path in KEPT_FILES.get(error.partition(":")[0], ()) if (folder / path).exists()]
     place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     try:
-        for source in found:
+        for source in kept:
             original = source.relative_to(folder)
             target = place / original.relative_to("artifacts")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -224,10 +223,10 @@ def keep(folder: Path, error: str) -> str:
             else:
                 shutil.copy2(source, target)
             error = error.replace(str(original), str(target))
-        if found:
-            keep_newest(place.parent, KEPT_RUNS)
+        if kept:
+            keep_newest(place.parent, MAX_FAILED_RUNS)
     except OSError as failure:
         return f"{error}; what the run found could not be kept ({message_and_code(failure)[0]})"
     return (
-        f"{error}; what the run found is kept in {place}" if found else f"{error}; it left nothing to look at"
+        f"{error}; what the run found is kept in {place}" if kept else f"{error}; it left nothing to look at"
     )

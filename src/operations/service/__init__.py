@@ -1,1 +1,1 @@
-"""The retraining service: an HTTP API and a page around the same transaction as `pipeline retrain`."""
+"""The retraining service: an HTTP API and a page for the transaction that `pipeline retrain` runs too."""

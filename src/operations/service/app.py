@@ -1,4 +1,4 @@
-"""Puts the service together: its state, its routes, its errors."""
+"""Assembles the service: state, routes, error handlers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,8 +21,8 @@ def make_app(folder: Path) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         runner.recover()
-        # The first look at the page need not wait for MLflow to be imported.
-        version_cache.get(patience=0)
+        # Fill the cache now: the first request must not wait for the import of MLflow.
+        version_cache.get(timeout=0)
         yield
         await run_in_threadpool(runner.stop)
 

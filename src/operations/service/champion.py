@@ -10,7 +10,7 @@ from operations.versions.version import Version
 
 @dataclass(frozen=True)
 class Champion:
-    """The version in use; `reason` is why it is the champion."""
+    """The champion; `reason` is why it is the champion."""
 
     number: int
     commit: str
@@ -21,23 +21,23 @@ class Champion:
 
 
 def champion() -> Champion | None:
-    """Return the champion as MLflow told it last; None if there is none, or if MLflow never answered."""
+    """Return the champion of MLflow's last answer; None if there is none, or if MLflow never answered."""
     return champion_of(version_cache.get().versions)
 
 
 def champion_of(versions: Sequence[Version]) -> Champion | None:
-    """Return the champion among all versions, if there is one."""
-    found = next((version for version in versions if version.champion), None)
-    if found is None:
+    """Return the champion among all versions, or None."""
+    current = next((version for version in versions if version.champion), None)
+    if current is None:
         return None
-    # The data is as old as the first version that was made of it.
-    data = found.tags.get("data.raw.md5")
+    # The data is as old as the first version trained on it.
+    data = current.tags.get("data.raw.md5")
     first = min(version.created for version in versions if version.tags.get("data.raw.md5") == data)
     return Champion(
-        number=found.number,
-        commit=found.tags.get("git.commit", ""),
-        run_id=found.run_id,
-        scores=found.scores,
+        number=current.number,
+        commit=current.tags.get("git.commit", ""),
+        run_id=current.run_id,
+        scores=current.scores,
         data_since=datetime.fromtimestamp(first / 1000, UTC),
-        reason=found.standing,
+        reason=current.standing,
     )

@@ -1,4 +1,4 @@
-"""What a request must pass first: the token, and the size of its body."""
+"""Guards every request: its token, its origin and host, and the size of its body."""
 
 import hmac
 import ipaddress
@@ -12,14 +12,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import URL
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# An order is less than a hundred bytes.
+# A request for a retrain has less than a hundred bytes.
 LARGEST_BODY = 16_384
 
 bearer = HTTPBearer(auto_error=False, description="TRAIN_API_TOKEN; needed if the service has one")
 
 
 def token() -> str:
-    """Return the token that the environment names, or nothing."""
+    """Return TRAIN_API_TOKEN, or an empty text."""
     return os.environ.get("TRAIN_API_TOKEN", "")
 
 
@@ -27,10 +27,10 @@ def authorized(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     sec_fetch_site: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> None:
-    """Refuse a request without the right token, if there is one; the comparison takes the same time always.
+    """Refuse a request with a wrong token, by a comparison in constant time.
 
-    Without a token, a page of another site that somebody has open could start a retrain on their machine:
-    browsers say where a request comes from, and such a one is refused.
+    If the service has no token, refuse requests from pages of other sites, by the header Sec-Fetch-Site: they
+    could start a retrain through the user's browser.
 
     Raises:
         HTTPException: 401, or 403.
@@ -44,25 +44,25 @@ def authorized(
 
 
 class LocalHostsOnly:
-    """Answers, without a token, only what is addressed to this machine.
+    """Without a token, answers only requests to localhost and loopback addresses.
 
-    The name of another site can be made to lead here: for a browser, its page is then the service's own.
+    This blocks DNS rebinding: another site's name may resolve to this machine.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse any other name."""
-        if scope["type"] == "http" and not token() and not is_loopback(named_by(scope)):
-            said = "without TRAIN_API_TOKEN only localhost and its addresses are answered"
-            await problem(421, said)(scope, receive, send)
+        """Refuse a request to another host."""
+        if scope["type"] == "http" and not token() and not is_loopback(requested_host(scope)):
+            detail = "without TRAIN_API_TOKEN only localhost and its addresses are answered"
+            await problem(421, detail)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
 
-def named_by(scope: Scope) -> str:
-    """Return the name by which a request calls this machine; none if it makes no sense."""
+def requested_host(scope: Scope) -> str:
+    """Return the host name in a request; empty if it is invalid."""
     try:
         return URL(scope=scope).hostname or ""
     except ValueError:
@@ -70,7 +70,7 @@ def named_by(scope: Scope) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Whether a host is localhost or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -78,20 +78,20 @@ def is_loopback(host: str) -> bool:
 
 
 class BoundedBody:
-    """Refuses a body that is larger than `LARGEST_BODY`, whether or not it says so before."""
+    """Refuses a body larger than `LARGEST_BODY`, by its Content-Length or by its received bytes."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the bytes as they come."""
+        """Count the bytes as they arrive."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        said = f"a body may have {LARGEST_BODY:,} bytes"
+        detail = f"a body may have {LARGEST_BODY:,} bytes at most"
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > LARGEST_BODY:
-            await problem(413, said, {"Connection": "close"})(scope, receive, send)
+            await problem(413, detail, {"Connection": "close"})(scope, receive, send)
             return
         received = 0
 
@@ -100,7 +100,7 @@ class BoundedBody:
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY:
-                raise HTTPException(413, said, {"Connection": "close"})
+                raise HTTPException(413, detail, {"Connection": "close"})
             return message
 
         await self.app(scope, counted, send)

@@ -1,4 +1,4 @@
-"""What machines look at: whether the service lives and is ready, and its figures."""
+"""Routes for monitoring: liveness, readiness, Prometheus metrics."""
 
 from operations.readiness.waiting import unreachable
 from operations.service.metrics import MEDIA_TYPE, render
@@ -12,7 +12,7 @@ router = APIRouter(tags=["service"])
 
 
 class Health(BaseModel):
-    """Whether the service lives."""
+    """Liveness."""
 
     status: str = "ok"
 
@@ -26,13 +26,13 @@ class Readiness(BaseModel):
 
 @router.get("/health")
 def health() -> Health:
-    """Whether the service lives; it asks nobody else."""
+    """Liveness: the service answers. No server is asked."""
     return Health()
 
 
 @router.get("/ready", responses={503: {"model": Readiness}})
 def ready(response: Response) -> Readiness:
-    """Whether MongoDB, the DVC remote, MLflow and the Git remote answer."""
+    """Readiness: MongoDB, the DVC remote, MLflow and the Git remote answer."""
     away = unreachable()
     response.status_code = 503 if away else 200
     names = ("mongodb", "remote", "mlflow", "git")
@@ -41,5 +41,5 @@ def ready(response: Response) -> Readiness:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(runner: Running) -> Response:
-    """Figures for Prometheus."""
+    """Metrics for Prometheus."""
     return Response(render(runner.jobs), media_type=MEDIA_TYPE)

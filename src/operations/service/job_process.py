@@ -1,4 +1,4 @@
-"""One job of the service, as a process of its own: a retrain, or the recovery after a crash."""
+"""The process of one job of the service: a retrain, or the recovery after a crash."""
 
 import signal
 import sys
@@ -18,59 +18,59 @@ from pipeline.data.atomic import atomic_file
 
 from pydantic import BaseModel
 
-# How long a job waits for a recovery, or for a retrain from a terminal, to end, in seconds;
-PATIENCE = 120.0
-# and how long, when the disk is full, for a place to say how it ended: nobody else knows.
-DISK_PATIENCE = 120.0
+# How long a job waits for a recovery, or a retrain from a terminal, to end, in seconds.
+LOCK_TIMEOUT = 120.0
+# How long a job tries to write its result to a full disk, in seconds: only the job knows its result.
+DISK_FULL_TIMEOUT = 120.0
 
 
 class Recovered(BaseModel):
-    """The versions whose publication was finished, and the commit of each."""
+    """The commit of each version whose publication the recovery finished."""
 
     commits: dict[int, str]
 
 
 def retrain(order: TrainRequest, on_outcome: Callable[[Outcome], None]) -> Outcome:
-    """Do what a job asks for, and pass the outcome on as soon as it stands.
+    """Run the retrain of a job, and pass its outcome on as soon as it is final.
 
     Raises:
-        PipelineError: it failed, and everything is as it was.
+        PipelineError: the retrain failed and changed nothing.
     """
     request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote)
-    return run(request, PATIENCE, on_outcome)
+    return run(request, LOCK_TIMEOUT, on_outcome)
 
 
 def main() -> None:
-    """Take the order (or `recover`), a file for how it ended, and the service's process id."""
+    """Run the job. The arguments are the request (or `recover`), a file for the result, the service's id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
-    end_with, code = first_end(Path(sys.argv[2])), 0
+    end_with, code = end_writer(Path(sys.argv[2])), 0
     try:
         if sys.argv[1] == "recover":
-            found = {each.version: each.commit for each in recover(branch(), PATIENCE)}
-            commits = {version: commit for version, commit in found.items() if version and commit}
-            end_with(Recovered(commits=commits), DISK_PATIENCE)
+            finished = {outcome.version: outcome.commit for outcome in recover(branch(), LOCK_TIMEOUT)}
+            commits = {version: commit for version, commit in finished.items() if version and commit}
+            end_with(Recovered(commits=commits), DISK_FULL_TIMEOUT)
         else:
             outcome = retrain(TrainRequest.model_validate_json(sys.argv[1]), end_with)
-            end_with(outcome, DISK_PATIENCE)
+            end_with(outcome, DISK_FULL_TIMEOUT)
             echo(outcome.message)
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
-        end_with(Failure(error=message, exit_code=code), DISK_PATIENCE)
+        end_with(Failure(error=message, exit_code=code), DISK_FULL_TIMEOUT)
         echo(f"pipeline: {message}", sys.stderr)
     sys.exit(code)
 
 
-def first_end(result: Path) -> Callable[..., None]:
-    """Return a function that writes to a file how the job ended, and tries again for some seconds.
+def end_writer(result: Path) -> Callable[..., None]:
+    """Return a function that writes the job's result to a file, and tries again until its timeout.
 
-    The first end that it is given stands: a version is published whatever became of the checkout, and
-    though the disk was too full to write so.
+    The first result is final: if a version was published, a later error of the checkout does not change that,
+    even if the full disk prevented the first write.
     """
     ends: list[Outcome | Recovered | Failure] = []
 
-    def end_with(end: Outcome | Recovered | Failure, patience: float = 0) -> None:
+    def end_with(end: Outcome | Recovered | Failure, timeout: float = 0) -> None:
         ends.append(end)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while not result.exists():
             with suppress(OSError), atomic_file(result) as partial:
                 partial.write_text(ends[0].model_dump_json(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The jobs of the service and their history, in SQLite: they survive whatever happens to the service."""
+"""The jobs of the service and their history, in SQLite, so that they survive a crash."""
 
 import json
 import sqlite3
@@ -16,7 +16,7 @@ ACTIVE = ("queued", "running")
 
 
 class TrainRequest(BaseModel, extra="forbid"):
-    """What `POST /train` may ask for."""
+    """The body of `POST /train`."""
 
     keep_data: bool = Field(default=False, description="train on the data of the lock, not on new data")
     all: bool = Field(default=False, description="run every stage, whether changed or not")
@@ -24,7 +24,7 @@ class TrainRequest(BaseModel, extra="forbid"):
 
 
 class Job(BaseModel):
-    """A retrain: what was asked for, how far it is, and how it ended."""
+    """A retrain: its request, its progress and its result."""
 
     id: str
     state: State
@@ -54,11 +54,11 @@ class RunningError(Exception):
 
 
 class KeyReusedError(Exception):
-    """An idempotency key came again, with another order."""
+    """An idempotency key was used again with another request."""
 
 
 class Jobs:
-    """The store. Each call opens the database anew, so that any thread may call."""
+    """The job store. Each call opens its own connection, so that any thread may call."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class Jobs:
                 "CREATE TABLE IF NOT EXISTS jobs "
                 "(number INTEGER PRIMARY KEY, id TEXT UNIQUE, state TEXT, key TEXT UNIQUE, content TEXT)"
             )
-        # What is damaged in the middle is said now, and not while a job runs.
+        # Read all jobs, so that a damaged store fails at the start and not while a job runs.
         self.all()
 
     @contextmanager
@@ -78,11 +78,11 @@ class Jobs:
             yield database
 
     def create(self, order: TrainRequest, key: str | None) -> tuple[Job, bool]:
-        """Make a job, and return it and True; or the one that came with this key before, and False.
+        """Create a job, and return it and True; or return the earlier job of this key, and False.
 
         Raises:
             RunningError: another job is queued or running.
-            KeyReusedError: the key came with another order.
+            KeyReusedError: the key was used with another request.
         """
         with self._connected() as database:
             database.execute("BEGIN IMMEDIATE")
@@ -103,14 +103,14 @@ class Jobs:
                 database.execute("COMMIT")
 
     def update(self, job: str, **changes: Any) -> Job:
-        """Change fields of a job and return it as it is then."""
+        """Change fields of a job and return the changed job."""
         with self._connected() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
-                found = _one(database, "id = ?", job)
-                if found is None:
+                row = _one(database, "id = ?", job)
+                if row is None:
                     raise KeyError(job)
-                changed = Job.model_validate(found.model_dump() | changes)
+                changed = Job.model_validate(row.model_dump() | changes)
                 database.execute(
                     "UPDATE jobs SET state = ?, content = ? WHERE id = ?",
                     (changed.state, changed.model_dump_json(), job),
@@ -120,7 +120,7 @@ class Jobs:
                 database.execute("COMMIT")
 
     def get(self, job: str) -> Job | None:
-        """Return a job, or None if there is none of this id."""
+        """Return the job with this id, or None."""
         with self._connected() as database:
             return _one(database, "id = ?", job)
 
@@ -140,11 +140,11 @@ class Jobs:
 
 
 def _one(database: sqlite3.Connection, condition: str, *values: str) -> Job | None:
-    found = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words
-    return Job.model_validate(json.loads(found[0])) if found else None
+    row = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words
+    return Job.model_validate(json.loads(row[0])) if row else None
 
 
 def now() -> datetime:
-    """The time, to the millisecond, in UTC."""
+    """Return the time in UTC, to the millisecond."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

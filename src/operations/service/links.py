@@ -1,4 +1,4 @@
-"""Where a run and a commit can be looked at, if they can be: URLs without credentials, or nothing."""
+"""Links to runs and commits, without credentials."""
 
 import re
 from urllib.parse import quote
@@ -20,18 +20,18 @@ def run_url(version: Version) -> str | None:
 
 
 def commits_url() -> str | None:
-    """Return what a commit's hash is put behind; None if the Git remote is no https URL, as a forge has."""
+    """Return the URL of commits, to append a hash to; None unless the Git remote is an https URL."""
     base = _public(git("remote", "get-url", REMOTE, check=False), "https")
     return f"{base.removesuffix('.git')}/commit/" if base else None
 
 
 def commit_url(commits: str | None, commit: str | None) -> str | None:
-    """Return the URL of a commit; None if there is no forge, or if it is no hash of a commit."""
+    """Return the URL of a commit; None without a URL of commits, or if it is not a commit's hash."""
     return f"{commits}{commit}" if commits and commit and COMMIT.fullmatch(commit) else None
 
 
 def _public(uri: str, *schemes: str) -> str | None:
-    """Return a URI of one of the schemes without credentials; None for all others."""
+    """Return a URI without credentials if it has one of the schemes, else None."""
     scheme, separator, _ = uri.partition("://")
     if not separator or scheme.lower() not in schemes:
         return None

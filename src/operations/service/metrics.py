@@ -1,4 +1,4 @@
-"""What the service tells Prometheus, computed from the history each time it is asked."""
+"""Prometheus metrics, computed from the job history at each request."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ OUTCOMES = ("succeeded", "unchanged", "failed", "interrupted")
 
 
 class History(Collector):
-    """The figures of the jobs, and the age of the champion's data."""
+    """Collects metrics of the jobs, and the age of the champion's data."""
 
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
@@ -39,14 +39,14 @@ class History(Collector):
         rows.add_metric(["read"], sum(job.rows_read or 0 for job in self._jobs))
         rows.add_metric(["rejected"], sum(job.rows_rejected or 0 for job in self._jobs))
         yield rows
-        if (found := champion()) is not None:
-            age = (datetime.now(UTC) - found.data_since).total_seconds()
+        if (current := champion()) is not None:
+            age = (datetime.now(UTC) - current.data_since).total_seconds()
             yield GaugeMetricFamily("pipeline_champion_data_age_seconds", "Age of the champion's data", age)
-            yield GaugeMetricFamily("pipeline_champion_version", "Version of the champion", found.number)
+            yield GaugeMetricFamily("pipeline_champion_version", "Version of the champion", current.number)
 
 
 def render(jobs: Jobs) -> bytes:
-    """Return the figures in Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(History(jobs.all()))
     return generate_latest(registry)

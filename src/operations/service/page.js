@@ -11,7 +11,7 @@ let starting = false;
 let refreshes = 0;
 
 function setText(element, text) {
-  // An unchanged text is left alone: a screen reader would say it again.
+  // Setting an unchanged text would make a screen reader repeat it.
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -29,14 +29,14 @@ function stepState(job, name) {
   return ended ? "not reached" : "waiting";
 }
 
-function said(job) {
+function jobStatus(job) {
   if (ACTIVE.includes(job.state)) return `Running: ${job.stage ?? "preparing"}`;
   return `${job.state}: ${job.error ?? job.message ?? ""}`;
 }
 
 function show(job) {
   progress.hidden = steps.hidden = log.hidden = false;
-  setText(status, said(job));
+  setText(status, jobStatus(job));
   for (const item of steps.children) {
     const state = stepState(job, item.dataset.step);
     const seconds = job.seconds[item.dataset.step];
@@ -54,7 +54,7 @@ function show(job) {
 function follow(id) {
   if (!id || id === followed) return;
   followed = id;
-  // Not `disabled`: that would take the focus from whoever has just pressed it.
+  // Not `disabled`: that would take the focus from the button just pressed.
   button.setAttribute("aria-disabled", "true");
   const events = new EventSource(`train/${id}/events`);
   const stop = () => {
@@ -71,7 +71,7 @@ function follow(id) {
     }
   });
   events.addEventListener("error", () => {
-    // A lost connection comes back by itself; an answer that is no stream does not.
+    // The browser reconnects after a lost connection, but not after a response that is not a stream.
     if (events.readyState === EventSource.CLOSED) stop();
   });
 }
@@ -92,11 +92,11 @@ async function start() {
   follow(answer.ok ? content.id : content.job);
 }
 
-// Takes over what the server renders now, without moving the focus of whoever reads it.
+// Replaces the parts that the server renders differently now, and keeps the focus.
 async function refresh() {
   const mine = ++refreshes;
   const text = await fetch("./").then((answer) => (answer.ok ? answer.text() : null), () => null);
-  // An answer that was overtaken by a later one is old.
+  // A newer refresh has started since, so this answer is old.
   if (text === null || mine !== refreshes) return;
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-part]")) {
@@ -111,7 +111,7 @@ async function refresh() {
 
 function takeUp(main) {
   follow(main.dataset.job);
-  // The service has just started.
+  // The service has just started, and does not know the versions yet.
   if (main.dataset.answered === "no") setTimeout(refresh, 1000);
 }
 

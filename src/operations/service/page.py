@@ -1,4 +1,4 @@
-"""The page at `/`: rendered here, and kept up to date by a script that needs no build."""
+"""The page at `/`: rendered on the server, and updated by a script without a build step."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,10 +26,10 @@ SCORES = {
     "log_loss": "Log loss",
     "brier_score": "Brier score",
 }
-# How many versions and jobs the page lists, the newest.
+# How many of the newest versions and jobs the page lists.
 LISTED = 50
 HEADERS = {
-    # What comes from outside is escaped; should that fail somewhere, nothing of it runs or is sent anywhere.
+    # A second defence besides escaping: injected content neither runs nor sends data elsewhere.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -64,7 +64,7 @@ def render(jobs: Jobs) -> str:
 
 
 def html(jobs: list[Job], known: Known, moment: datetime) -> str:
-    """Return the page for these jobs, the newest first, and these versions, at this moment."""
+    """Return the page for these jobs (the newest first) and versions, at this time."""
     commits = commits_url()
     return TEMPLATE.render(
         now=moment,
@@ -83,12 +83,12 @@ def html(jobs: list[Job], known: Known, moment: datetime) -> str:
 
 
 def utc(moment: datetime) -> str:
-    """Write a time for people, in UTC."""
+    """Return a time in UTC as text for people."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def age(passed: timedelta) -> str:
-    """Write how long ago something was, in the largest unit that fits."""
+    """Return a duration as text, in the largest unit that fits."""
     seconds = passed.total_seconds()
     for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if (count := int(seconds // length)) >= 1:
@@ -97,14 +97,14 @@ def age(passed: timedelta) -> str:
 
 
 def spent(job: Job) -> str:
-    """Write how long a job took; nothing while it runs, or if it never started."""
+    """Return how long a job took as text; empty while it runs, or if it never started."""
     if job.started_at is None or job.finished_at is None:
         return ""
     seconds = (job.finished_at - job.started_at).total_seconds()
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s" if seconds >= 60 else f"{seconds:.0f} s"
 
 
-# All of it is read as this process starts: a retrain may bring newer files into the folder.
+# Read at the start of the process: a retrain may bring newer files into the folder.
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER),
     autoescape=True,

@@ -1,4 +1,4 @@
-"""The picture of a version's plots, which evaluation put beside its run in MLflow."""
+"""Serves the image of a version's plots, which evaluation logged to its run in MLflow."""
 
 import tempfile
 from functools import lru_cache
@@ -18,7 +18,7 @@ FOLDER, PLOTS = "plots", "plots/plots.png"
 
 
 class Png(Response):
-    """A picture."""
+    """A PNG image."""
 
     media_type = "image/png"
 
@@ -31,13 +31,13 @@ class Png(Response):
 def plots(version: Annotated[int, Path(ge=1)]) -> Response:
     """The curves, the confusion matrix and the importance of the columns, in one picture."""
     known = version_cache.get()
-    found = next((each for each in known.versions if each.number == version), None)
-    if found is None and not known.answers:
+    known_version = next((candidate for candidate in known.versions if candidate.number == version), None)
+    if known_version is None and not known.answers:
         raise HTTPException(503, "MLflow does not answer")
-    if found is None or not found.run_id:
+    if known_version is None or not known_version.run_id:
         raise HTTPException(404, f"there is no version {version}")
     try:
-        return Png(picture(found.run_id), headers={"Cache-Control": "private, max-age=3600"})
+        return Png(picture(known_version.run_id), headers={"Cache-Control": "private, max-age=3600"})
     except FileNotFoundError as error:
         raise HTTPException(404, f"the run of version {version} has no plots") from error
     except PipelineError as error:
@@ -46,10 +46,10 @@ def plots(version: Annotated[int, Path(ge=1)]) -> Response:
 
 @lru_cache(maxsize=32)
 def picture(run: str) -> bytes:
-    """Return the picture of a run; the last ones are kept, since a run that is over does not change.
+    """Return the plots of a run as PNG. They are cached, since a finished run does not change.
 
     Raises:
-        FileNotFoundError: the run has none.
+        FileNotFoundError: the run has no plots.
         PipelineError: MLflow is away.
     """
     with plain_mlflow_errors(tracking_store()[0], "try again"):

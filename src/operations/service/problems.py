@@ -33,7 +33,7 @@ class Problem(BaseModel):
 
 
 def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """Describe errors for the OpenAPI document."""
+    """Return the descriptions of error codes for the OpenAPI document."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {code: {"description": HTTPStatus(code).phrase, "content": content} for code in codes}
 
@@ -41,7 +41,7 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
 def problem(
     status: int, detail: str, headers: Mapping[str, str] | None = None, job: str | None = None
 ) -> JSONResponse:
-    """Make the response of an error."""
+    """Return the response of an error."""
     content = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, job=job)
     return JSONResponse(
         content.model_dump(exclude_none=True), status, dict(headers or {}), media_type=MEDIA_TYPE
@@ -49,7 +49,7 @@ def problem(
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of the app be a problem document, in what it sends and in what it says it sends."""
+    """Make every error of the app a problem document, in its responses and in its OpenAPI document."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -66,23 +66,23 @@ def install(app: FastAPI) -> None:
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            # Starlette names the methods of the first route of this path only.
+            # Starlette lists only the methods of the first route of this path.
             paths = app.openapi()["paths"].items()
-            found = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
-            if found:
+            allowed = [methods for path, methods in paths if compile_path(path)[0].match(request.url.path)]
+            if allowed:
                 headers["Allow"] = ", ".join(
-                    sorted(method.upper() for methods in found for method in methods)
+                    sorted(method.upper() for methods in allowed for method in methods)
                 )
         return problem(error.status_code, str(error.detail), headers)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        said = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()[:3]
+        detail = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:3]
         )
         if "json" not in request.headers.get("content-type", "json"):
-            said += " (send it with Content-Type: application/json)"
-        return problem(422, said)
+            detail += " (send it with Content-Type: application/json)"
+        return problem(422, detail)
 
     @app.exception_handler(RunningError)
     async def _running(_request: Request, error: RunningError) -> JSONResponse:
@@ -90,7 +90,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(KeyReusedError)
     async def _key_reused(_request: Request, _error: KeyReusedError) -> JSONResponse:
-        return problem(422, "this Idempotency-Key came before, with another order")
+        return problem(422, "this Idempotency-Key was used before with another request: use a new key")
 
     @app.exception_handler(sqlite3.Error)
     async def _store(_request: Request, error: sqlite3.Error) -> JSONResponse:
@@ -99,5 +99,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
-        # The log has the traceback; a client is told nothing of the inside.
+        # The log has the traceback. The response must not reveal internals.
         return problem(500, "something unexpected happened: see the log of the service")

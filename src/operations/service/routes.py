@@ -1,4 +1,4 @@
-"""`POST /train` starts a retrain, `GET /train` and what lies below it tell of it."""
+"""Routes of jobs: `POST /train` starts a retrain, `GET /train` and below return its state."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,12 +17,12 @@ from starlette.concurrency import run_in_threadpool
 
 router = APIRouter(prefix="/train", tags=["training"])
 LOG_LINES = 50
-# How often a stream looks for news, in seconds.
-LOOK = 0.5
+# How often a stream checks for changes, in seconds.
+POLL_INTERVAL = 0.5
 
 
 class Accepted(BaseModel):
-    """A job was made, or was there already."""
+    """The new job, or the earlier job of the same idempotency key."""
 
     id: str
     state: State
@@ -30,13 +30,13 @@ class Accepted(BaseModel):
 
 
 class Detail(Job):
-    """A job, and the end of its log."""
+    """A job with the end of its log."""
 
     log: list[str]
 
 
 def the_runner(request: Request) -> Runner:
-    """Return what runs the jobs."""
+    """Return the job runner of the app."""
     runner: Runner = request.app.state.runner
     return runner
 
@@ -94,7 +94,7 @@ def history(runner: Running, count: Annotated[int, Query(ge=1, le=1000)] = 100) 
 
 @router.get("/{job}", responses=responses(404, 422))
 def show(found: Found, runner: Running) -> Detail:
-    """How far a job is, or how it ended, with the last 50 lines of its log."""
+    """The state of a job, with the last 50 lines of its log."""
     return detail(runner, found)
 
 
@@ -107,7 +107,7 @@ def log(found: Found, runner: Running) -> Response:
 
 @router.get("/{job}/events", response_class=EventSourceResponse, responses=responses(404, 422))
 async def events(found: Found, runner: Running) -> AsyncIterator[ServerSentEvent]:
-    """A stream of the job as it goes on; it ends with the job."""
+    """A stream of the job's changes, which ends with the job."""
     before = None
     while True:
         job = await run_in_threadpool(runner.jobs.get, found.id) or found
@@ -117,4 +117,4 @@ async def events(found: Found, runner: Running) -> AsyncIterator[ServerSentEvent
         before = now
         if now.state not in ACTIVE:
             return
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL)

@@ -1,4 +1,4 @@
-"""Runs the jobs: each is a process of its own, whose log tells which stage it is at."""
+"""Runs each job as a process, and reads its stage from its log."""
 
 import logging
 import os
@@ -24,35 +24,35 @@ from operations.versions.version import PUSHING
 from pydantic import TypeAdapter
 
 LOG = logging.getLogger("operations.service")
-# What DVC and publishing say when a step begins.
+# The log lines of DVC and of publishing at the start of a step.
 STEP = re.compile(rb"Running stage '(\w+)'|^(publishing):", re.MULTILINE)
 PUSHED = re.compile(rf"^publishing: {PUSHING} ([0-9a-f]+) ", re.MULTILINE)
 INTERRUPTED = {"state": "interrupted", "error": "the service ended while the job ran"}
-# A process that a signal stopped ends with 128 and the signal's number.
-FIRST_OF_SIGNALS = 128
-# Of how many jobs the log is kept.
+# A process that a signal stopped exits with 128 plus the signal's number.
+SIGNAL_EXIT_CODE = 128
+# For how many jobs the log is kept.
 KEPT_LOGS = 1000
-# How often the log of the running job is looked at, in seconds.
-LOOK = 0.2
-# How long to wait before the end of a job is noted once more, in seconds.
-AGAIN = 5.0
-# A job that is asked to stop removes its worktree; seconds.
+# How often the log of the running job is read, in seconds.
+POLL_INTERVAL = 0.2
+# How long to wait before the result of a job is stored again, in seconds.
+RETRY_INTERVAL = 5.0
+# How long a job may take to stop, in seconds: it removes its worktree.
 GRACE = 20.0
 
 
 class Runner:
-    """The job that runs, and the logs of all of them."""
+    """Runs one job at a time, and keeps the logs of the jobs."""
 
     def __init__(self, jobs: Jobs, folder: Path) -> None:
         self.jobs = jobs
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
-        # One thread: a job that comes during the recovery is queued behind it.
+        # One thread: a job that arrives during the recovery waits for it.
         self._worker = ThreadPoolExecutor(1)
 
     def log(self, job: str) -> Path:
-        """Where the log of a job is."""
+        """Return the path of a job's log."""
         return self._folder / job / "log.txt"
 
     def start(self, job: Job) -> None:
@@ -60,20 +60,22 @@ class Runner:
         self._worker.submit(self._retrain, job.id, job.order)
 
     def recover(self) -> None:
-        """Mark the jobs that died with the service, and finish what they had pushed, in the background."""
+        """Mark the jobs that died with the service, and finish their publications in the background."""
         for job in self.jobs.active():
-            # It may have come to its own end, and died before that was noted.
-            end = self._said(job.id)
-            stopped = end is None or (isinstance(end, Failure) and end.exit_code >= FIRST_OF_SIGNALS)
-            self.jobs.update(job.id, finished_at=now(), **(INTERRUPTED if stopped else self._told(end)))
-        # One that was stopped in order may have pushed its commit as well.
+            # The job may have ended by itself before its result was stored.
+            end = self._read_end(job.id)
+            stopped = end is None or (isinstance(end, Failure) and end.exit_code >= SIGNAL_EXIT_CODE)
+            self.jobs.update(
+                job.id, finished_at=now(), **(INTERRUPTED if stopped else self._job_changes(end))
+            )
+        # A job that was stopped by a signal may have pushed its commit too.
         interrupted = [
             job for job in self.jobs.newest(1) if job.state == "interrupted" and not job.model_version
         ]
         self._worker.submit(self._recover, interrupted)
 
     def stop(self) -> None:
-        """End what runs, and wait for it."""
+        """Stop the running job, and wait for its end."""
         self._stopping.set()
         if (process := self._process) is not None:
             end_group(process, GRACE)
@@ -84,30 +86,30 @@ class Runner:
         try:
             self.jobs.update(job, state="running", started_at=now())
             end = None if self._stopping.is_set() else self._run(job, order.model_dump_json())
-            changes = self._told(end)
+            changes = self._job_changes(end)
             if end is None and not self._stopping.is_set():
-                # It was killed: what it left goes, and what it had pushed is finished.
-                changes |= self._finished(job, self._run("recovery", "recover"))
+                # The job was killed: remove what it left, and finish its publication.
+                changes |= self._recovered_version(job, self._run("recovery", "recover"))
         except Exception:
             LOG.exception("job %s", job)
         finally:
-            # Whoever sees that the job is over sees its version too.
+            # Invalidate the cache first: a client that sees the end of the job must see its version.
             version_cache.forget()
             self._end(job, changes)
 
     def _end(self, job: str, changes: dict[str, Any]) -> None:
-        """Note how a job ended; a disk that is full for a while must not leave it running for ever."""
+        """Store the result of a job. On a full disk, try again: else the job would seem to run forever."""
         while True:
             try:
                 self.jobs.update(job, finished_at=now(), **changes)
                 return
             except sqlite3.Error:
                 LOG.exception("the end of job %s could not be noted", job)
-                if self._stopping.wait(AGAIN):
+                if self._stopping.wait(RETRY_INTERVAL):
                     return
 
-    def _told(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
-        """Say how a job ended."""
+    def _job_changes(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+        """Return the fields of a job for its result."""
         if isinstance(end, Outcome):
             return end.model_dump(exclude={"version"}) | {"model_version": end.version}
         if self._stopping.is_set():
@@ -120,24 +122,24 @@ class Runner:
             return
         try:
             end = self._run("recovery", "recover")
-            if interrupted and (changes := self._finished(interrupted[0].id, end)):
+            if interrupted and (changes := self._recovered_version(interrupted[0].id, end)):
                 self.jobs.update(interrupted[0].id, **changes)
         except Exception:
             LOG.exception("recovery")
 
-    def _finished(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
-        """Say which version the recovery finished for a job, if its log says that it pushed that one."""
+    def _recovered_version(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+        """Return the fields for the version that the recovery finished, if the job's log has its commit."""
         if not isinstance(end, Recovered) or not self.log(job).exists():
             return {}
         pushed = set(PUSHED.findall(self.log(job).read_text(encoding="utf-8", errors="replace")))
         own = [version for version, commit in end.commits.items() if commit in pushed]
         if not own:
             return {}
-        said = "it had pushed its commit when it was killed: its version was finished afterwards"
-        return {"model_version": own[-1], "message": said}
+        message = "it had pushed its commit when it was killed: its version was finished afterwards"
+        return {"model_version": own[-1], "message": message}
 
     def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
-        """Run the process of a job to its end, and return what it says; None if it died without a word."""
+        """Run the process of a job to its end, and return its result; None if it wrote none."""
         log, result = self.log(name), self._result(name)
         keep_newest(self._folder, KEPT_LOGS)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -155,30 +157,30 @@ class Runner:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
             )
         try:
-            with log.open("rb") as said:
+            with log.open("rb") as lines:
                 if self._stopping.is_set():
-                    # It was asked to stop before there was a process to end.
+                    # `stop` was called before the process existed.
                     end_group(process, GRACE)
                 while process.poll() is None:
-                    # What cannot be noted now is noted at a later look.
+                    # A step that cannot be stored now is stored at the next read.
                     with suppress(OSError, sqlite3.Error):
-                        self._look(name, said)
-                    time.sleep(LOOK)
+                        self._note_step(name, lines)
+                    time.sleep(POLL_INTERVAL)
                 with suppress(OSError, sqlite3.Error):
-                    self._look(name, said)
+                    self._note_step(name, lines)
         finally:
             end_group(process)
             self._process = None
         with suppress(sqlite3.Error):
             if known := self.jobs.get(name):
                 self._finish_step(known)
-        return self._said(name)
+        return self._read_end(name)
 
     def _result(self, job: str) -> Path:
         return self._folder / job / "end.json"
 
-    def _said(self, job: str) -> Outcome | Recovered | Failure | None:
-        """Return what the process of a job said of its end; None if it died without a word that is whole."""
+    def _read_end(self, job: str) -> Outcome | Recovered | Failure | None:
+        """Return the result that the process of a job wrote; None if it is missing or incomplete."""
         if not (result := self._result(job)).exists():
             return None
         kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)
@@ -188,15 +190,15 @@ class Runner:
             LOG.exception("job %s", job)
             return None
 
-    def _look(self, job: str, log: BinaryIO) -> None:
-        """Note when the log tells of another step, and how long the one before it took."""
+    def _note_step(self, job: str, log: BinaryIO) -> None:
+        """Store the step that the log shows, and how long the previous step took."""
         before = log.tell()
         lines, end, _ = log.read().rpartition(b"\n")
         log.seek(before)
-        found = STEP.findall(lines)
+        steps = STEP.findall(lines)
         known = self.jobs.get(job)
         if known is not None:
-            step = next(filter(None, found[-1])).decode() if found else known.stage or "preparing"
+            step = next(filter(None, steps[-1])).decode() if steps else known.stage or "preparing"
             if step != known.stage:
                 self._finish_step(known)
                 self.jobs.update(job, stage=step)

@@ -1,4 +1,4 @@
-"""Starts the service: where it listens, and how it logs."""
+"""Starts the service: its socket, its lock and its logging."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ JOBS = "jobs"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object to a line, for machines that collect logs."""
+    """Formats a record as one line of JSON, for log collectors."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -39,12 +39,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Raises:
-        ConfigurationError: it would listen beyond this machine without a token, or no request can bear it.
+        ConfigurationError: the host is not loopback and there is no token, or the token is not valid in HTTP.
         BusyError: a service runs in this repository already.
-        PipelineError: the port is not free, or the store of the jobs cannot be used.
+        PipelineError: the port is not free, or the job store cannot be used.
     """
     if not is_loopback(host) and not token():
         raise ConfigurationError(f"--host {host} is open to others: set TRAIN_API_TOKEN first")
@@ -84,7 +84,7 @@ def listening(host: str, port: int) -> socket.socket:
     """Listen on an address.
 
     Raises:
-        PipelineError: somebody else does, or there is no such address here.
+        PipelineError: the port is in use, or this machine has no such address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -1,4 +1,4 @@
-"""The registered versions as MLflow told them last: it is asked rarely, and never waited for long."""
+"""Caches the registered versions, so that requests rarely ask MLflow and never wait for it long."""
 
 import logging
 import threading
@@ -11,17 +11,17 @@ from operations.versions.version import Version
 from pipeline.config.errors import PipelineError
 
 LOGGER = logging.getLogger(__name__)
-# MLflow is asked at most this often: a page that many look at must not load it; in seconds.
+# How long an answer of MLflow is fresh, in seconds. A page with many readers must not load MLflow.
 FRESH = 5.0
-# How long an answer is waited for, before what was known is good enough; in seconds.
-PATIENCE = 2.0
+# How long to wait for MLflow before the last answer is returned, in seconds.
+ANSWER_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True)
 class Known:
-    """What MLflow told, the oldest version first; and whether it answered when it was asked last.
+    """The last answer of MLflow, the oldest version first, and whether it answered the last request.
 
-    `answers` is None until it was asked for the first time.
+    `answers` is None before the first request.
     """
 
     versions: tuple[Version, ...] = ()
@@ -30,7 +30,7 @@ class Known:
 
 
 class VersionCache:
-    """The versions, at most five seconds old while MLflow answers; any thread may ask."""
+    """Returns the versions, at most five seconds old while MLflow answers. Any thread may call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,9 +40,9 @@ class VersionCache:
         self._idle = threading.Event()
         self._idle.set()
 
-    def get(self, patience: float = PATIENCE) -> Known:
-        """Return what is known, asked anew if it is old, and if the answer comes in time."""
-        deadline = time.monotonic() + patience
+    def get(self, timeout: float = ANSWER_TIMEOUT) -> Known:
+        """Return the versions. If they are old, ask MLflow, and wait up to `timeout` seconds."""
+        deadline = time.monotonic() + timeout
         while True:
             with self._lock:
                 if time.monotonic() < self._fresh_until:
@@ -54,7 +54,7 @@ class VersionCache:
                 return self._known
 
     def forget(self) -> None:
-        """Ask anew the next time, since something was published."""
+        """Invalidate the cache, since a version was published."""
         with self._lock:
             self._forgotten += 1
             self._fresh_until = 0.0
@@ -68,7 +68,7 @@ class VersionCache:
         finally:
             with self._lock:
                 self._known = known
-                # What was asked before something was published is not the answer to what came after.
+                # A request that started before `forget` may lack the new version: do not call it fresh.
                 if forgotten == self._forgotten:
                     self._fresh_until = time.monotonic() + FRESH
                 self._idle.set()

@@ -1,62 +1,62 @@
-"""Versions as text for people; programs take `--json`."""
+"""Versions as text for people; programs use `--json`."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def table(versions: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a table of versions (`Version.summary`), and why the champion is the champion."""
+    """Yield the lines of a table of versions (`Version.summary`), then why the champion is the champion."""
     yield f"{'version':>7}  {'alias':16}  {'decision':12}  {'commit':10}  {'data':10}  scores"
     for row in versions:
         alias = f"champion{', pinned' if row['pinned'] else ''}" if row["champion"] else ""
-        # A version that was registered by hand has none of these.
+        # A version registered by hand has none of these.
         decision, commit, data = row["decision"] or "", row["commit"] or "", row["data"] or ""
         yield (
             f"{row['version']:7}  {alias:16}  {decision:12}  {commit[:10]:10}  {data[:10]:10}  "
-            f"{in_words(row['scores'])}"
+            f"{scores_text(row['scores'])}"
         )
     for row in versions:
         if row["champion"]:
             yield f"champion: version {row['version']}, {row['reason']}"
 
 
-def lineage(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of what `Registry.lineage` found, without the schema and the other algorithms."""
-    decision, back = found["decision"], found["rollback"]
+def lineage(version: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of `Registry.lineage`, without the schema and the parameters of other algorithms."""
+    decision, rollback = version["decision"], version["rollback"]
     facts = {
-        "version": f"{found['version']}{', the champion' if found['champion'] else ''}",
-        "commit": found["commit"],
-        "tag": found["tag"],
-        "local": found["local"] and "its commit and its tag are in the clone that published it alone",
-        "raw data": found["data"],
-        "train data": found["tags"].get("data.train.md5"),
-        "data from": found["data_from"] and f"version {found['data_from']}",
-        "model": found["model"],
-        "run": found["run"],
-        "dirty": found["dirty"] and "it was evaluated before its parameters or code were committed",
-        "scores": in_words(found["scores"]),
-        "champion": found["champion"] and found["reason"],
-        "decision": decision and f"{found['verdict']}: {decision['reason']}",
-        "compared": found["comparison"] and found["comparison"]["reason"],
-        "rollback": back and f"{back['at']}{in_place_of(back)}: {back['reason']}",
+        "version": f"{version['version']}{', the champion' if version['champion'] else ''}",
+        "commit": version["commit"],
+        "tag": version["tag"],
+        "local": version["local"] and "its commit and its tag are only in the clone that published it",
+        "raw data": version["data"],
+        "train data": version["tags"].get("data.train.md5"),
+        "data from": version["data_from"] and f"version {version['data_from']}",
+        "model": version["model"],
+        "run": version["run"],
+        "dirty": version["dirty"] and "it was evaluated before its parameters or code were committed",
+        "scores": scores_text(version["scores"]),
+        "champion": version["champion"] and version["reason"],
+        "decision": decision and f"{version['verdict']}: {decision['reason']}",
+        "compared": version["comparison"] and version["comparison"]["reason"],
+        "rollback": rollback and f"{rollback['at']}{replaced_text(rollback)}: {rollback['reason']}",
     }
     yield from (f"{name:12} {value}" for name, value in facts.items() if value)
     yield "parameters"
-    algorithm = found["parameters"].get("training.algorithm")
-    for name, value in found["parameters"].items():
+    algorithm = version["parameters"].get("training.algorithm")
+    for name, value in version["parameters"].items():
         section, _, key = name.partition(".")
         block = key.partition(".")[0] if section == "training" and "." in key else "derived_features"
         if section != "schema" and block in ("derived_features", algorithm):
             yield f"  {name}: {value}"
     yield "  the schema, and the parameters of other algorithms: --json"
-    yield f"bring back   {found['bring_back']}"
+    yield f"bring back   {version['bring_back']}"
 
 
-def in_place_of(rollback: dict[str, Any]) -> str:
-    """Return which version a rollback replaced, to follow a word; nothing where it replaced none."""
+def replaced_text(rollback: dict[str, Any]) -> str:
+    """Return which version a rollback replaced, to append to a text; empty if it replaced none."""
     return f", in place of version {rollback['replaced']}" if rollback["replaced"] else ""
 
 
-def in_words(scores: dict[str, float]) -> str:
+def scores_text(scores: dict[str, float]) -> str:
     """Return scores on one line."""
     return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())

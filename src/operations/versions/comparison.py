@@ -1,4 +1,4 @@
-"""Whether a new version becomes champion: both models on the same holdout, which neither was trained on."""
+"""Compares a new version with the champion: both models on holdout rows that neither was trained on."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,24 +11,25 @@ import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-# The challenger may be worse by this much ROC AUC, with 95 % confidence, and not by more.
+# The largest loss of ROC AUC that a challenger may have, with 95 % confidence.
 TOLERANCE = 0.01
-# The right order alone does not make probabilities right: the log loss may be worse, with the same
-# confidence, by this share of the log loss of the base-rate predictor.
+# The largest increase of the log loss, with 95 % confidence, as a share of the log loss of the base-rate
+# predictor. ROC AUC sees only the order of the probabilities, the log loss sees their values.
 LOSS_TOLERANCE = 0.10
-# No slice of at least this many rows, with so many of each class, may lose more ROC AUC than this.
+# The largest loss of ROC AUC on a slice. Smaller slices, by rows or by rows of one class, are not compared.
 SLICE_TOLERANCE, SLICE_ROWS, SLICE_CLASS = 0.10, 100, 10
 RESAMPLES, SEED = 1_000, 0
-# A comparison on fewer rows says nothing.
+# A comparison on fewer rows is too uncertain.
 LEAST_ROWS = 100
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a version was promoted, why, and the numbers of its comparison; it is kept with the version.
+    """Whether a version was promoted, why, and the numbers of its comparison. It is stored with the version.
 
-    Differences are challenger minus champion; `difference_low` and `difference_high` bound the two-sided 95 %
-    interval of the one in ROC AUC. `best` is the number of the best version so far once this one is champion.
+    Differences are challenger minus champion. `difference_low` and `difference_high` bound the two-sided
+    95 % interval of the difference in ROC AUC. `best` is the number of the best version so far if this
+    version becomes champion.
     """
 
     promoted: bool
@@ -46,16 +47,16 @@ class Decision:
     best: int | None = None
 
     def content(self) -> dict[str, Any]:
-        """The decision as it is kept."""
+        """The decision as it is stored."""
         return asdict(self)
 
     @property
     def measurably_better(self) -> bool:
-        """Whether nothing stops the promotion, and the interval of the difference is above zero."""
+        """Whether the version is promoted, and the 95 % interval of the difference is above zero."""
         return self.promoted and self.difference_low is not None and self.difference_low > 0
 
     def stopped(self, *reasons: str) -> "Decision":
-        """Return the decision with these reasons against the promotion; without any, as it is."""
+        """Return the decision with these reasons against promotion; unchanged if there are none."""
         return replace(self, promoted=False, reason="; ".join([self.reason, *reasons])) if reasons else self
 
 
@@ -69,9 +70,9 @@ def compare(
 ) -> Decision:
     """Decide by a paired bootstrap of the differences in ROC AUC and in log loss, with a fixed seed.
 
-    `rows` are those of a holdout, as transformation writes them, that neither was trained on.
-    The challenger is promoted unless the 5th percentile of its difference to the champion is below
-    -`TOLERANCE`, or the 95th of that in log loss above `LOSS_TOLERANCE`, or a slice loses more than
+    `rows` are holdout rows, as transformation writes them, that neither model was trained on.
+    The challenger is promoted unless the 5th percentile of the difference in ROC AUC is below -`TOLERANCE`,
+    the 95th percentile of the difference in log loss is above `LOSS_TOLERANCE`, or a slice loses more than
     `SLICE_TOLERANCE`.
     """
     target = rows[contract.target.column].to_numpy()
@@ -121,7 +122,7 @@ def compare(
 
 
 def incomparable(number: int, error: BaseException) -> Decision:
-    """Return the decision of a version where version `number` cannot score the holdout, for this reason."""
+    """Return the decision against a new version because version `number` cannot score the holdout."""
     return Decision(
         False,
         f"version {number} cannot score this holdout ({type(error).__name__}): the schema has changed, or "
@@ -131,9 +132,9 @@ def incomparable(number: int, error: BaseException) -> Decision:
 
 
 def bootstrap(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the differences in ROC AUC and in log loss (ours minus theirs) on resampled rows, drawn alike.
+    """Return the differences in ROC AUC and in log loss (ours minus theirs) on the same resamples.
 
-    A resample is how often each row is drawn; one that holds a single class says nothing and is left out.
+    A resample is how often each row is drawn. A resample with a single class has no ROC AUC and is skipped.
     """
     random = np.random.default_rng(SEED)
     positive = target.astype(bool)
@@ -149,7 +150,7 @@ def bootstrap(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple
 
 
 def losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return the log loss of each row. As scikit-learn's log_loss, their mean, it keeps off 0 and 1."""
+    """Return the log loss of each row, with probabilities clipped as scikit-learn's `log_loss` does."""
     edge = np.finfo(probability.dtype).eps
     right = np.clip(np.where(positive, probability, 1 - probability), edge, 1 - edge)
     lost: np.ndarray = -np.log(right)
@@ -159,8 +160,8 @@ def losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
 def weighted_auc(positive: np.ndarray, rank: np.ndarray, weight: np.ndarray) -> float:
     """Return the ROC AUC of weighted rows: the share of pairs in the right order, ties counting half.
 
-    `rank` holds whole numbers in the order of the scores, one for each score. It is scikit-learn's
-    roc_auc_score, which checks its input anew for each of the thousand resamples.
+    `rank` holds the rank of each score, as integers. The result equals scikit-learn's `roc_auc_score`, which
+    would validate its input again for each resample.
     """
     positives = np.bincount(rank, weight * positive)
     negatives = np.bincount(rank, weight * ~positive)
@@ -171,11 +172,11 @@ def weighted_auc(positive: np.ndarray, rank: np.ndarray, weight: np.ndarray) -> 
 def collapses(
     rows: pd.DataFrame, target: np.ndarray, ours: np.ndarray, theirs: np.ndarray, slices: tuple[str, ...]
 ) -> list[str]:
-    """Name the slices on which the challenger loses more than `SLICE_TOLERANCE`, and not by chance.
+    """Return the slices on which the challenger loses more than `SLICE_TOLERANCE`, with 99 % confidence.
 
-    Of many slices some seem worse by chance at 95 %: here it is 99 %.
+    At 95 %, some of many slices would seem worse by chance.
     """
-    found = []
+    collapsed = []
     for column in slices:
         names = slice_names(rows[column])
         for name, inside in names.groupby(names).indices.items():
@@ -185,5 +186,5 @@ def collapses(
             sliced = target[inside], ours[inside], theirs[inside]
             lost = roc_auc_score(sliced[0], sliced[2]) - roc_auc_score(sliced[0], sliced[1])
             if lost > SLICE_TOLERANCE and np.quantile(bootstrap(*sliced)[0], 0.99) < 0:
-                found.append(f"{column} {name} loses {lost:.3f} ROC AUC")
-    return found
+                collapsed.append(f"{column} {name} loses {lost:.3f} ROC AUC")
+    return collapsed

@@ -1,7 +1,7 @@
-"""How new data differs from the champion's, by what validation reports of both; bounds are in params.yaml.
+"""Compares new data with the champion's by their validation reports; the bounds are in params.yaml.
 
-A difference counts if it exceeds its bound and `STANDARD_ERRORS` standard errors, which only matter where
-there are a few hundred rows.
+A difference counts if it exceeds both its bound and `STANDARD_ERRORS` standard errors. The standard errors
+matter only for a few hundred rows.
 """
 
 import math
@@ -15,15 +15,15 @@ from pipeline.checks.parameters import ValidationParameters
 import numpy as np
 
 STANDARD_ERRORS = 4
-# Of a value, so many characters are quoted.
+# How many characters of a value are quoted.
 LONGEST = 40
 
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What validation reports of the rows that it accepted, column by column, and each column's type.
+    """What validation reports of the accepted rows, by column, and the type of each column.
 
-    `target` is the target's column and its positive value, `positive_share` the share of rows that have it.
+    `target` is the target's column and positive value, `positive_share` the share of rows with that value.
     """
 
     rows: int
@@ -34,10 +34,10 @@ class DataFacts:
 
     @classmethod
     def of(cls, report: Mapping[str, Any], schema: Mapping[str, Any]) -> "DataFacts":
-        """Return the facts of a report of validation, and of the section `schema` that it was made with.
+        """Return the facts in a validation report and in the section `schema` that it was made with.
 
         Raises:
-            KeyError, TypeError: another version of the project wrote them otherwise.
+            KeyError, TypeError: another version of the project wrote them in another format.
         """
         rows, target = int(report["accepted"]), schema["target"]
         columns = {name: dict(report["columns"][name]) for name in schema["columns"]}
@@ -51,7 +51,7 @@ class DataFacts:
 
 
 def changes(new: DataFacts, old: DataFacts, bounds: ValidationParameters) -> Iterator[str]:
-    """Yield how new data differs from old beyond the bounds: its rows, its target, then column by column."""
+    """Yield the differences of new data beyond the bounds: rows, target, then each column."""
     if old.rows - new.rows > bounds.max_shrink * old.rows:
         yield (
             f"rows: {new.rows:,} vs {old.rows:,}, {_percent(1 - new.rows / old.rows)} fewer, "
@@ -60,24 +60,24 @@ def changes(new: DataFacts, old: DataFacts, bounds: ValidationParameters) -> Ite
     if new.target == old.target:
         yield from _target_change(new, old, bounds)
     for name in comparable(new, old):
-        # The target has a comparison of its own.
+        # The target is compared above.
         if name != new.target[0] or new.target != old.target:
             yield from _column_change(name, new, old, bounds)
 
 
 def comparable(new: DataFacts, old: DataFacts) -> list[str]:
-    """Return the columns that both have with the same type: another schema is no change of the data."""
+    """Return the columns that both have with the same type. A changed schema is not a change of the data."""
     return [name for name, kind in new.types.items() if old.types.get(name) == kind]
 
 
 def not_comparable(new: DataFacts, old: DataFacts) -> list[str]:
-    """Return the columns of either that the other lacks, or has with another type."""
+    """Return the columns that only one of them has, or that differ in type."""
     return sorted({*new.types, *old.types} - {*comparable(new, old)})
 
 
 def _target_change(new: DataFacts, old: DataFacts, bounds: ValidationParameters) -> Iterator[str]:
     ours, theirs = new.positive_share, old.positive_share
-    # Of a rare class, twice as many are few: the bound is relative to the rarer one.
+    # The bound is relative to the share of the rarer class: doubling a rare class changes few rows.
     apart = ours - theirs if theirs <= 0.5 else theirs - ours
     rarer = min(theirs, 1 - theirs)
     chance = _chance(new.rows, old.rows) * math.sqrt(rarer * (1 - rarer))
@@ -102,7 +102,7 @@ def _column_change(name: str, new: DataFacts, old: DataFacts, bounds: Validation
     chance = _chance(known, known_before)
     if "shares" in ours:
         yield from _category_change(name, ours, theirs, bounds.max_category_change, chance / 2)
-    # Versions of before had no standard deviation in their reports.
+    # Reports of earlier versions have no standard deviation.
     elif ours.get("mean") is not None and theirs.get("standard_deviation") is not None:
         yield from _mean_shift(name, ours, theirs, bounds.max_mean_shift, chance)
 
@@ -110,14 +110,12 @@ def _column_change(name: str, new: DataFacts, old: DataFacts, bounds: Validation
 def _category_change(
     name: str, ours: dict[str, Any], theirs: dict[str, Any], bound: float, chance: float
 ) -> Iterator[str]:
-    """Compare by the total variation distance: the least share of the rows that have another value."""
+    """Compare by the total variation distance: the smallest share of rows that must have changed value."""
     listed = ours["shares"] | theirs["shares"]
     pairs = {value: (_share(value, ours, theirs), _share(value, theirs, ours)) for value in listed}
     apart = {value: here - there for value, (here, there) in pairs.items()}
-    # Where the report lists the commonest values alone, the two differ, and the distance is at least this.
-    distance = max(
-        sum(max(each, 0) for each in apart.values()), sum(max(-each, 0) for each in apart.values())
-    )
+    # If the report lists only the most common values, the two sums differ; the larger is a lower bound.
+    distance = max(sum(max(gap, 0) for gap in apart.values()), sum(max(-gap, 0) for gap in apart.values()))
     if distance > max(bound, chance):
         most = max(apart, key=lambda value: (abs(apart[value]), value))
         here, there = pairs[most]
@@ -128,13 +126,13 @@ def _category_change(
 
 
 def _share(value: str, facts: dict[str, Any], others: dict[str, Any]) -> float:
-    """Return a value's share of the rows that are not null: nulls have a comparison of their own."""
+    """Return a value's share of the rows that are not null. Nulls are compared separately."""
     shares, known = facts["shares"], 1 - facts["null_share"]
     if value in shares:
         return float(shares[value] / known)
     if len(shares) < TOP_VALUES:
         return 0.0
-    # It is not among the commonest, and its share may be any up to the least that is listed.
+    # The value is not listed, so its share is at most the smallest listed share.
     return float(min(min(shares.values()) / known, others["shares"][value] / (1 - others["null_share"])))
 
 
@@ -142,7 +140,7 @@ def _mean_shift(
     name: str, ours: dict[str, Any], theirs: dict[str, Any], bound: float, chance: float
 ) -> Iterator[str]:
     shift = _difference(ours["mean"], theirs["mean"])
-    # If the champion's data has one value only, the deviation is that of the new data.
+    # If the champion's data has a single value, use the standard deviation of the new data.
     deviation = theirs["standard_deviation"] or ours["standard_deviation"] or 0.0
     if abs(shift) > max(bound, chance) * deviation:
         by = f"{shift / deviation:+.3g} standard deviations" if deviation else "one value each"
@@ -153,7 +151,7 @@ def _mean_shift(
 
 
 def _difference(ours: float | str, theirs: float | str) -> float:
-    """Subtract a mean from another; dates, which are texts, in days."""
+    """Return the difference of two means; in days for dates, which are ISO 8601 texts."""
     if isinstance(ours, str) and isinstance(theirs, str):
         return float((np.datetime64(ours) - np.datetime64(theirs)) / np.timedelta64(1, "D"))
     return float(ours) - float(theirs)
@@ -164,9 +162,9 @@ def _mean(mean: float | str) -> str:
 
 
 def _chance(rows: float, others: float) -> float:
-    """Return how far two means of so many rows may be apart by chance, in standard deviations of a row.
+    """Return how far two means of so many rows may differ by chance, in standard deviations of a row.
 
-    A share has half of that at most.
+    The standard deviation of a share is at most one half.
     """
     return STANDARD_ERRORS * math.sqrt(1 / rows + 1 / others)
 

@@ -1,4 +1,4 @@
-"""What becomes of data that differs too far from the champion's: it is not promoted, or stops the retrain."""
+"""Compares the data with the champion's; too large a change prevents promotion, or stops the retrain."""
 
 import json
 from dataclasses import replace
@@ -19,14 +19,14 @@ from pipeline.data.artifacts import VALIDATION_REPORT
 
 from ruamel.yaml import YAML
 
-# So many changes, and names of columns, are quoted.
+# How many changes, or names of columns, are quoted.
 QUOTED = 5
 
 
 def hold_changed_data(decision: Decision, champion: Version, number: int) -> Decision:
-    """Return the decision on version `number`; not promoted if its data differs too far from the champion's.
+    """Return the decision on version `number`: not promoted if its data changed too far from the champion's.
 
-    Its data is that of the workspace. What could not be compared is added to the reason.
+    Its data is the data of the workspace. The reason also names what could not be compared.
 
     Raises:
         PipelineError: a server is away.
@@ -40,10 +40,10 @@ def hold_changed_data(decision: Decision, champion: Version, number: int) -> Dec
 
 
 def stop_on_changed_data() -> None:
-    """End a retrain, if the data of the workspace differs too far from the champion's.
+    """Stop a retrain if the data of the workspace changed too far from the champion's.
 
     Raises:
-        PipelineError: it does, or a server is away.
+        PipelineError: the data changed too far, or a server is away.
     """
     champion = Registry().champion()
     if champion is None:
@@ -60,7 +60,7 @@ def stop_on_changed_data() -> None:
 
 
 def compare_with(champion: Version) -> tuple[str | None, str | None]:
-    """Say how the data of the workspace differs too far from the champion's, and what was not compared.
+    """Return how the data of the workspace changed too far from the champion's, and what was not compared.
 
     Raises:
         PipelineError: a server is away.
@@ -72,22 +72,22 @@ def compare_with(champion: Version) -> tuple[str | None, str | None]:
         there = facts_of(commit_of(champion))
     except PipelineError as error:
         if unreachable(source=False):
-            # It is waited for.
+            # The caller waits for the server.
             raise
         return None, f"the data was not compared with {theirs}: {str(error).partition('; ')[0]}"
-    found = list(changes(here, there, load("validation", ValidationParameters)))
+    differences = list(changes(here, there, load("validation", ValidationParameters)))
     others = not_comparable(here, there)
     return (
-        f"the data differs from {theirs}: {_first(found, '; ')}" if found else None,
+        f"the data differs from {theirs}: {_first(differences, '; ')}" if differences else None,
         f"other columns than {theirs}, not compared: {_first(others, ', ')}" if others else None,
     )
 
 
 def facts_of(commit: str) -> DataFacts:
-    """Read the facts of a commit's data, from the cache or the remote.
+    """Return the facts of a commit's data, from the cache or the remote.
 
     Raises:
-        PipelineError: they are in neither, or another version of the project wrote them otherwise.
+        PipelineError: neither has them, or another version of the project wrote them in another format.
     """
     try:
         with files_of(commit) as files:

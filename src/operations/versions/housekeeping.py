@@ -1,4 +1,4 @@
-"""Deleting old data safely, and the drill that proves every version to be restorable."""
+"""Garbage collection that keeps every version, and the drill that restores every version."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,24 +13,24 @@ from operations.versions.tags import PATTERN
 from operations.versions.version import Version
 from pipeline.config.errors import ConfigurationError, PipelineError
 
-# Git's own names of remote branches mean nothing to `dvc gc`, and a tag on origin may have the name of one
-# that is here: while it runs, these tags stand for both.
-KEPT = "refs/tags/keep-remote"
+# `dvc gc` ignores remote-tracking branches, and a tag on origin may have the name of a local tag. While it
+# runs, tags below this prefix keep the data of both.
+KEEP_REFS = "refs/tags/keep-remote"
 
 
 def collect_garbage(cloud: bool, dry: bool) -> str:
-    """Delete from the cache, and from the remote too if `cloud`, what nothing that counts needs.
+    """Delete unreferenced data from the cache, and from the remote too if `cloud`.
 
-    What counts: every version of the team, every local version of this clone, every branch here and on the
-    Git remote, the experiments of this clone, and the workspace. The tags are fetched first, since a clone
-    that lacks one would delete that version's data.
+    Kept is the data of every version of the team, every local version of this clone, every branch here and
+    on the Git remote, the experiments of this clone, and the workspace. The tags are fetched first: a clone
+    without a version's tag would delete its data.
 
     Returns:
-        What DVC said.
+        The output of `dvc gc`.
 
     Raises:
-        PipelineError: the DVC remote, Git's or MLflow is away, or a version's tag is missing or names another
-            commit; nothing was deleted.
+        PipelineError: the DVC remote, the Git remote or MLflow is away, or a version's tag is missing or
+            names another commit; nothing was deleted.
     """
     check_remote()
     check_cache(dry)
@@ -38,26 +38,26 @@ def collect_garbage(cloud: bool, dry: bool) -> str:
     for version in registry.versions():
         if not version.local or registry.counts(version):
             commit_of(version)
-    forget_kept()
+    delete_keep_refs()
     try:
         if has_remote():
-            refs = (f"+refs/heads/*:{KEPT}/heads/*", f"+refs/tags/{PATTERN}:{KEPT}/tags/{PATTERN}")
+            refs = (f"+refs/heads/*:{KEEP_REFS}/heads/*", f"+refs/tags/{PATTERN}:{KEEP_REFS}/tags/{PATTERN}")
             git("fetch", "--quiet", "--no-tags", REMOTE, *refs)
         flags = (["--cloud"] if cloud else []) + (["--dry"] if dry else [])
-        kept = ("--workspace", "--all-tags", "--all-branches", "--all-experiments")
-        return dvc("gc", *kept, "--force", *flags)
+        scope = ("--workspace", "--all-tags", "--all-branches", "--all-experiments")
+        return dvc("gc", *scope, "--force", *flags)
     finally:
-        forget_kept()
+        delete_keep_refs()
 
 
 def check_cache(dry: bool) -> None:
-    """Look whether the DVC cache is this repository's alone.
+    """Check that only this clone uses the DVC cache.
 
     Raises:
-        ConfigurationError: it may be other clones' too, and nobody knows what they have not published.
+        ConfigurationError: other clones may use it, and may have unpublished data in it.
     """
     cache = shared_cache()
-    # A link in its usual place says that it is this clone's, on another disk.
+    # A symlink at the default path means a cache of this clone on another disk.
     usual = Path(".dvc/cache").resolve()
     if not dry and cache != usual and not cache.is_relative_to(Path.cwd()):
         raise ConfigurationError(
@@ -66,23 +66,23 @@ def check_cache(dry: bool) -> None:
         )
 
 
-def forget_kept() -> None:
-    """Delete the tags that stand for what is on the Git remote."""
-    for name in git("for-each-ref", "--format=%(refname)", KEPT).splitlines():
+def delete_keep_refs() -> None:
+    """Delete the tags that keep the data of the Git remote's branches and tags."""
+    for name in git("for-each-ref", "--format=%(refname)", KEEP_REFS).splitlines():
         git("update-ref", "-d", name)
 
 
 def drill() -> Iterator[tuple[Version, str | None]]:
-    """Restore every version that counts here from an empty cache, one after the other, byte for byte.
+    """Restore every version of this clone from the remote into an empty cache, and verify each byte.
 
     Yields:
-        The version, and what is wrong with it, if anything is.
+        The version, and what is wrong with it or None.
 
     Raises:
         PipelineError: the DVC remote or MLflow is away.
     """
     check_remote()
-    has_remote()  # or another name than that of ours is refused once, and not for each version
+    has_remote()  # refuses a remote of another name once, instead of for each version
     registry = Registry()
     for version in registry.counting():
         try:

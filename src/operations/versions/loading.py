@@ -1,4 +1,4 @@
-"""The model of a version as MLflow keeps it, and what is said where the packages here cannot read it."""
+"""Loads the model of a version from MLflow, and explains when the installed packages cannot read it."""
 
 import tempfile
 from pathlib import Path
@@ -12,11 +12,11 @@ from pipeline.tracking.mlflow_store import plain_mlflow_errors
 
 
 class UnreadableModelError(PipelineError):
-    """The packages here cannot read, or ask, the model of a version: others made it."""
+    """The installed packages cannot read the model of a version, since other versions of them made it."""
 
 
 def unreadable(version: Version, error: Exception) -> UnreadableModelError:
-    """Say of what a model raised that scikit-learn promises nothing to its other releases."""
+    """Return the error for a model that other package versions made: scikit-learn does not support that."""
     return UnreadableModelError(
         f"the packages here cannot read the model of version {version.number} ({type(error).__name__}): "
         f"'git checkout {version.tag}' and 'make setup' bring those that made it"
@@ -27,10 +27,10 @@ def load_model(registry: Registry, version: Version) -> Any:
     """Load the scikit-learn model of a version from MLflow.
 
     Raises:
-        UnreadableModelError: the packages here are not those that made it, and cannot read it.
-        PipelineError: MLflow is away, or has it no more, or damaged.
+        UnreadableModelError: other versions of the packages made it, and those here cannot read it.
+        PipelineError: MLflow is away, or the model there is missing or damaged.
     """
-    # MLflow decodes a path twice where it reads in place: one with %20 in it would not be found.
+    # Reading in place, MLflow decodes the path twice and does not find one with %20 in it.
     with (
         tempfile.TemporaryDirectory() as folder,
         plain_mlflow_errors(registry.uri, "run the same command again"),
@@ -39,7 +39,7 @@ def load_model(registry: Registry, version: Version) -> Any:
         from mlflow.artifacts import download_artifacts
 
         path = download_artifacts(f"models:/{registry.name}/{version.number}", dst_path=folder)
-        # MLflow writes them beside each model.
+        # MLflow writes this file beside each model.
         requirements = (Path(path) / "requirements.txt").read_text(encoding="utf-8")
         try:
             return mlflow.sklearn.load_model(path)

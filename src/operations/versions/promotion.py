@@ -1,4 +1,4 @@
-"""The gate: a published version is compared with the champion, and replaces it if nothing is against it."""
+"""Decides whether a published version replaces the champion."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -35,16 +35,16 @@ import pyarrow.parquet as pq
 
 
 def decide(registry: Registry, version: Version, holdout_commit: str | None) -> Decision:
-    """Compare a version with the champion and promote it if nothing is against it; once, and it is kept.
+    """Compare a version with the champion, record the decision, and promote the version if it passes.
 
-    The workspace is that of the version. Both are compared on the holdout that `holdout_commit` names (None:
-    the workspace's own).
+    A recorded decision is not made again. The workspace is the version's. Both models are scored on the
+    holdout of `holdout_commit` (None: of the workspace).
     """
     decision = Decision(**version.decision) if version.decision else None
     if decision and PROMOTED in version.tags:
         return decision
     champion = registry.rival()
-    # A comparison says nothing about another champion, of this moment or since an interruption.
+    # Another version may have become champion during the comparison or an interruption: compare again.
     while decision is None or (
         decision.promoted and champion and champion.number not in (version.number, decision.champion)
     ):
@@ -62,7 +62,7 @@ def decide(registry: Registry, version: Version, holdout_commit: str | None) -> 
 def judge(
     registry: Registry, version: Version, champion: Version | None, holdout_commit: str | None
 ) -> Decision:
-    """Return the decision on a version: its comparison with the champion, and what is against a promotion."""
+    """Return the decision on a version: its comparison with the champion, and reasons against promotion."""
     wish = version.tags.get(PROMOTE)
     if teams := registry.keeps_champion():
         reason = f"version {teams.number} is the team's champion, which no local version replaces"
@@ -72,7 +72,7 @@ def judge(
     elif champion.number == version.number:
         return Decision(False, "made champion by hand before it was compared")
     elif champion.number > version.number and wish != ASKED:
-        # Its publication was interrupted, and another version has become champion since.
+        # Its publication was interrupted, and another version became champion since.
         return Decision(False, f"version {champion.number} came after it", champion.number)
     else:
         decision = compare_or_incomparable(registry, champion, holdout_commit)
@@ -90,7 +90,7 @@ def judge(
         )
     decision = decision.stopped(*against)
     if champion and holdout_commit is None:
-        # Older data is what a person asked for.
+        # With a holdout commit, the data is old because the request said so.
         decision = hold_changed_data(decision, champion, version.number)
     if champion and decision.promoted:
         decision = check_against_best(registry, decision, champion, version.number, holdout_commit)
@@ -98,19 +98,19 @@ def judge(
 
 
 def check_champion(registry: Registry) -> None:
-    """Check that a comparison with the champion is possible at all, before anything is published.
+    """Check that a comparison with the champion is possible, before anything is published.
 
     Raises:
-        PipelineError: its model cannot be had, its commit is gone, or the rows that it was trained on are.
+        PipelineError: the champion's model, commit or training rows are missing.
     """
     champion = registry.rival()
     if champion is None:
         return
     try:
-        # One that the packages here cannot read holds nothing up: see `compare_or_incomparable`.
+        # An unreadable model does not stop the publication: see `compare_or_incomparable`.
         with suppress(UnreadableModelError):
             load_model(registry, champion)
-        side_of(commit_of(champion), TRAIN, load_contract().id)
+        cached_commit_split(commit_of(champion), TRAIN, load_contract().id)
     except PipelineError as error:
         raise PipelineError(
             f"nothing can be compared with the champion, version {champion.number}: {error}; bring it back, "
@@ -122,64 +122,67 @@ def check_champion(registry: Registry) -> None:
 def check_against_best(
     registry: Registry, decision: Decision, champion: Version, number: int, holdout_commit: str | None
 ) -> Decision:
-    """Return the decision after a comparison with the best version so far: small losses must not add up.
+    """Return the decision after a comparison with the best version so far, so that losses do not add up.
 
     Its `best` is the number of the best version once `number` is champion. A best version that cannot be
-    compared is no reason to keep a worse champion: where it cannot score this holdout, the champion takes its
-    place; where it cannot be read, it stays, since it may be readable next time. Deleted in MLflow it has no
-    alias any more. The choice of a person begins anew.
+    compared does not stop the promotion. If it cannot score this holdout, the champion replaces it as best.
+    If it cannot be read, it stays the best: it may be readable next time. A pinned champion counts as the
+    best. MLflow removes the alias of a deleted best version.
     """
     best = (None if champion.pinned else registry.best()) or champion
-    found = decision
+    comparison = decision
     if best.number != champion.number:
         named = f"the best so far, version {best.number}"
         try:
-            found = challenge(registry, best, holdout_commit)
+            comparison = challenge(registry, best, holdout_commit)
         except PipelineError as error:
             if unreachable(source=False):
-                # The next run decides, when the servers are back.
+                # The next run decides, once the server answers.
                 raise
             why = str(error).partition("; ")[0]
             reason = f"{decision.reason}; not compared with {named}: {why}"
             return replace(decision, reason=reason, best=best.number)
-        if found.difference is None:
-            reason = f"{decision.reason}; not compared with {named}: {found.reason.partition('; ')[0]}"
-            best, found = champion, decision
-        elif not found.promoted:
-            return decision.stopped(f"worse than {named}: {found.reason}")
+        if comparison.difference is None:
+            reason = f"{decision.reason}; not compared with {named}: {comparison.reason.partition('; ')[0]}"
+            best, comparison = champion, decision
+        elif not comparison.promoted:
+            return decision.stopped(f"worse than {named}: {comparison.reason}")
         else:
-            reason = f"{decision.reason}; against the best so far: {found.reason}"
+            reason = f"{decision.reason}; against the best so far: {comparison.reason}"
         decision = replace(decision, reason=reason)
-    # Else each step could cost a little of the probabilities.
-    better = found.measurably_better and (found.log_loss_difference or 0) <= 0
+    # A new best must not have a higher log loss: repeated, small increases would add up.
+    better = comparison.measurably_better and (comparison.log_loss_difference or 0) <= 0
     return replace(decision, best=number if better else best.number)
 
 
 def compare_with_source(registry: Registry, version: Version, source: Version) -> Decision:
-    """Compare a version with the one whose data it was trained on, on the holdout of that data; keep it."""
-    found = compare_or_incomparable(registry, source, commit_of(source))
-    registry.record(version.number, COMPARISON, found.content())
-    return found
+    """Compare a version with the one whose data it was trained on, on that data's holdout, and record it."""
+    comparison = compare_or_incomparable(registry, source, commit_of(source))
+    registry.record(version.number, COMPARISON, comparison.content())
+    return comparison
 
 
 def unopposed(alone: bool) -> Decision:
-    """Return the decision on a version where there is no champion: its evaluation passed the minimum."""
+    """Return the decision on a version while there is no champion: promoted, since evaluation passed."""
     return Decision(True, "the first version" if alone else "no champion to compare with")
 
 
 def challenge(registry: Registry, rival: Version, holdout_commit: str | None) -> Decision:
-    """Compare the model of this workspace with a registered one, on the holdout that `holdout_commit` names.
+    """Compare the model of this workspace with a registered one, on the holdout of `holdout_commit`.
 
-    Rows that either was trained on are left out: there are none while the split is the same.
+    Rows that either model was trained on are left out. There are none unless the split changed.
 
     Raises:
-        UnreadableModelError: the packages here cannot read its model.
-        PipelineError: its model or its rows cannot be had.
+        UnreadableModelError: the installed packages cannot read the registered model.
+        PipelineError: the registered model or its rows are missing.
     """
     contract, evaluation = load_contract(), load("evaluation", EvaluationParameters)
     try:
-        holdout = side(holdout_commit, TEST)
-        theirs, ours = side_of(commit_of(rival), TRAIN, contract.id), side(None, TRAIN, contract.id)
+        holdout = read_commit_split(holdout_commit, TEST)
+        theirs, ours = (
+            cached_commit_split(commit_of(rival), TRAIN, contract.id),
+            read_commit_split(None, TRAIN, contract.id),
+        )
         trained_on = {*theirs[contract.id], *ours[contract.id]}
         return compare(
             joblib.load(MODEL),
@@ -194,7 +197,7 @@ def challenge(registry: Registry, rival: Version, holdout_commit: str | None) ->
 
 
 def compare_or_incomparable(registry: Registry, rival: Version, holdout_commit: str | None) -> Decision:
-    """Compare as `challenge` does; a rival that the packages here cannot read is as one of another schema."""
+    """Compare as `challenge` does; return `incomparable` if the packages here cannot read the rival."""
     try:
         return challenge(registry, rival, holdout_commit)
     except UnreadableModelError as error:
@@ -202,18 +205,18 @@ def compare_or_incomparable(registry: Registry, rival: Version, holdout_commit: 
 
 
 @lru_cache(maxsize=3)
-def side_of(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
-    """Read a side as `side` does, once: what a commit names does not change, and may come from afar."""
-    return side(commit, folder, *columns)
+def cached_commit_split(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
+    """Read a split as `read_commit_split` does, cached: it may come from the remote, and never changes."""
+    return read_commit_split(commit, folder, *columns)
 
 
-def side(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
-    """Read a side of the features that a commit (None: the workspace) names, from the cache or the remote.
+def read_commit_split(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
+    """Read the train or test split of a commit (None: the workspace), from the cache or the remote.
 
-    It has those of the `columns` that there are; without any named, all.
+    Missing `columns` are left out; without `columns`, all are read.
 
     Raises:
-        PipelineError: it is in neither, or damaged.
+        PipelineError: neither has it, or it is damaged.
     """
     tables = []
     try:

@@ -1,8 +1,8 @@
-"""Publishing: what `dvc repro` made here becomes a version, in steps that can be interrupted anywhere.
+"""Publishes the result of `dvc repro` as a version, in steps that can be interrupted anywhere.
 
-The order is what makes a version trustworthy: the data is on the remote before a commit names it, the
-commit is pushed before a version names it, and the version exists before it can be champion. Run again,
-each step finds what is done already.
+The order guarantees that a version can be restored: the data is on the remote before a commit names it, the
+commit is pushed before a version names it, and the version exists before it can be champion. When it runs
+again, each step skips what is done.
 """
 
 from contextlib import suppress
@@ -45,15 +45,15 @@ from operations.versions.version import (
 from pipeline.config.errors import PipelineError
 from pipeline.tracking.lineage import locked_tags
 
-# By these a run is known for that of a model: the same model may have been scored otherwise, too.
+# These tags identify the run of a model. They include the metrics: one model may have runs of other scores.
 CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
 
 
 @dataclass(frozen=True)
 class Published:
-    """The version that holds this model, whether it is new and is champion, and the decision on it.
+    """The version of this model, whether it is new, whether it is champion, and the decision on it.
 
-    `verdict` is the decision in a word, as in `Version.verdict`.
+    `verdict` is the decision in a word, as `Version.verdict`.
     """
 
     version: int
@@ -66,17 +66,16 @@ class Published:
 
 
 def publish(branch: str | None, source: Version | None = None, promote: bool = True) -> Published:
-    """Publish the workspace on a branch, or finish a publication that was interrupted.
+    """Publish the workspace on a branch, or finish an interrupted publication.
 
-    While a store of versions lies in this clone, the version is local: its commit and its tag stay here.
+    If a store of versions is in this clone, the version is local: its commit and its tag are not pushed.
 
-    Where the data is that of an older version, `source`, the branch has gone another way: then it is None,
-    and the version is a commit that its tag alone holds. Without `promote` the version is compared with the
-    champion, and not promoted.
+    With `source`, the data is that of an older version. Then `branch` is None, and only the tag refers to the
+    version's commit. Without `promote`, the version is compared with the champion but not promoted.
 
     Raises:
-        PipelineError: the workspace is not what its lock says, or Git, the remote or MLflow refuses; what
-            was published by then is whole, and the rest as it was.
+        PipelineError: the workspace does not match its lock, or Git, the remote or MLflow refuses; the steps
+            done so far are complete, the others have changed nothing.
     """
     start = head()
     if branch and start[0] not in {"", f"refs/heads/{branch}"}:
@@ -99,17 +98,17 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
     if known:
         if branch and changed():
             keep_lock(registry, branch, known[-1], start)
-        # The remote may have lost what was made again here.
+        # The remote may have lost data that this run made again.
         if not_on_remote():
             push_data()
         version = known[-1]
         if source and promote and version.tags.get(PROMOTE) == NOT_ASKED and not version.champion:
             return reconsidered(registry, version, current, source)
-        # One without a decision was registered by an attempt that went no further: it is new.
+        # Without a decision, an interrupted attempt registered it: it counts as new.
         return decided(registry, version, version.decision is None, current, source)
     run = registry.run_of({name: tags[name] for name in CONTENT})
     if run is None:
-        # The model came from a cache, or from another MLflow server: evaluating it again logs it.
+        # The model came from a cache or was logged to another MLflow server: evaluate it again to log it.
         repro("--force", "--single-item", "evaluation")
         tags |= locked_tags()
         run = registry.run_of({name: tags[name] for name in CONTENT})
@@ -121,7 +120,7 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
     echo("publishing: pushing the data")
     push_data()
     publication = commit_and_push(registry, run, tags, branch, start)
-    # Who deleted old data meanwhile did not know of this version.
+    # A `gc` of another clone in the meantime did not know this version.
     if not_on_remote():
         push_data()
     echo(f"publishing: registering version {publication.number}")
@@ -133,16 +132,15 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
 def decided(
     registry: Registry, version: Version, new: bool, current: str, source: Version | None
 ) -> Published:
-    """Compare a version with the champion, and with the version that its data came from.
+    """Compare a version with the champion, and with the version that its data is from.
 
-    The holdout is that of the commit `current`, on the branch, for a model of older data, and else the
-    workspace's own.
+    With `source`, the holdout is that of the branch's commit `current`, else that of the workspace.
     """
     if version.decision is None:
         registry.mark_registered(version)
     decision = decide(registry, version, current if source else None)
     comparison = None
-    # The same model may have been made of other data before: then its lineage stays as it is.
+    # The same model may have been published with other data before: then its lineage stays.
     if source and version.tags.get(DATA_FROM) == source.tag:
         kept = version.kept(COMPARISON)
         comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
@@ -152,7 +150,7 @@ def decided(
 
 
 def reconsidered(registry: Registry, version: Version, current: str, source: Version) -> Published:
-    """Compare a version that was published without promotion with the champion again, now to promote it."""
+    """Compare a version that was published without promotion again, and promote it if it passes."""
     registry.record(version.number, PROMOTE, ASKED)
     tags = {name: value for name, value in version.tags.items() if name != DECISION} | {PROMOTE: ASKED}
     found = decided(registry, replace(version, tags=tags), False, current, source)
@@ -162,13 +160,13 @@ def reconsidered(registry: Registry, version: Version, current: str, source: Ver
 def commit_and_push(
     registry: Registry, run: str, tags: dict[str, str], branch: str | None, start: tuple[str, str]
 ) -> Publication:
-    """Commit the lock and the parameters, tag the commit, and push the tag and the branch, both or neither.
+    """Commit the lock and the parameters, tag the commit, and push tag and branch atomically.
 
-    Those of a local version are not pushed.
+    The commit and the tag of a local version are not pushed.
 
     Raises:
-        PipelineError: somebody was faster; commit and tag are undone. Or HEAD is no more what it was at the
-            `start`, and nothing was done. Or pushes go elsewhere than others fetch from.
+        PipelineError: another push came first, and the commit and the tag are undone; HEAD changed since
+            `start`, and nothing was done; or the push URL differs from the fetch URL.
     """
     number, local = next_number(registry), registry.unshared is not None
     name = tag_of(number)
@@ -177,14 +175,14 @@ def commit_and_push(
         commit = commit_recipe(f"Model version {number}")
         tags |= {"git.commit": commit, TAG: name} | ({LOCAL: "true"} if local else {})
         publication = Publication(number, run, tags)
-        # If a killed job had said so, and a version has this commit, it is its own.
+        # The service reads this line: it assigns the version of this commit to a killed job.
         echo(f"publishing: {PUSHING} {commit} and its tag {name}")
         make_tag(publication, name, commit)
         if not local:
             push(branch, commit, f"refs/tags/{name}")
     except (GitError, OSError):
         if not local and took(name):
-            # Only its answer was lost.
+            # The push succeeded, and only the answer was lost.
             return publication
         git("tag", "--delete", name, check=False)
         undo_commit(start)
@@ -195,9 +193,9 @@ def commit_and_push(
 
 
 def next_number(registry: Registry) -> int:
-    """Return the number of the next version: above those of MLflow and of all tags that it might clash with.
+    """Return the number of the next version: above all versions in MLflow and all tags of versions.
 
-    That of a local version clashes with no tag of this clone and, as far as it can be asked, of origin.
+    The number of a local version is above all tags of this clone and, if it answers, of origin.
     """
     numbers = {version.number for version in registry.versions()}
     if registry.unshared is None:
@@ -208,10 +206,10 @@ def next_number(registry: Registry) -> int:
 
 
 def took(name: str) -> bool:
-    """Whether the remote has the tag `name` on this commit, as far as it can be asked.
+    """Whether the remote has the tag `name` on this commit; False if it does not answer.
 
-    If it took the tag and cannot be asked now, the next retrain finds the tag there, and finishes its
-    version; whoever publishes by hand is told to pull.
+    If the remote has the tag but does not answer, the next retrain finds the tag and finishes its version,
+    and the next `pipeline publish` asks for a pull.
     """
     try:
         return remote_tags(name).get(name) == git("rev-parse", "HEAD")
@@ -220,10 +218,10 @@ def took(name: str) -> bool:
 
 
 def check_head(start: tuple[str, str]) -> None:
-    """Look whether the branch and the commit are what they were: what is committed is on them.
+    """Check that HEAD is still the branch and the commit of the `start`.
 
     Raises:
-        PipelineError: somebody checked out another one, or committed.
+        PipelineError: another branch or commit was checked out, or a commit was added.
     """
     if head() != start:
         raise PipelineError(
@@ -233,31 +231,29 @@ def check_head(start: tuple[str, str]) -> None:
 
 
 def check_arrived(name: str, commit: str) -> None:
-    """Look whether a tag that was pushed is where others fetch from: else they could not restore the version.
+    """Check that a pushed tag is at the fetch URL too: other clones need it to restore the version.
 
     Raises:
-        PipelineError: it is not. The push stands: when the tag is there, the next run finishes the version.
+        PipelineError: it is not. The push stands: once the tag is there, the next run finishes the version.
     """
     try:
         arrived = remote_tags(name).get(name) == commit
     except GitError:
-        # It took the push, and cannot be asked now.
+        # The push succeeded, and the remote does not answer now.
         return
     if not arrived:
         raise PipelineError(
-            f"{name} was pushed, and {REMOTE} has it not: it pushes elsewhere than it fetches from, where "
-            f"others find no version. Correct that ('git remote get-url --push {REMOTE}') and run it again, "
-            "or if it is a mirror that follows, run it again later"
+            f"{name} was pushed, but {REMOTE} does not list it: it pushes elsewhere than it fetches from. "
+            f"Correct its push URL ('git remote get-url --push {REMOTE}') and run it again; if it is a "
+            "mirror, run it again later"
         )
 
 
 def keep_lock(registry: Registry, branch: str, version: Version, start: tuple[str, str]) -> None:
-    """Commit the lock of a run that made the model of a version again, so that no later run repeats it.
-
-    It is pushed as a version would be.
+    """Commit and push the lock of a run that made the model of a version again, so that no run repeats it.
 
     Raises:
-        PipelineError: somebody was faster; the commit is undone.
+        PipelineError: another push came first; the commit is undone.
     """
     push_data()
     check_head(start)
@@ -271,16 +267,16 @@ def keep_lock(registry: Registry, branch: str, version: Version, start: tuple[st
 
 
 def push(branch: str | None, commit: str, *refs: str) -> None:
-    """Push a commit as a branch, and other refs with it, all or none.
+    """Push a commit to a branch, and other refs with it, atomically.
 
     Raises:
-        GitError: the remote refuses; says what to do if somebody was faster.
+        GitError: the remote refuses; the message includes what to do if another push came first.
     """
     heads = [f"{commit}:refs/heads/{branch}"] if branch else []
     try:
         git("push", "--quiet", "--no-follow-tags", "--atomic", REMOTE, *heads, *refs)
     except GitError as error:
         raise GitError(
-            f"{error}; nothing was published. If somebody was faster: 'git stash', 'git pull', "
+            f"{error}; nothing was published. If another push came first: 'git stash', 'git pull', "
             "'git stash pop', 'dvc repro', then publish again"
         ) from None

@@ -1,4 +1,4 @@
-"""What publishing commits: the lock, the parameters, the outputs that DVC leaves to Git; and no more."""
+"""Commits the recipe of a version: the lock, the parameters, and the outputs that DVC leaves to Git."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from pipeline.tracking.lineage import LOCK
 
 
 def check_workspace() -> None:
-    """Refuse to publish what the lock does not describe.
+    """Check that the lock describes the workspace.
 
     Raises:
-        PipelineError: a stage has yet to run, code is not committed, or nobody would keep an output.
+        PipelineError: a stage has to run, code is not committed, or neither Git nor DVC stores an output.
     """
     refuse_stale()
     if hidden := overlooked():
         raise PipelineError(
-            f"Git was told to overlook how these differ: {', '.join(hidden[:3])}: 'git update-index "
-            "--no-assume-unchanged --no-skip-worktree' and their names, then 'dvc repro'"
+            f"Git is set to ignore changes of {', '.join(hidden[:3])}: run 'git update-index "
+            "--no-assume-unchanged --no-skip-worktree' with their names, then 'dvc repro'"
         )
     if settings_changed():
         echo(f"{SETTINGS} is not committed: the commit of this version names other remotes than those in use")
@@ -37,7 +37,7 @@ def check_workspace() -> None:
 
 
 def recipe(kept: list[str]) -> list[str]:
-    """Return what changed of what publishing commits: the lock, the parameters, the outputs `kept` by Git."""
+    """Return the changed paths that publishing commits: lock, parameters, and outputs `kept` by Git."""
     mine = {str(LOCK), str(PATH), *kept}
     return [path for path in changed() if mine & {path, *map(str, Path(path).parents)}]
 
@@ -51,11 +51,11 @@ def commit_recipe(message: str) -> str:
 
 
 def undo_commit(start: tuple[str, str]) -> None:
-    """Take the commit back that came after the `start`, and leave its changes in the workspace."""
+    """Undo the commit made since the `start`, and leave its changes in the workspace."""
     branch, before = start
-    # What somebody else committed or checked out meanwhile is theirs.
+    # Another process may have committed or checked out something: leave that alone.
     if head()[0] != branch or before not in git("rev-parse", "HEAD", "HEAD~1", check=False).split():
         return
-    # If it cannot be, for a lock that was left, say, that is why the push failed too, and is told.
+    # A failure, such as a stale lock file, also fails the push, which reports it.
     git("reset", "--quiet", "--soft", before, check=False)
     git("reset", "--quiet", check=False)

@@ -1,4 +1,4 @@
-"""From a published tag to a version in MLflow: the tag holds all that it takes, so anyone can finish it."""
+"""Registers published tags as versions in MLflow. A tag holds all the data for it, so any clone can do it."""
 
 import sys
 from dataclasses import replace
@@ -20,9 +20,9 @@ from operations.versions.version import LOCAL, REGISTERED, TAG, Publication, Ver
 
 
 def finish_registrations(registry: Registry) -> None:
-    """Register the versions whose commit and tag are published, but whose publication ended there.
+    """Register the versions whose publication was interrupted after commit and tag were published.
 
-    What was published to another MLflow is named and left out.
+    A tag that was published with another MLflow is reported and left out.
     """
     move_local_tags_aside(registry)
     for version in registry.counting():
@@ -36,7 +36,7 @@ def finish_registrations(registry: Registry) -> None:
 
 
 def move_local_tags_aside(registry: Registry) -> None:
-    """Give the names of local versions' tags to the team's versions, once this clone publishes those."""
+    """Rename the tags of local versions once this clone publishes for the team, to free their names."""
     names, unfetched = local_tags(), git("config", "--get-all", FETCHED, UNFETCHED, check=False)
     if (names or unfetched) and registry.unshared is None:
         move_aside(names)
@@ -44,12 +44,12 @@ def move_local_tags_aside(registry: Registry) -> None:
 
 
 def unregistered(registry: Registry) -> tuple[list[Publication], dict[str, str]]:
-    """Return the publications that came to be no version of MLflow, and the tags to leave out, with reasons.
+    """Return the published tags without a version in MLflow, and the tags to leave out with the reason.
 
-    They have a higher number than any version there. One that was a version was deleted, and stays so.
+    Only numbers above all registered versions count. A version that was deleted stays deleted.
     """
     registered = max((version.number for version in registry.counting()), default=0)
-    found, left_out = [], {}
+    publications, left_out = [], {}
     for name in (tag_of(number) for number in numbers(registry) if number > registered):
         publication = publication_of(registry, name)
         if publication is None:
@@ -57,19 +57,19 @@ def unregistered(registry: Registry) -> tuple[list[Publication], dict[str, str]]
             continue
         if LOCAL in publication.tags and registry.unshared is None:
             left_out[name] = f"the tag {name} ({made_by(name)}) is of a local version, and is left out"
-            # It is not of this clone, and must not be taken for one that is.
+            # It came from another clone. Here it would look like a local version of this clone.
             git("tag", "--delete", name)
             continue
         tags = registry.tags_of_run(publication.run_id)
         if tags is None:
             left_out[name] = f"{name} ({made_by(name)}) was published with another MLflow, and is left out"
         elif REGISTERED + name not in tags:
-            found.append(publication)
-    return found, left_out
+            publications.append(publication)
+    return publications, left_out
 
 
 def made_by(name: str) -> str:
-    """Return who made a tag of this clone, and when; of one without a message, who made its commit."""
+    """Return who made a tag and when; for a lightweight tag, who made its commit."""
     fields = "%(taggername)%(committername), %(creatordate:short)"
     return git("for-each-ref", f"--format={fields}", f"refs/tags/{name}")
 
@@ -81,7 +81,7 @@ def ways_out(registry: Registry, name: str) -> str:
 
 
 def unfinished() -> list[str]:
-    """Return the Git tags of the published versions that are not yet registered, compared or promoted."""
+    """Return the Git tags of published versions that are not yet registered, compared or promoted."""
     registry = Registry()
     versions = registry.counting()
     known = {version.tags.get(TAG) for version in versions}
@@ -91,7 +91,7 @@ def unfinished() -> list[str]:
 
 
 def whole(version: Version) -> bool:
-    """Whether all steps of a version's publication were taken."""
+    """Whether all steps of a version's publication are done."""
     decision = version.decision
     if version.tags[TAG] != version.tag or decision is None:
         return False
@@ -99,19 +99,19 @@ def whole(version: Version) -> bool:
 
 
 def register(registry: Registry, publication: Publication) -> int:
-    """Register a publication, unless somebody has done so by now, and return the number of its version."""
+    """Register a publication, unless another process has done so, and return its version's number."""
     name = tag_of(publication.number)
     if name in {version.tags.get(TAG) for version in registry.counting()}:
         return publication.number
     number = registry.register(publication)
     while number < publication.number or taken(registry, registry.version(number)):
-        # The registered model was deleted, and MLflow counts anew: these numbers are those of older tags.
+        # The registered model was deleted, and MLflow counts from 1 again: these numbers have older tags.
         registry.delete(number)
         number = registry.register(publication)
     if number == publication.number:
         return number
     if publication.number in {version.number for version in registry.counting()}:
-        # Somebody else finished it at the same moment.
+        # Another process registered it at the same time.
         registry.delete(number)
         return publication.number
     follow_number(registry, registry.version(number), name)
@@ -119,11 +119,11 @@ def register(registry: Registry, publication: Publication) -> int:
 
 
 def follow_number(registry: Registry, version: Version, name: str) -> None:
-    """Let the Git tag `name` follow the number that MLflow gave its version.
+    """Rename the Git tag `name` to the number that MLflow gave its version.
 
-    MLflow never gives a number twice: after somebody registered a version by hand and deleted it, the next
-    one has not the number that follows from the tags. One whose number is that of another version's tag was
-    made by a `register` that was interrupted, and goes.
+    MLflow never reuses a number. If a version was registered by hand and deleted, the next number is not the
+    one that follows from the tags. A version with the number of another version's tag comes from an
+    interrupted `register`, and is deleted.
     """
     right, local = version.tag, registry.unshared is not None
     if taken(registry, version):
@@ -146,7 +146,7 @@ def taken(registry: Registry, version: Version) -> bool:
 
 
 def publication_of(registry: Registry, name: str) -> Publication | None:
-    """Read the publication that a published Git tag holds; None if publishing did not make the tag."""
+    """Return the publication in a published Git tag; None if publishing did not make the tag."""
     if registry.unshared is None:
         fetch_tag(name)
     try:

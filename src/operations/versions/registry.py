@@ -32,7 +32,7 @@ SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 class MLflowParameters(Section):
     """The section `mlflow` of params.yaml."""
 
-    # MLflow refuses some of the others, and finds some no more.
+    # MLflow refuses some other characters, and cannot find names with some others again.
     registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
 
 
@@ -42,7 +42,7 @@ def model_name() -> str:
 
 
 class Standing(BaseModel):
-    """Why a version is the champion; a pinned one is replaced by a measurably better one alone."""
+    """Why a version is the champion. A pinned champion is replaced only by a measurably better version."""
 
     version: int
     reason: str
@@ -53,10 +53,10 @@ class Registry:
     """The registered model that params.yaml names, on the MLflow server in use."""
 
     def __init__(self) -> None:
-        # Other projects may use the same server.
+        # The name tells the model from those of other projects on the same server.
         self.name = model_name()
         self.uri, _ = tracking_store()
-        # The model is small, and a bar for it is noise in a log.
+        # The model is small: a progress bar is noise in the log.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             import mlflow
@@ -67,13 +67,13 @@ class Registry:
     @cached_property
     def unshared(self) -> str | None:
         """What keeps the versions that are published here local to this clone; None if nothing does."""
-        # It imports DVC, which a list of versions need not wait for.
+        # Imported here, since it imports DVC, which listing versions does not need.
         from operations.versions.sharing import unshared
 
         return unshared()
 
     def counts(self, version: Version) -> bool:
-        """Whether a version is of those that this clone adds to: the team's, or its own local ones."""
+        """Whether a version is one of those this clone publishes: the team's, or its local ones."""
         from operations.versions.sharing import in_this_clone
 
         if self.unshared is None:
@@ -81,14 +81,14 @@ class Registry:
         return in_this_clone(self.uri) or (version.local and tag_here(version) is not None)
 
     def counting(self) -> list[Version]:
-        """Return the versions that count here, the oldest first."""
+        """Return the versions that count for this clone (see `counts`), the oldest first."""
         return [version for version in self.versions() if self.counts(version)]
 
     def check_counts(self, version: Version) -> None:
-        """Look whether a version counts here.
+        """Check that a version counts for this clone.
 
         Raises:
-            PipelineError: it is local and versions here are the team's, or the other way round.
+            PipelineError: it is local and this clone publishes for the team, or the other way round.
         """
         if self.counts(version):
             return
@@ -99,7 +99,7 @@ class Registry:
         raise PipelineError(f"version {version.number} {why}; nothing was changed")
 
     def versions(self) -> list[Version]:
-        """Return all versions, the oldest first, without the scores of their runs: see `scored`."""
+        """Return all versions, the oldest first, without the scores of their runs (see `scored`)."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             standing = self._standing()
             found = [
@@ -109,9 +109,9 @@ class Registry:
         return sorted(found, key=lambda version: version.number)
 
     def scored(self) -> list[Version]:
-        """Return all versions, the oldest first, with what their runs tell: one question for all of them."""
+        """Return all versions, the oldest first, with the scores of their runs, in one request."""
         versions = self.versions()
-        # One that was registered by hand may have no run.
+        # A version registered by hand may have no run.
         names = ", ".join(f"'{version.run_id}'" for version in versions if version.run_id)
         runs = self._runs(f"attributes.run_id IN ({names})") if names else []
         known = {run.info.run_id: run for run in runs}
@@ -132,13 +132,13 @@ class Registry:
         return version
 
     def champion(self) -> Version | None:
-        """Return the version in use, if there is one."""
+        """Return the champion, or None."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             standing = self._standing()
         return self.version(standing.version) if standing else None
 
     def best(self) -> Version | None:
-        """Return the best version so far: the one that the alias `best` names, if there is one."""
+        """Return the best version so far, which has the alias `best`, or None."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             model = self._model()
         return self.version(int(model.aliases[BEST])) if model and BEST in model.aliases else None
@@ -147,7 +147,7 @@ class Registry:
         return _or_none(lambda: self.client.get_registered_model(self.name))
 
     def _standing(self) -> Standing | None:
-        """Return which version the alias `champion` names, and why."""
+        """Return which version has the alias `champion`, and why."""
         if (model := self._model()) is None or CHAMPION not in model.aliases:
             return None
         number = int(model.aliases[CHAMPION])
@@ -155,22 +155,22 @@ class Registry:
             standing = Standing.model_validate_json(model.tags.get(CHAMPION, ""))
             if standing.version == number:
                 return standing
-        # `make_champion` did not set the alias, so a person did.
+        # The alias was set in MLflow, not by `make_champion`.
         return Standing(version=number, reason="made champion by hand in MLflow", pinned=True)
 
     def rival(self) -> Version | None:
-        """Return the champion that a new version has to be as good as: the one that counts here."""
+        """Return the champion that a new version is compared with: one that counts for this clone."""
         champion = self.champion()
         return champion if champion and self.counts(champion) else None
 
     def keeps_champion(self) -> Version | None:
-        """Return the champion if it is the team's and versions here are local: none of them replaces it."""
+        """Return the team's champion if this clone publishes local versions, which never replace it."""
         champion = self.champion()
         teams = champion and self.unshared and not champion.local and not self.counts(champion)
         return champion if teams else None
 
     def _runs(self, query: str, most: int = 100_000) -> list[Any]:
-        """Return the runs of all experiments that a query of MLflow selects, the newest first."""
+        """Return the runs that an MLflow query selects in all experiments, the newest first."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             import mlflow
 
@@ -180,7 +180,7 @@ class Registry:
             return list(found)
 
     def lineage(self, number: int) -> dict[str, Any]:
-        """Return all that made a version, and the commands that bring it back.
+        """Return what made a version, and the commands that bring it back.
 
         Raises:
             PipelineError: there is no such version.
@@ -206,19 +206,19 @@ class Registry:
         }
 
     def run_of(self, tags: dict[str, str]) -> str | None:
-        """Return the newest finished run that carries all of `tags`, if there is one."""
+        """Return the newest finished run that has all of `tags`, or None."""
         query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         found = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
         return str(found[0].info.run_id) if found else None
 
     def tags_of_run(self, run_id: str) -> dict[str, str] | None:
-        """Return the tags of a run, also of a deleted one; None if this server never had it."""
+        """Return the tags of a run, deleted or not; None if this server never had it."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             run = _or_none(lambda: self.client.get_run(run_id))
         return dict(run.data.tags) if run else None
 
     def register(self, publication: Publication) -> int:
-        """Register a version, with all of its tags at once, and return the number that MLflow gave it.
+        """Register a version with its tags in one request, and return the number that MLflow gave it.
 
         Raises:
             PipelineError: MLflow is away.
@@ -228,23 +228,23 @@ class Registry:
         ):
             import mlflow
 
-            made = mlflow.register_model(
+            model_version = mlflow.register_model(
                 f"runs:/{publication.run_id}/model", self.name, tags=publication.tags
             )
-            return int(made.version)
+            return int(model_version.version)
 
     def mark_registered(self, version: Version) -> None:
-        """Keep on a version's run that it was registered, also when somebody deletes the version."""
+        """Record on a version's run that it was registered; the record outlives the version."""
         with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.set_tag(version.run_id, REGISTERED + version.tag, "")
 
     def delete(self, number: int) -> None:
-        """Delete a version that should not be."""
+        """Delete a version."""
         with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.delete_model_version(self.name, str(number))
 
     def record(self, number: int, name: str, content: Any) -> None:
-        """Keep `content` in a tag of a version, as JSON unless it is text."""
+        """Store `content` in a tag of a version, as JSON unless it is text."""
         text = content if isinstance(content, str) else json.dumps(content)
         with plain_mlflow_errors(self.uri, "run the same command again"):
             self.client.set_model_version_tag(self.name, str(number), name, text)
@@ -252,10 +252,10 @@ class Registry:
     def make_champion(
         self, number: int, reason: str = "promoted", pinned: bool = False, best: int | None = None
     ) -> None:
-        """Point the alias `champion` at a version, and `best` at the best so far (None: the same version).
+        """Set the alias `champion` to a version, and `best` to the best so far (None: the same version).
 
-        The reason is kept with the registered model. The alias `champion` is the last to be set: interrupted,
-        this leaves the champion as it was.
+        The reason is stored with the registered model. The alias `champion` is set last, so an interruption
+        leaves the champion as it was.
         """
         standing = Standing(version=number, reason=reason, pinned=pinned)
         with plain_mlflow_errors(self.uri, "run the same command again"):
@@ -265,7 +265,7 @@ class Registry:
 
 
 def _or_none(ask: Callable[[], Any]) -> Any:
-    """Return what MLflow answers; None where it says that there is no such thing (any more)."""
+    """Return MLflow's answer to a request; None if the requested object does not exist."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -285,7 +285,7 @@ def _version(item: Any, standing: Standing | None) -> Version:
 
 
 def _with_run(version: Version, run: Any) -> Version:
-    """Return a version with what its run tells; `mlflow gc` deletes runs of versions too."""
+    """Return a version with the scores of its run; unchanged without a run, which `mlflow gc` may delete."""
     if run is None:
         return version
     scores = {name: run.data.metrics[name] for name in SCORES if name in run.data.metrics}
@@ -300,7 +300,7 @@ def _with_run(version: Version, run: Any) -> Version:
 
 
 def none_published() -> str:
-    """Say that MLflow knows no version, and what to do: this clone may look at another MLflow."""
+    """Return the message for an empty registry. If Git has versions, this clone uses another MLflow."""
     if tags := tags_anywhere():
         store = without_credentials(tracking_store()[0])
         return f"MLflow at {store} knows none of the {len(tags)} versions in Git: set MLFLOW_TRACKING_URI"

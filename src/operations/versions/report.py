@@ -1,4 +1,4 @@
-"""A report of this workspace against another commit, as Markdown that can be posted as a comment."""
+"""Compares this workspace with a commit, as a Markdown report for a pull request comment."""
 
 import html
 from collections.abc import Iterable
@@ -14,18 +14,18 @@ from pipeline.data.artifacts import METRICS, PLOTS
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.figure import draw
 
-# By name, its value at the base and its value here, as DVC tells them; None where there is none.
+# The values "old" (at the base) and "new" (here) of each name, as in DVC's diff; None for a missing value.
 Changes = dict[str, dict[str, Any]]
 
 
 def write_report(base: str, output: Path) -> None:
-    """Write the report of this workspace against `base`, and the plots of both as images beside it.
+    """Write the report of this workspace against `base`, with the plots of both as images beside it.
 
-    What the base made may be in no cache and on no remote; the report says so then, and shows what is here.
+    If the outputs of the base are in no cache and on no remote, the report states that and shows the rest.
 
     Raises:
-        PipelineError: there are no metrics here, or not those of the code and parameters here; or no `base`.
-        ConfigurationError: `output` is no Markdown file in a folder that exists.
+        PipelineError: the metrics here are missing or stale, or there is no commit `base`.
+        ConfigurationError: `output` is not a Markdown file in an existing folder.
     """
     if output.suffix != ".md" or not output.parent.is_dir():
         raise ConfigurationError(f"{output}: --output is a file ending in .md, in a folder that exists")
@@ -35,7 +35,7 @@ def write_report(base: str, output: Path) -> None:
     here, there = output.with_name(f"{output.stem}.png"), output.with_name(f"{output.stem}-base.png")
     save(PLOTS, here)
     images = {"These plots": here.name}
-    # An image that an earlier report left is of another base.
+    # An earlier report may have left the image of another base.
     there.unlink(missing_ok=True)
     if draw_base(commit, there):
         images["Those of the base"] = there.name
@@ -47,7 +47,7 @@ def base_commit(base: str) -> str:
     """Return the commit that a name stands for.
 
     Raises:
-        PipelineError: it stands for none in this clone.
+        PipelineError: this clone has no such commit.
     """
     try:
         return git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
@@ -58,10 +58,10 @@ def base_commit(base: str) -> str:
 
 
 def check_workspace() -> None:
-    """Refuse to report metrics that are missing, or that other code or other parameters made.
+    """Check that the metrics and plots are here, and are those of the code and parameters here.
 
     Raises:
-        PipelineError: says which, and what to do.
+        PipelineError: one is missing or stale.
     """
     if missing := [str(path) for path in (METRICS, PLOTS) if not path.exists()]:
         raise PipelineError(f"{missing[0]} is not here: run 'dvc repro', or 'dvc pull' to fetch it")
@@ -69,23 +69,23 @@ def check_workspace() -> None:
 
 
 def differences(commit: str) -> tuple[dict[str, Changes], dict[str, Changes]]:
-    """Return all metrics, and the changed parameters, of a commit and of this workspace: by file."""
+    """Return all metrics, and the changed parameters, of a commit and this workspace, by file."""
     with dvc_repository("metrics diff", config=remotes_here()) as repo:
         metrics, parameters = repo.metrics.diff(commit, all=True), repo.params.diff(commit)
     return metrics.get("diff", {}), parameters.get("diff", {})
 
 
 def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Changes], images: Any) -> str:
-    """Return the report: scores and parameters in sight, all other metrics folded, then the images."""
-    # A score of all customers has a plain name; one of some of them names these, with dots.
+    """Return the report: scores, parameters, all other metrics (folded), and the images."""
+    # The name of a score on a slice has dots, that of an overall score has none.
     scores = {name: pair for name, pair in metrics[str(METRICS)].items() if "." not in name}
     others = {
         f"{Path(path).stem}: {name}": pair
-        for path, found in metrics.items()
-        for name, pair in found.items()
+        for path, changes in metrics.items()
+        for name, pair in changes.items()
         if not (path == str(METRICS) and name in scores) and pair["old"] != pair["new"]
     }
-    changed = {name: pair for found in parameters.values() for name, pair in found.items()}
+    changed = {name: pair for changes in parameters.values() for name, pair in changes.items()}
     known = any(pair["old"] is not None for pair in scores.values())
     lines = ["# Report", "", f"This workspace against {cell(base)}.", "", "## Scores", ""]
     if not known:
@@ -101,7 +101,7 @@ def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Chang
         lines += [*table("metric", others), "", "</details>"]
     lines += ["", "## Plots"]
     for title, name in images.items():
-        # Where the image cannot be shown, its name tells where to look.
+        # The name helps where the image cannot be shown.
         lines += ["", f"{title}, `{name}`:", "", f"![{title}, in {name}]({name})"]
     if len(images) == 1:
         lines += ["", "The plots of the base are neither in this cache nor on the remote."]
@@ -109,7 +109,7 @@ def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Chang
 
 
 def table(title: str, changes: Changes) -> list[str]:
-    """Return the lines of a table, in the order of the names, whatever order DVC gave them."""
+    """Return the lines of a table, sorted by name."""
     rows = [
         (name, pair.get("old"), pair.get("new"), difference(pair.get("old"), pair.get("new")))
         for name, pair in sorted(changes.items())
@@ -123,20 +123,20 @@ def line(cells: Iterable[Any]) -> str:
 
 
 def cell(value: Any) -> str:
-    """Return a value as it may stand in a table: on one line, and without being taken for markup."""
+    """Return a value as the text of a table cell: on one line, with markup escaped."""
     text = "-" if value is None else " ".join(str(value).split())
     return html.escape(text, quote=False).replace("|", "\\|")
 
 
 def difference(old: Any, new: Any) -> str:
-    """Return how much a number changed, with its sign; nothing of what is no number."""
+    """Return how much a number changed, with its sign; empty for other values."""
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (old, new)):
         return ""
     return f"{new - old:+.6f}".rstrip("0").rstrip(".") if new != old else "0"
 
 
 def draw_base(commit: str, image: Path) -> bool:
-    """Draw the plots of a commit, fetched from the cache or the remote; whether they could be had."""
+    """Draw the plots of a commit, from the cache or the remote; return whether they were found."""
     with TemporaryDirectory() as folder:
         plots = Path(folder) / "plots"
         try:
@@ -144,12 +144,12 @@ def draw_base(commit: str, image: Path) -> bool:
                 files.get(str(PLOTS), str(plots), recursive=True)
             save(plots, image)
         except (PipelineError, KeyError, ValueError, TypeError):
-            # Another version of the project may have written other plots.
+            # An older version of the project may have written plots in another format.
             return False
     return True
 
 
 def save(plots: Path, image: Path) -> None:
-    """Draw a folder of plots into a PNG that is the same whenever the plots are."""
+    """Draw a folder of plots into a PNG; the same plots give the same bytes."""
     with atomic_file(image) as partial:
         draw(plots).savefig(partial, format="png", metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""Bringing a version back: proof that all of it can be fetched and is what was published, then the alias."""
+"""Rolls back to a version, after a proof that all of it can be fetched and is what was published."""
 
 import hashlib
 import json
@@ -22,17 +22,17 @@ import joblib
 import numpy as np
 
 PROOF_ROWS = 200
-# Between how a pinned version became champion and why.
+# Separates how a pinned version became champion from the reason.
 PINNED = ", pinned: "
 
 
 def rollback(number: int, reason: str) -> Version | None:
-    """Make a version champion and pin it, once it is proven to be restorable; return the one it replaces.
+    """Prove that a version can be restored, make it champion and pin it; return the version it replaces.
 
-    The champion can be pinned this way, too; it replaces none.
+    The champion can be pinned this way too; then the result is None.
 
     Raises:
-        PipelineError: there is no such version, or something of it is missing or damaged.
+        PipelineError: there is no such version, or a part of it is missing or damaged.
     """
     registry = Registry()
     version, replaced = registry.version(number), registry.champion()
@@ -49,10 +49,10 @@ def rollback(number: int, reason: str) -> Version | None:
         "reason": reason,
         "at": now.isoformat(timespec="seconds"),
     }
-    # A promotion that was interrupted is settled by this: no later run may take it up again.
-    for each in registry.counting():
-        if each.decision and each.decision["promoted"] and PROMOTED not in each.tags:
-            registry.record(each.number, PROMOTED, True)
+    # The rollback overrides interrupted promotions: no later run may finish them.
+    for other in registry.counting():
+        if other.decision and other.decision["promoted"] and PROMOTED not in other.tags:
+            registry.record(other.number, PROMOTED, True)
     registry.record(number, ROLLBACK, record)
     registry.make_champion(number, f"rolled back to by hand {now:%Y-%m-%d}{PINNED}{reason}", pinned=True)
     return replaced
@@ -77,17 +77,17 @@ def unpin(reason: str) -> Version | None:
 
 
 def prove(registry: Registry, version: Version) -> None:
-    """Fetch everything of a version into an empty cache, and hold every byte against its hash.
+    """Fetch all data of a version into an empty cache, and compare every file with its hash.
 
-    The model that MLflow serves must predict what the model that DVC keeps predicts.
+    The model in MLflow must make the same predictions as the model in DVC.
 
     Raises:
-        PipelineError: names what is missing or damaged.
+        PipelineError: a part is missing or damaged; the message names it.
     """
     model = load_model(registry, version)
     commit = commit_of(version)
     with throw_away_worktree(commit) as folder:
-        reason = "the remote holds it no more, or damaged"
+        reason = "missing on the remote, or damaged"
         settings = {"core": {"site_cache_dir": site_cache_of(folder)}}
         with dvc_repository("fetch", folder, settings) as repo:
             wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache and out.hash_info}
@@ -95,7 +95,7 @@ def prove(registry: Registry, version: Version) -> None:
             with dvc_repository("fetch", folder, settings) as repo:
                 repo.fetch()
         except PipelineError as error:
-            # It names one object; all that are not to be had are of interest.
+            # DVC names one missing object; the message below names up to three.
             reason = str(error)
         if wrong := unproven(cache_of(folder), wanted):
             more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
@@ -113,14 +113,14 @@ def prove(registry: Registry, version: Version) -> None:
         except (MemoryError, OSError):
             raise
         except Exception as error:
-            # Its bytes are those that were published.
+            # The file is intact, so the installed packages are the cause.
             raise unreadable(version, error) from error
         if not same:
             raise PipelineError(f"version {version.number} in MLflow is not the model that its commit names")
 
 
 def commit_of(version: Version) -> str:
-    """Return the commit that holds a version's lock, fetched if it is not here.
+    """Return the commit of a version, fetched if it is not in this clone.
 
     Raises:
         PipelineError: neither this clone nor the remote has its tag, or the tag names another commit.
@@ -147,26 +147,26 @@ def commit_of(version: Version) -> str:
 
 
 def unproven(cache: Path, outputs: set[str]) -> list[str]:
-    """Return the objects of outputs, files of folders included, that a DVC cache lacks or holds damaged.
+    """Return the objects of outputs, including the files of folders, that are missing or damaged in a cache.
 
-    An object is intact when the md5 of its bytes is its name.
+    An object is intact if its name is the md5 of its content.
     """
     wanted = set(outputs)
     for name in [name for name in outputs if name.endswith(".dir")]:
         if intact(cache, name):
-            wanted.update(entry["md5"] for entry in json.loads(place(cache, name).read_text()))
+            wanted.update(entry["md5"] for entry in json.loads(object_path(cache, name).read_text()))
     return sorted(name for name in wanted if not intact(cache, name))
 
 
-def place(cache: Path, name: str) -> Path:
-    """Return where a DVC cache keeps an object."""
+def object_path(cache: Path, name: str) -> Path:
+    """Return the path of an object in a DVC cache."""
     return cache / "files" / "md5" / name[:2] / name[2:]
 
 
 def intact(cache: Path, name: str) -> bool:
-    """Whether an object is in the cache, and its bytes are what its name says."""
-    if not (path := place(cache, name)).is_file():
+    """Whether an object is in the cache, and its name is the md5 of its content."""
+    if not (path := object_path(cache, name)).is_file():
         return False
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    return found == name.removesuffix(".dir")
+        md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return md5 == name.removesuffix(".dir")

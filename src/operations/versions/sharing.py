@@ -1,4 +1,4 @@
-"""Whether versions are the team's: while one of its stores lies in this clone, a version is local to it."""
+"""Whether this clone publishes for the team. While one of its stores is in the clone, versions are local."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from pipeline.tracking.mlflow_store import database_file, find_experiment, plain
 
 
 def unshared() -> str | None:
-    """Return what keeps versions local to this clone, and the setting that shares it; None if nothing does.
+    """Return what keeps versions local to this clone, and the setting that shares them; None if shared.
 
-    A version is restorable for the whole team only where its Git remote, the DVC remotes of its data, and
-    its MLflow store with the artifacts lie outside this clone.
+    The team can restore a version only if its Git remote, the DVC remotes of its data, and its MLflow store
+    with the artifacts are outside this clone.
 
     Raises:
         PipelineError: DVC's settings cannot be read, or MLflow does not answer.
@@ -45,7 +45,7 @@ def _mlflow(root: Path) -> Iterator[str]:
 
         client = mlflow.MlflowClient(uri)
         name, number = find_experiment(client)
-        # The artifacts of an experiment stay where they were when it was made, whatever serves it now.
+        # MLflow stores the location of an experiment's artifacts when it creates the experiment.
         experiment = client.get_experiment(number) if number else None
     place = urlsplit(experiment.artifact_location if experiment else artifacts or "")
     if place.scheme in {"", "file"} and place.path and Path(unquote(place.path)).is_relative_to(root):

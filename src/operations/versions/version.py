@@ -1,4 +1,4 @@
-"""A version of the model: what MLflow keeps of it, and what its Git tag holds."""
+"""A version of the model, as stored in MLflow and in its Git tag."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -8,16 +8,16 @@ DECISION = "promotion"
 COMPARISON = "comparison"
 ROLLBACK = "rollback"
 DATA_FROM = "data.from"
-# Whether the request for a version excludes its promotion (NOT_ASKED) or asks for it (ASKED). It is part of
-# the publication: an interrupted one is finished as requested.
+# Whether the request excludes the promotion (NOT_ASKED) or asks for it (ASKED). It is part of the
+# publication, so that an interrupted one is finished as requested.
 PROMOTE, NOT_ASKED, ASKED = "promote", "no", "yes"
 PROMOTED = "promoted"
 TAG = "git.tag"
-# On a version whose commit and tag are in one clone alone.
+# On a version whose commit and tag are only in one clone.
 LOCAL = "git.local"
-# What publishing says before it tags a version, and pushes one of the team; the commit follows.
+# The word of the log line before a version is tagged and pushed; the commit follows.
 PUSHING = "commit"
-# On the run of a version, with the Git tag that it was registered for. It stays when the version is deleted.
+# On the run of a version, followed by its Git tag. It stays when the version is deleted.
 REGISTERED = "registered."
 
 
@@ -25,9 +25,9 @@ REGISTERED = "registered."
 class Version:
     """A registered version of the model; `created` is in milliseconds since 1970.
 
-    `scores`, `experiment` (its id), `algorithm` and `test_rows` are those of its run in MLflow, where the
-    registry was asked for them. `standing` is the reason why the champion is the champion, `pinned` whether a
-    person chose it; both are empty for other versions.
+    `scores`, `experiment` (its id), `algorithm` and `test_rows` come from its run in MLflow, and only
+    `Registry.scored` and `Registry.lineage` read them. `standing` is the reason why the champion is the
+    champion, `pinned` whether a person chose it; both are empty for other versions.
     """
 
     number: int
@@ -44,22 +44,22 @@ class Version:
 
     @property
     def tag(self) -> str:
-        """The Git tag on the commit that holds its lock."""
+        """The Git tag of its commit."""
         return tag_of(self.number)
 
     @property
     def local(self) -> bool:
-        """Whether its commit and its tag are in one clone alone."""
+        """Whether its commit and its tag are only in one clone."""
         return LOCAL in self.tags
 
     @property
     def decision(self) -> dict[str, Any] | None:
-        """What was decided when it was compared with the champion; None if that has yet to be done."""
+        """The decision from the comparison with the champion; None before the comparison."""
         return self.kept(DECISION)
 
     @property
     def data(self) -> str:
-        """The hash of its raw data; empty where it is not known."""
+        """The hash of its raw data; empty if unknown."""
         return self.tags.get("data.raw.md5", "")
 
     @property
@@ -74,7 +74,7 @@ class Version:
         return "not promoted"
 
     def kept(self, name: str) -> dict[str, Any] | None:
-        """What `Registry.record` kept under this name, if anything."""
+        """The content that `Registry.record` stored under this name, or None."""
         return json.loads(self.tags[name]) if name in self.tags else None
 
     def summary(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Publication:
-    """What the annotated tag of a version holds: all that registering it needs, so that anyone can."""
+    """The content of a version's annotated tag: all that any clone needs to register the version."""
 
     number: int
     run_id: str
@@ -110,10 +110,10 @@ class Publication:
 
     @classmethod
     def read(cls, message: str) -> "Publication":
-        """Read the text of an annotated tag.
+        """Return the publication in the text of an annotated tag.
 
         Raises:
-            ValueError: it is not one that `message` wrote.
+            ValueError: `message` did not write the text.
         """
         return cls(**json.loads(message[message.index("{") :]))
 

@@ -14,7 +14,7 @@ PATH = Path("params.yaml")
 SECTIONS = ("ingestion", "schema", "validation", "transformation", "training", "evaluation", "mlflow")
 
 # What is said of an error of pydantic, by its type, where its own words speak of Python.
-OF_YAML = {
+YAML_MESSAGES = {
     "extra_forbidden": "unknown key",
     "tuple_type": "should be a list",
     "dict_type": "should be a mapping",
@@ -47,8 +47,8 @@ def _document(path: Path) -> dict[str, Any]:
     except (YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        said = getattr(error, "problem", None) or str(error)
-        raise ConfigurationError(f"{path}{where}: not YAML: {_one_line(said)}") from None
+        message = getattr(error, "problem", None) or str(error)
+        raise ConfigurationError(f"{path}{where}: not YAML: {_one_line(message)}") from None
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path}: expected the sections {', '.join(SECTIONS)}")
     if unknown := [str(key) for key in document if key not in SECTIONS]:
@@ -82,10 +82,10 @@ def explain(section: str, error: ValidationError) -> str:
     lines = []
     for problem in problems[:3]:
         key = ".".join([section, *(str(part) for part in problem["loc"])])
-        said = OF_YAML.get(problem["type"], problem["msg"])
+        message = YAML_MESSAGES.get(problem["type"], problem["msg"])
         if key in RENAMED:
-            said = f"is called {RENAMED[key]} now: rename it"
-        lines.append(_one_line(f"{key}: {said.removeprefix('Value error, ')}"))
+            message = f"is called {RENAMED[key]} now: rename it"
+        lines.append(_one_line(f"{key}: {message.removeprefix('Value error, ')}"))
     if len(problems) > 3:
         lines.append(f"and {len(problems) - 3} more")
     return "; ".join(lines)

@@ -146,8 +146,8 @@ def _plain_mongo_errors(server: str) -> Iterator[None]:
             kind = ConfigurationError if error.code in _BAD_QUERY else PipelineError
             # The server's words quote the query, which params.yaml holds, but no password.
             details = error.details or {}
-            said = " ".join(str(details.get("errmsg", "")).split())[:200]
-            problem = f"failed: {details.get('codeName') or 'error'} (code {error.code}): {said}"
+            message = " ".join(str(details.get("errmsg", "")).split())[:200]
+            problem = f"failed: {details.get('codeName') or 'error'} (code {error.code}): {message}"
         raise kind(f"{server} {problem}; nothing was changed") from None
     except InvalidName as error:
         raise ConfigurationError(

@@ -19,7 +19,7 @@ DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 # Where MLflow keeps nothing any more (3.13 and later), as its URIs begin: "" is a path.
 FOLDERS = {"", "file"}
 # What would put an evaluation into another run, or add another's tags, metrics or models to it.
-UNUSED = (
+FOREIGN_RUN_VARIABLES = (
     "MLFLOW_RUN_ID",
     "MLFLOW_RUN_CONTEXT",
     "MLFLOW_ACTIVE_MODEL_ID",
@@ -29,7 +29,7 @@ UNUSED = (
 # What MLflow makes of 401 and 403.
 REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
 # It is there, and does not take what it was sent.
-NOT_TAKEN = "INVALID_PARAMETER_VALUE"
+REJECTED = "INVALID_PARAMETER_VALUE"
 
 # Fail in seconds, not in minutes, when the server is away; send nothing to anybody else.
 for _name, _value in {
@@ -86,7 +86,7 @@ def database_file(uri: str) -> Path | None:
 
 def unset_unused() -> list[str]:
     """Unset what would put an evaluation into another run than its own, and return the names."""
-    return [name for name in UNUSED if os.environ.pop(name, "")]
+    return [name for name in FOREIGN_RUN_VARIABLES if os.environ.pop(name, "")]
 
 
 def find_experiment(client: Any) -> tuple[str, str | None]:
@@ -99,22 +99,24 @@ def find_experiment(client: Any) -> tuple[str, str | None]:
     """
     name, number = (os.environ.get(f"MLFLOW_EXPERIMENT_{key}") for key in ("NAME", "ID"))
     try:
-        found = client.get_experiment(number) if number else client.get_experiment_by_name(name or PROJECT)
+        experiment = (
+            client.get_experiment(number) if number else client.get_experiment_by_name(name or PROJECT)
+        )
     except Exception as error:
         if getattr(error, "error_code", None) != "RESOURCE_DOES_NOT_EXIST":
             raise
         raise ConfigurationError(f"MLFLOW_EXPERIMENT_ID: MLflow has no experiment {number}") from None
-    if number and name and found.name != name:
+    if number and name and experiment.name != name:
         raise ConfigurationError(
-            f"MLFLOW_EXPERIMENT_ID is that of the experiment {found.name}, and MLFLOW_EXPERIMENT_NAME is "
-            f"{name}: unset one"
+            f"MLFLOW_EXPERIMENT_ID is that of the experiment {experiment.name}, and "
+            f"MLFLOW_EXPERIMENT_NAME is {name}: unset one"
         )
-    if found and found.lifecycle_stage == "deleted":
-        restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+    if experiment and experiment.lifecycle_stage == "deleted":
+        restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
         raise ConfigurationError(
-            f"the experiment {found.name} was deleted in MLflow: '{restore}' brings it back"
+            f"the experiment {experiment.name} was deleted in MLflow: '{restore}' brings it back"
         )
-    return (found.name, str(found.experiment_id)) if found else (name or PROJECT, None)
+    return (experiment.name, str(experiment.experiment_id)) if experiment else (name or PROJECT, None)
 
 
 @contextmanager
@@ -138,7 +140,7 @@ def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
             raise ConfigurationError(f"{where} refuses you ({cause_of(error)}): {hint}; {state}") from error
         if type(error).__name__.startswith("Unsupported"):
             raise ConfigurationError(f"{where} is no store: correct MLFLOW_TRACKING_URI; {state}") from error
-        if getattr(error, "error_code", None) == NOT_TAKEN:
+        if getattr(error, "error_code", None) == REJECTED:
             raise PipelineError(
                 f"{where} does not take what it was sent ({cause_of(error)}), or is no store that "
                 f"MLFLOW_TRACKING_URI may name; {state}"

@@ -115,7 +115,7 @@ def test_what_s3_refuses_is_one_line_with_its_code(
 def test_what_may_heal_is_away_and_not_refused(refusal: Refusal) -> None:
     refusal.status, refusal.code, refusal.when = 503, "SlowDown", anything
 
-    answers = ask({"remote": list_remotes}, patience=0.5)
+    answers = ask({"remote": list_remotes}, timeout=0.5)
 
     assert all_wrong(answers)
     assert refused(answers) is None

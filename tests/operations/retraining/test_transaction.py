@@ -11,7 +11,7 @@ from pathlib import Path
 from operations.retraining import transaction
 from operations.retraining.checkout import UNFINISHED, catch_up, newest
 from operations.retraining.request import Outcome, Request
-from operations.retraining.stopping import StoppedError, held, stoppable
+from operations.retraining.stopping import StoppedError, signals_deferred, stoppable
 from operations.retraining.transaction import check_committed, finish_interrupted
 from pipeline.config.errors import PipelineError
 from project import Project
@@ -301,7 +301,7 @@ def test_a_signal_waits_for_what_must_not_be_torn() -> None:
 
     def merge() -> None:
         with stoppable():
-            with held():
+            with signals_deferred():
                 os.kill(os.getpid(), signal.SIGTERM)
                 # A process that is started meanwhile holds it back as well.
                 subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"], check=True)

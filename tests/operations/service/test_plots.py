@@ -38,7 +38,7 @@ def test_a_version_has_a_picture_if_its_run_has(
     store.create_registered_model(PROJECT)
     for run in runs:
         store.create_model_version(PROJECT, f"runs:/{run}/model", run)
-    version_cache.get(patience=30)
+    version_cache.get(timeout=30)
 
     assert plots(1).body == b"version 1"
     assert plots(1).media_type == "image/png"
@@ -51,7 +51,7 @@ def test_a_version_has_a_picture_if_its_run_has(
     assert plots(1).body == b"version 1"
     assert refused(2) == (503, "MLflow does not give the plots")
     version_cache.forget()
-    version_cache.get(patience=30)
+    version_cache.get(timeout=30)
     assert refused(3) == (503, "MLflow does not answer")
 
 

@@ -52,7 +52,7 @@ def test_a_slow_mlflow_is_not_waited_for(mlflow: Answers) -> None:
     version_cache = VersionCache()
     started = time.monotonic()
 
-    assert version_cache.get(patience=0.1) == module.Known()
+    assert version_cache.get(timeout=0.1) == module.Known()
     assert time.monotonic() - started < 2
     # It comes late, and is known from then on.
     mlflow.may_answer.set()
@@ -74,7 +74,7 @@ def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
 def test_an_answer_that_was_asked_for_before_a_publication_is_not_enough_after_it(mlflow: Answers) -> None:
     version_cache = VersionCache()
     mlflow.may_answer.clear()
-    version_cache.get(patience=0.05)
+    version_cache.get(timeout=0.05)
     # Version 2 is published while MLflow still answers the question from before.
     mlflow.newest = 2
     version_cache.forget()

@@ -12,7 +12,7 @@ from typing import Any
 from operations.versions import comparison, promotion
 from operations.versions.comparison import Decision
 from operations.versions.loading import UnreadableModelError
-from operations.versions.promotion import check_against_best, check_champion, decide, side
+from operations.versions.promotion import check_against_best, check_champion, decide, read_commit_split
 from operations.versions.publishing import reconsidered
 from operations.versions.registry import BEST, CHAMPION, Registry
 from operations.versions.restoring import prove, unpin
@@ -168,13 +168,13 @@ def set_by_hand(number: int) -> None:
 
 def test_lost_rows_are_named_with_their_commit(here: Workspace) -> None:
     commit = here.project.git("rev-parse", "HEAD").strip()
-    assert len(side(commit, TRAIN, "_id")) == len(side(None, TRAIN, "_id")) == 100
+    assert len(read_commit_split(commit, TRAIN, "_id")) == len(read_commit_split(None, TRAIN, "_id")) == 100
 
     # Given neither the cache nor the remote has them
     shutil.rmtree(".dvc/cache/files")
 
     with pytest.raises(PipelineError) as caught:
-        side(commit, TRAIN, "_id")
+        read_commit_split(commit, TRAIN, "_id")
     assert str(caught.value).startswith(f"artifacts/features/train of commit {commit[:10]} cannot be read (")
 
 
@@ -187,7 +187,7 @@ def test_damaged_rows_are_not_taken_for_another_schema(here: Workspace) -> None:
     cached.write_bytes(content[:-10])
 
     with pytest.raises(PipelineError) as caught:
-        side(commit, TRAIN, "_id")
+        read_commit_split(commit, TRAIN, "_id")
 
     assert "cannot be read (ArrowInvalid)" in str(caught.value)
 
