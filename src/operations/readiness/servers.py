@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from operations.git_and_dvc.git import git, has_remote, remote_tags
+from operations.git_and_dvc.git import REMOTE, git, remote_tags
 from operations.git_and_dvc.origin import check_origin, check_push
 from operations.readiness.asking import CHECK_TIMEOUT, Check
 from operations.readiness.dvc_remote import list_remotes, use_remotes
 from operations.versions.registry import Registry
+from operations.versions.sharing import unshared
 from operations.versions.version import Version
-from pipeline.config.errors import ConfigurationError
+from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
 from pipeline.source.mongo import connect, offers_snapshot
 from pipeline.source.parameters import IngestionParameters
@@ -127,11 +128,17 @@ def _mlflow_version(uri: str) -> str:
 
 
 def use_git() -> str:
-    """Check that the Git remote accepts an atomic push of a branch and a tag."""
+    """Check that the Git remote accepts an atomic push, unless versions are local and nothing is pushed."""
+    check_origin(CHECK_TIMEOUT)
+    try:
+        local = unshared()
+    except PipelineError:
+        # The check of MLflow reports it.
+        local = None
+    if local:
+        return f"versions stay in this clone: {local}"
     check_push(CHECK_TIMEOUT)
-    if not has_remote():
-        return "no remote: versions stay in this clone"
-    return f"{without_credentials(git('remote', 'get-url', 'origin'))} takes an atomic push"
+    return f"{without_credentials(git('remote', 'get-url', REMOTE))} takes an atomic push"
 
 
 # By their names in /ready and in messages.

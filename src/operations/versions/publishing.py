@@ -84,11 +84,12 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
         )
     check_identity()
     check_remotes()
-    check_push()
-    check_workspace()
     registry = Registry()
     if registry.unshared:
         echo(f"local version: {registry.unshared}")
+    else:
+        check_push()
+    check_workspace()
     finish_registrations(registry)
     tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
     if source or not promote:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from operations.git_and_dvc.git import GitError
 from operations.git_and_dvc.origin import check_origin, check_push
+from operations.readiness import servers
 from pipeline.config.errors import ConfigurationError
 from project import Project, free_port
 
@@ -46,6 +47,17 @@ def test_an_origin_without_atomic_push_is_refused_with_the_way_to_mend_it(here: 
 
     with pytest.raises(ConfigurationError, match=r"takes no atomic push.*advertiseAtomic true'"):
         check_push()
+
+
+def test_local_versions_need_no_right_to_push(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    Project(here.root.with_name("origin.git")).git("config", "receive.advertiseAtomic", "false")
+    monkeypatch.setattr(servers, "unshared", lambda: "the MLflow store lies in this clone")
+
+    assert servers.use_git() == "versions stay in this clone: the MLflow store lies in this clone"
+
+    monkeypatch.setattr(servers, "unshared", lambda: None)
+    with pytest.raises(ConfigurationError, match="takes no atomic push"):
+        servers.use_git()
 
 
 @pytest.mark.parametrize(
