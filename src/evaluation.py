@@ -1,6 +1,6 @@
 """Evaluation: the model and artifacts/features/test/ -> artifacts/evaluation/, and an MLflow run.
 
-Scores the model on the holdout, which it has never seen, then logs it. A model below
+Scores the model on the holdout, which it was not trained on, and logs it. A model below
 `evaluation.min_scores` is logged as a failed run, and fails the stage.
 """
 
@@ -25,7 +25,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-# A column's importance is found on at most this many customers, shuffled so many times.
+# A column's importance is computed on at most this many rows, each shuffled this many times.
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2
 
 
@@ -38,7 +38,7 @@ def evaluate(
 
     Raises:
         ConfigurationError: a slice is not a column.
-        PipelineError: the holdout holds one class only, so that there is nothing to rank.
+        PipelineError: the holdout has one class only, so that the scores are undefined.
     """
     check_slices(parameters, contract)
     target = frame[contract.target.column].to_numpy()
@@ -60,15 +60,15 @@ def evaluate(
 
 
 def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> list[dict[str, Any]]:
-    """Say of each column how much ROC AUC is lost when it is shuffled, the most important first.
+    """Return how much ROC AUC is lost when each column is shuffled, the most important column first.
 
-    It is permutation importance (Breiman, Random Forests, 2001), on the rows that are drawn alone: with
-    scikit-learn's `max_samples` a shuffled part would meet all rows as they are, and a column that the model
-    ignores would seem to matter.
+    This is permutation importance (Breiman, Random Forests, 2001) on a sample of the rows. scikit-learn's
+    `max_samples` is not used: it compares the score of a shuffled sample with that of all rows, so that an
+    ignored column seems to matter.
     """
     chosen = np.random.default_rng(0).permutation(len(features))[:IMPORTANCE_ROWS]
     if len(set(target[chosen])) == 1:
-        # One class is so rare that none of it was drawn.
+        # The sample lacks a rare class: use all rows.
         chosen = np.arange(len(features))
     found = permutation_importance(
         model,
@@ -86,7 +86,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
 
 
 def shortfalls(metrics: dict[str, Any], minimum: dict[str, float]) -> list[str]:
-    """Say which metrics are below their minimum."""
+    """Return which metrics are below their minimum, as texts."""
     return [
         f"{name} {metrics[name]:.4f} is below evaluation.min_scores {least}"
         for name, least in minimum.items()

@@ -1,7 +1,7 @@
-"""Ingestion: MongoDB -> artifacts/raw/, and the documents that do not fit -> artifacts/rejected/.
+"""Ingestion: MongoDB -> artifacts/raw/, and the documents that break the schema -> artifacts/rejected/.
 
-Reads the declared columns of one moment of the collection, in the order of the ids, and keeps account:
-read = accepted + rejected, or nothing is written.
+Reads the declared columns from one snapshot of the collection, in the order of the ids. Every document is
+accepted or rejected: unless read = accepted + rejected, nothing is written.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ from pymongo.errors import OperationFailure
 BATCH_ROWS = 10_000
 REFETCHED, REFETCHED_AT_ONCE = 50, 4
 ATTEMPTS = 3
-# SnapshotTooOld, SnapshotUnavailable, CursorNotFound, CursorKilled: the same read may well succeed again.
+# SnapshotTooOld, SnapshotUnavailable, CursorNotFound, CursorKilled: a new attempt may succeed.
 _SNAPSHOT_LOST = {239, 246, 43, 237}
 
 Document = dict[str, Any]
@@ -40,14 +40,14 @@ Session = ClientSession | None
 
 
 class _CountsDifferError(PipelineError):
-    """What was read is not what the server counted, before and after, in the moment that was read."""
+    """The number of documents read differs from the server's count in the same snapshot."""
 
 
 def names_of_parts(ids: list[Any], rows_per_part: int) -> list[str | None]:
-    """Say for each id the name of the part that it starts, or None.
+    """Return for each id the name of the part that it starts, or None.
 
-    An id starts a part when its hash is divisible by `rows_per_part`: new and deleted customers change
-    the parts that they touch and no other. The name sorts as the id does.
+    An id starts a part if its hash is divisible by `rows_per_part`, so that new and deleted customers change
+    only the parts that they are in. The names sort as the ids do.
     """
     return [
         f"part-{sort_key(value)}.parquet" if part_hash(id_text(value)) % rows_per_part == 0 else None
@@ -62,10 +62,10 @@ def ingest(
     raw: Path,
     rejected: Path,
 ) -> tuple[int, int]:
-    """Read one moment of the collection into the folder `raw` and the JSON lines file `rejected`.
+    """Read one snapshot of the collection into the folder `raw` and the JSON lines file `rejected`.
 
-    Returns how many documents were accepted and rejected. A moment that the server no longer holds is
-    read again from the start, up to three times in all.
+    Returns the numbers of accepted and rejected documents. If the server drops the snapshot, the read starts
+    again, up to three attempts in all.
 
     Raises:
         PipelineError: the collection is missing or empty, or the counts do not agree.
@@ -78,7 +78,7 @@ def ingest(
             lost = isinstance(error, _CountsDifferError) or error.code in _SNAPSHOT_LOST
             if not lost or attempt == ATTEMPTS:
                 raise
-            say_above_bar(f"the server no longer holds the moment that was being read: attempt {attempt + 1}")
+            say_above_bar(f"the server dropped the snapshot that was being read: attempt {attempt + 1}")
     raise AssertionError("unreachable")
 
 
@@ -105,7 +105,7 @@ def _read(
                 accepted += len(batch.ids)
                 rejected += len(batch.rejections)
                 advance(len(batch.documents))
-        # A server that pins the session answers the same twice; only then is its count one to hold us to.
+        # If both counts agree, the session is pinned to a snapshot and the count must match what was read.
         after = collection.count_documents(parameters.filter, session=session)
     if accepted + rejected == 0:
         missing = parameters.collection not in client[parameters.database].list_collection_names()
@@ -123,7 +123,7 @@ def _snapshot_session(client: MongoClient[Document]) -> Any:
         return client.start_session(snapshot=True)
     say_above_bar(
         "warning: a standalone server, or one before MongoDB 5.0, offers no snapshot: "
-        "what is written meanwhile may be read in part"
+        "documents written during the read may be missing"
     )
     return nullcontext(None)
 
@@ -149,10 +149,10 @@ def _order(contract: Contract) -> list[tuple[str, int]]:
 def _rejected(
     collection: Collection[Document], contract: Contract, batch: Batch, session: Session
 ) -> Iterator[str]:
-    """Yield the rejected documents of a batch as JSON lines, each whole as the server holds it.
+    """Yield the rejected documents of a batch as JSON lines, with all fields as on the server.
 
-    A document may have 16 MB, and ten times that once decoded: one is decoded at a time, from answers of the
-    server that have a few documents, of which it sends 16 MB at most.
+    A document may have 16 MB, and ten times that once decoded. So documents are decoded one at a time, from
+    small batches, of which the server sends 16 MB at most.
     """
     for start in range(0, len(batch.rejections), REFETCHED):
         rejections = batch.rejections[start : start + REFETCHED]
@@ -166,7 +166,7 @@ def _rejected(
         )
         answers = cast("Iterable[bytes]", cursor)
         documents = (document for raw in answers for document in bson.decode_iter(raw, CODEC))
-        # They come in the order of the rejections, unless they are changed meanwhile, without a snapshot.
+        # They arrive in the order of the rejections, unless they change meanwhile (without a snapshot).
         ahead: dict[str, Document] = {}
         for rejection in rejections:
             reasons = rejection.reasons
@@ -175,7 +175,7 @@ def _rejected(
                 ahead[id_text(read["_id"])] = read
             document = ahead.pop(key, None) if key is not None else None
             if document is None:
-                # Deleted meanwhile (only without a snapshot), or without an `_id` to ask for (in a view).
+                # Deleted meanwhile (only without a snapshot), or a document of a view without an `_id`.
                 document = batch.documents[rejection.row]
                 reasons = [*reasons, "not found a second time: only the declared columns are known"]
             yield rejection_line("ingestion", reasons, document)

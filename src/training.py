@@ -1,6 +1,6 @@
 """Training: artifacts/features/train/ -> artifacts/model/.
 
-Fits the model that params.yaml names. The same rows, parameters and packages give the same bytes.
+Fits the model in params.yaml. The same rows, parameters and packages give the same bytes.
 """
 
 from pathlib import Path
@@ -25,19 +25,19 @@ from threadpoolctl import threadpool_limits
 def train(
     features: pd.DataFrame, target: pd.Series, parameters: TrainingParameters, contract: Contract
 ) -> Pipeline:
-    """Fit the model on the feature columns and the target (0 or 1), one row a customer.
+    """Return the model fitted on the feature columns and the target (0 or 1), one row per customer.
 
     Raises:
         ConfigurationError: a derived feature cannot be computed.
-        PipelineError: a column holds no value, or the algorithm refuses the data.
+        PipelineError: a column is null on all rows, or the algorithm refuses the data.
     """
     if empty := [str(name) for name in features if features[name].isna().all()]:
         raise PipelineError(f"{', '.join(empty)} is null on every train row: remove it from schema.columns")
     check_derived(features, contract, parameters.derived_features)
     block = getattr(parameters, parameters.algorithm)
     model = build(contract, parameters.algorithm, block, parameters.derived_features, parameters.random_state)
-    # Histogram boosting stores the number of its threads, and sums of doubles depend on it elsewhere: one
-    # thread gives the same bytes on every machine, and is the faster one at this size.
+    # The number of threads is stored by histogram boosting, and changes sums of doubles in other algorithms.
+    # One thread gives the same bytes on every machine, and is faster at this size.
     with threadpool_limits(limits=1):
         try:
             return model.fit(features, target)
@@ -47,7 +47,7 @@ def train(
 
 
 def save(model: Pipeline, path: Path) -> None:
-    """Write the model, whole or not at all."""
+    """Write the model atomically."""
     with atomic_file(path) as partial:
         joblib.dump(model, partial)
 

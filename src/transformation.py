@@ -1,8 +1,8 @@
 """Transformation: artifacts/validated/ -> artifacts/features/train/ and artifacts/features/test/.
 
-Row by row: the id, the target as 0 or 1, and the columns as the model reads them. Each customer's side is
-decided by a hash of the id alone, so it never changes. What is fitted, or must be computed again when
-the model serves, is inside the model.
+Each row has the id, the target as 0 or 1, and the columns as the model reads them. A hash of the id decides
+whether a customer is in the train or the test split, so this never changes. All preprocessing that is
+fitted, or repeated when the model serves, is part of the model.
 """
 
 from functools import partial
@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 def transform_part(
     contract: Contract, test_size: float, train: Path, test: Path, path: Path
 ) -> tuple[int, int]:
-    """Write the train and the test rows of one part under its name; return how many there are of each."""
+    """Write the train and the test rows of one part under its name; return the number of each."""
     table = features(pq.read_table(path), contract)
     in_test_split = is_test(table[contract.id], test_size)
     splits = {test: table.filter(pa.array(in_test_split)), train: table.filter(pa.array(~in_test_split))}

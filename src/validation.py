@@ -1,7 +1,7 @@
 """Validation: artifacts/raw/ -> artifacts/validated/, artifacts/rejected/ and artifacts/validation.json.
 
-Holds every row against the contract. Rows that break it are kept aside with their reasons; too many of
-them, too few rows or a feature that gives the target away fail the run, after the report is written.
+Checks every row against the contract. Rows that break it go to artifacts/rejected/ with their reasons. Too
+many of them, too few rows or a feature that leaks the target fail the stage, after the report is written.
 """
 
 import shutil
@@ -43,8 +43,8 @@ def verdict(
 ) -> str | None:
     """Return in one line why the data must not be trained on, or None.
 
-    `report` is that of `main`; `reasons` are those of all rejected documents; `scores` are the ROC AUC of the
-    columns, and sums of columns, that alone rank the target well.
+    `report` is the report that `main` writes, `reasons` are those of all rejected documents, `scores` the ROC
+    AUC of columns, and sums of columns, that alone rank the target well.
     """
     accepted, read = report["accepted"], report["read"]
     rejected = read - accepted
@@ -57,8 +57,8 @@ def verdict(
     if accepted < parameters.min_rows:
         return f"{accepted:,} rows are fewer than validation.min_rows {parameters.min_rows:,}"
     if report["target"]["positives"] in (0, accepted):
-        side = "no row is" if report["target"]["positives"] == 0 else "every row is"
-        return f"the target {target} has one class only: {side} positive"
+        which = "no row is" if report["target"]["positives"] == 0 else "every row is"
+        return f"the target {target} has one class only: {which} positive"
     maximum = parameters.max_single_column_auc
     if leaks := {name: auc for name, auc in scores.items() if auc > maximum}:
         return (
@@ -70,13 +70,13 @@ def verdict(
 
 
 def named(scores: dict[str, float]) -> str:
-    """Name columns with the ROC AUC that each has alone, the highest first."""
+    """Return the names of columns with the ROC AUC of each alone, the highest first."""
     ordered = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(f"{name} (alone ROC AUC {auc:.4f})" for name, auc in ordered)
 
 
 def accepted_rows(contract: Contract) -> pd.DataFrame:
-    """Read the target and the features of all rows that were kept; there may be none."""
+    """Return the target and the features of all accepted rows; there may be none."""
     columns = [contract.target.column, *contract.features]
     tables = [pq.read_table(path, columns=columns) for path in sorted(VALIDATED.glob("*.parquet"))]
     frame: pd.DataFrame = pa.concat_tables(

@@ -1,1 +1,1 @@
-"""What validation holds the rows against, and what it finds out about them."""
+"""The checks of validation, and the facts that it reports."""

@@ -1,4 +1,4 @@
-"""What validation reports of the accepted rows, column by column, added up over the parts."""
+"""The facts that validation reports of the accepted rows, per column, merged over the parts."""
 
 import math
 from collections import Counter
@@ -10,18 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# Of a category without declared values, the report names the commonest.
+# How many of the most common values of a column the report lists.
 TOP_VALUES = 20
-# In milliseconds.
+# A day in milliseconds.
 DAY = 86_400_000
 
 Facts = dict[str, dict[str, Any]]
 
 
 def part_facts(table: pa.Table, contract: Contract) -> Facts:
-    """Count rows and nulls, and bounds, sum and spread or the values' counts, of each column of a part.
+    """Return the facts of each column of a part: rows, nulls, and numeric moments or counts of values.
 
-    The spread is the sum of the squared differences from the part's mean. A datetime is its milliseconds.
+    The moments are minimum, maximum, sum, and spread: the sum of squared differences from the part's mean.
+    Those of a datetime are in milliseconds.
     """
     facts: Facts = {}
     for name, column in contract.columns.items():
@@ -42,16 +43,16 @@ def _moments(values: pa.ChunkedArray) -> dict[str, Any]:
     bounds = pc.min_max(values).as_py()
     numbers = values.drop_null().to_numpy().astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        # numpy's pairwise sum of doubles: its order does not depend on Arrow's threads.
+        # numpy's pairwise sum: unlike Arrow's, its order does not depend on threads.
         total = float(np.sum(numbers))
         spread = float(np.sum(np.square(numbers - total / max(len(numbers), 1))))
     return {"minimum": bounds["min"], "maximum": bounds["max"], "sum": total, "spread": spread}
 
 
 def merge(parts: list[Facts], contract: Contract) -> Facts:
-    """Add the facts of all parts up to shares, bounds, means and standard deviations.
+    """Return the shares, bounds, means and standard deviations of all parts together.
 
-    Shares have 6 decimals; see `_rounded` for the others. The standard deviation of dates is in days.
+    Shares have 6 decimals; see `_rounded` for other numbers. The standard deviation of dates is in days.
     """
     report: Facts = {}
     for name, column in contract.columns.items():
@@ -60,7 +61,7 @@ def merge(parts: list[Facts], contract: Contract) -> Facts:
         line: dict[str, Any] = {"null_share": _share(nulls, rows)}
         if "minimum" in facts[0]:
             present = [fact for fact in facts if fact["minimum"] is not None]
-            # Plus 0 makes 0.0 of -0.0: which of the two comes out depends on how the rows are cut into parts.
+            # Adding 0 turns -0.0 into 0.0: which of the two is the minimum depends on the parts.
             lowest = min((fact["minimum"] + 0 for fact in present), default=None)
             highest = max((fact["maximum"] + 0 for fact in present), default=None)
             mean, deviation = _mean_and_deviation(present)
@@ -85,7 +86,7 @@ def _mean_and_deviation(parts: list[dict[str, Any]]) -> tuple[float | None, floa
     if not (count := sum(counts)):
         return None, None
     mean = sum(part["sum"] for part in parts) / count
-    # Each part's spread is about its own mean. A product may be infinite where a power raises.
+    # Each part's spread is about its own mean. A product instead of a power: it overflows without raising.
     spread = sum(
         part["spread"] + rows * (part["sum"] / rows - mean) * (part["sum"] / rows - mean)
         for rows, part in zip(counts, parts, strict=True)
@@ -97,8 +98,8 @@ def _mean_and_deviation(parts: list[dict[str, Any]]) -> tuple[float | None, floa
 def _rounded(value: float, largest: float) -> float | None:
     """Round to 12 digits of the column's largest value, and to 6 decimals or 7 digits of it at most.
 
-    The last digits of a sum of doubles depend on how the rows are cut into parts, and on the processor. None
-    is what is too large for a double.
+    The last digits of a sum of doubles depend on the parts and on the processor. Returns None for a value
+    that is too large for a double.
     """
     if not math.isfinite(value):
         return None

@@ -1,9 +1,9 @@
-"""Finds columns that give the target away: one that alone ranks it almost perfectly is no feature.
+"""Finds columns that leak the target: a column that alone ranks it almost perfectly.
 
-The score of a column is the ROC AUC of the best rule over that column alone: its order, or the share of
-positives of each value, or of each short range of values; null counts as a value. The shares are learned on
-one half of the rows and scored on the other, in both directions, so a code of many values explains nothing
-by chance.
+The score of a column is the ROC AUC of the best rule over that column alone. A rule ranks by the column's
+order, or by the share of positives of each value or short range of values; null counts as a value. The shares
+are learned on one half of the rows and scored on the other, in both directions, so that a column with many
+values does not score well by chance.
 """
 
 from collections.abc import Iterator
@@ -13,34 +13,34 @@ from pipeline.config.contract import Contract
 import numpy as np
 import pandas as pd
 
-# A column with this ROC AUC is named in a warning.
+# A warning names columns with at least this ROC AUC.
 WARN = 0.97
-# With fewer rows of a class than this, an honest column may tell the classes apart by chance.
+# With fewer rows of a class, an honest column may separate the classes by chance.
 ROWS_PER_CLASS = 10
-# A rule must also find the rarer class with this F1 score. Where positives are rare, an honest column may
-# have a ROC AUC close to 1 while most rows that it points at are negative; a copy of the target is precise.
+# A rule must also predict the rarer class with this F1 score. If positives are rare, an honest column may
+# have a ROC AUC close to 1 with low precision; a copy of the target has a high precision.
 PRECISE = 0.85
-# How many rows of neighbouring values are a range.
+# How many rows with neighbouring values form a range.
 ROWS_PER_RANGE = 10
-# A sum of two columns is scored on at most so many rows of each class, and on all if that is this promising.
+# A sum of two columns is scored on HEAD rows of each class, and on all rows if that score is PROMISING.
 HEAD, PROMISING = 1_000, 0.8
-# At most so many sums are scored: of more, those that set the two classes furthest apart.
+# At most this many sums are scored: those that separate the two classes best.
 MAX_SUMS = 2_000
-# The sum of two honest strong columns may come close to the maximum; a sum is compared with one that leaves a
-# fifth of the margin.
+# The sum of two strong honest columns may come close to the maximum. So sums have a higher maximum: its
+# distance to 1 is this share of that of a single column.
 MARGIN_OF_SUMS = 0.2
 
 CHANCE = 0.5
 
 
 def suspicious(frame: pd.DataFrame, contract: Contract, maximum: float) -> dict[str, float]:
-    """Return the ROC AUC of each feature that has `WARN` or more than `maximum` alone, by name.
+    """Return the ROC AUC, by name, of each feature that alone has `WARN` or exceeds `maximum`.
 
-    Sums of two numeric features that do not exceed it themselves follow, where they exceed that of sums.
-    `frame` holds the target and the features of the contract; it is not changed.
+    Sums of two numeric features below `maximum` follow, if they exceed the maximum of sums. `frame` has the
+    target and the features of the contract; it is not changed.
     """
     target = (frame[contract.target.column] == contract.target.positive).to_numpy(dtype=bool)
-    # Drawn by no seed that made-up data is likely to have.
+    # An unusual seed: synthetic data drawn with the same seed would depend on the half.
     half = np.random.default_rng(0x5EED_0F_1EA5).random(len(target)) < 0.5
     numbers: dict[str, np.ndarray] = {}
     found = {}
@@ -59,17 +59,17 @@ def suspicious(frame: pd.DataFrame, contract: Contract, maximum: float) -> dict[
 
 
 def separation(values: np.ndarray, target: np.ndarray, half: np.ndarray, ordered: bool) -> float:
-    """Return the ROC AUC of the best rule over one column, or 0.5 where no rule is precise.
+    """Return the ROC AUC of the best rule over one column, or 0.5 if no rule is precise.
 
-    `values` are doubles, null is NaN. `target` and `half`, the rows to learn from, are booleans. All have the
-    shape (rows,). A column that is null in places is also scored on the rows that have a value alone.
+    `values` are doubles with NaN for null. `target` and `half` (the rows to learn from) are booleans. All
+    have the shape (rows,). A column with nulls is also scored on only the rows with a value.
     """
     order = np.argsort(values)  # null comes last
     values, code = values[order], 2 * half[order] + target[order]
     known = len(values) - np.count_nonzero(np.isnan(values))
     first = np.flatnonzero(np.diff(values[:known], prepend=np.nan) != 0)
     value = np.repeat(np.arange(len(first)), np.diff(first, append=known))
-    # Values that mostly occur once say nothing of other rows.
+    # Values that mostly occur once do not predict other rows.
     cells = [value] if 2 * len(first) <= known or not ordered else []
     if ordered:
         cells.append((first // ROWS_PER_RANGE)[value])
@@ -93,7 +93,7 @@ def _counts(cell: np.ndarray, code: np.ndarray) -> np.ndarray:
 
 
 def _learned(counts: np.ndarray) -> float:
-    """Rank the cells by their share of positives in one half; return the ROC AUC in the other, on average."""
+    """Rank the cells by their share of positives in one half; return the mean ROC AUC in the other half."""
     scores = []
     for learn, score in ((0, 1), (1, 0)):
         positives = counts[:, learn, 1]
@@ -133,7 +133,7 @@ def _auc(counts: np.ndarray) -> float:
 def _promising_sums(
     numbers: dict[str, np.ndarray], target: np.ndarray, half: np.ndarray
 ) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of columns whose sum separates the classes well on a few rows of each."""
+    """Yield the pairs of columns whose sum separates the classes well on a sample of the rows."""
     classes = [np.flatnonzero(target), np.flatnonzero(~target)]
     if min(map(len, classes)) < ROWS_PER_CLASS or len(numbers) < 2:
         return
@@ -146,7 +146,7 @@ def _promising_sums(
 
 
 def _furthest_apart(head: np.ndarray, target: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield pairs of columns, `MAX_SUMS` at most: those whose sum has the largest ratio of Fisher."""
+    """Yield at most `MAX_SUMS` pairs of columns: those whose sum has the largest Fisher ratio."""
     left, right = np.triu_indices(len(head), 1)
     if len(left) > MAX_SUMS:
         filled = np.nan_to_num(head - np.nanmean(head, axis=1, keepdims=True))
@@ -154,7 +154,7 @@ def _furthest_apart(head: np.ndarray, target: np.ndarray) -> Iterator[tuple[int,
         within = np.cov(filled[:, target]) + np.cov(filled[:, ~target])
         spread = np.diag(within)
         spread_of_sum = spread[left] + spread[right] + 2 * within[left, right]
-        # A sum that is constant within each class has no spread but for rounding.
+        # The spread of a sum that is constant within each class is 0 except for rounding.
         smallest = 1e-12 * (spread[left] + spread[right]) + np.finfo(float).tiny
         ratio = (apart[left] + apart[right]) ** 2 / np.maximum(spread_of_sum, smallest)
         best = np.sort(np.argsort(-ratio, kind="stable")[:MAX_SUMS])
@@ -163,7 +163,7 @@ def _furthest_apart(head: np.ndarray, target: np.ndarray) -> Iterator[tuple[int,
 
 
 def _numbers(values: pd.Series, kind: str) -> np.ndarray:
-    """Return a column as doubles, and null as NaN: categories by number, dates by milliseconds."""
+    """Return a column as doubles with NaN for null: categories as codes, dates as milliseconds."""
     if kind == "category":
         codes = pd.factorize(values)[0]
         return np.where(codes < 0, np.nan, codes)

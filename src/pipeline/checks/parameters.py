@@ -8,10 +8,10 @@ from pydantic import Field
 
 
 class ValidationParameters(Section):
-    """What the stage refuses, and how far new data may be from that of the champion.
+    """The limits of the stage, and of the change of new data from the champion's.
 
-    The stage reads the first three; the rest is for `operations.versions.data_change`, since a
-    stage does not know the champion.
+    The stage uses the first three. `operations.versions.data_change` uses the others, since a stage does not
+    know the champion.
     """
 
     max_rejected: float = Field(default=0.01, ge=0, le=1)

@@ -1,4 +1,4 @@
-"""A part against the contract: its rows that fit are kept, the others told with their reasons."""
+"""Checks a part against the contract: valid rows are kept, the others are written with their reasons."""
 
 import shutil
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from bson import DatetimeMS
 
 @dataclass(frozen=True)
 class CheckedPart:
-    """What is known of a part after its check: rows that stay, the file of those that do not, facts."""
+    """The result of a part's check: the number of accepted rows, the file of rejected rows, the facts."""
 
     accepted: int
     rejected: Path
@@ -29,10 +29,10 @@ class CheckedPart:
 
 
 def check_columns(paths: list[Path], contract: Contract) -> None:
-    """Look whether all parts have the columns of the contract.
+    """Check that all parts have the columns of the contract.
 
     Raises:
-        PipelineError: one does not, since params.yaml has changed, or is no Parquet file.
+        PipelineError: a part has other columns, since params.yaml changed, or is not a Parquet file.
     """
     for path in paths:
         try:
@@ -51,9 +51,9 @@ def check_columns(paths: list[Path], contract: Contract) -> None:
 
 
 def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarray) -> CheckedPart:
-    """Check one part and write what it keeps to `folder`: the same file if it keeps every row.
+    """Check one part, and write its valid rows to `folder`; if all are valid, the file is copied.
 
-    The rejected rows are written beside it, as the lines of a file that the caller takes away.
+    The rejected rows are written beside it, as JSON lines in a file that the caller removes.
     """
     table = pq.read_table(path)
     problems = row_problems(table, contract)
@@ -61,7 +61,7 @@ def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarra
         problems.setdefault(int(row), []).append(f"{contract.id}: the id of another row already: duplicate")
     rejected = folder / f"{path.stem}.jsonl"
     with rejected.open("w", encoding="utf-8") as lines:
-        # Row by row: a text may have megabytes.
+        # Row by row, since a text may have megabytes.
         for position in sorted(problems):
             (broken,) = rows_of(table.slice(position, 1))
             line = rejection_line("validation", problems[position], document_of(broken, contract))
@@ -78,7 +78,7 @@ def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarra
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows of `table`; a datetime is BSON's, which knows years that Python does not."""
+    """Return the rows of `table`. Datetimes are `DatetimeMS` of BSON, whose range of years is larger."""
     columns = {}
     for field in table.schema:
         if pa.types.is_timestamp(field.type):
@@ -90,7 +90,7 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def document_of(row: dict[str, Any], contract: Contract) -> dict[str, Any]:
-    """Put a flat row back into the shape that its document has, for the declared paths."""
+    """Return a flat row as a nested document with the declared paths."""
     document: dict[str, Any] = {}
     for path, value in [
         (contract.id, id_value(row[contract.id])),

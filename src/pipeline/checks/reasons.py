@@ -1,4 +1,4 @@
-"""Why documents were rejected, counted by column."""
+"""Counts the reasons for rejected documents by column."""
 
 import json
 from collections import Counter, defaultdict
@@ -10,7 +10,7 @@ EXAMPLES, DISTINCT = 3, 1_000
 
 
 class Reasons:
-    """Why documents were rejected, by column; of many different texts, `DISTINCT` are kept for examples."""
+    """The reasons for rejected documents, by column, with up to `DISTINCT` texts of each as examples."""
 
     def __init__(self) -> None:
         self._columns: Counter[str] = Counter()
@@ -35,16 +35,16 @@ class Reasons:
 
     def _add(self, reason: str) -> None:
         column, _, text = reason.partition(":")
-        texts, said = self._texts[column], " ".join(text.split())[:80]
+        texts, short = self._texts[column], " ".join(text.split())[:80]
         self._columns[column] += 1
-        if said in texts or len(texts) < DISTINCT:
-            texts[said] += 1
+        if short in texts or len(texts) < DISTINCT:
+            texts[short] += 1
 
     def worst_columns(self) -> str:
-        """Name the three columns with the most rejections, with the commonest reasons."""
-        said = []
+        """Return the three columns with the most rejections, with their most common reasons."""
+        columns = []
         for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
             commonest = sorted(self._texts[column].items(), key=lambda pair: (-pair[1], pair[0]))
             examples = "; ".join(text for text, _ in commonest[:EXAMPLES])
-            said.append(f"{column} {count:,} times ({examples})")
-        return ", ".join(said)
+            columns.append(f"{column} {count:,} times ({examples})")
+        return ", ".join(columns)

@@ -1,4 +1,4 @@
-"""The contract held against rows: range, allowed values, null or not, and one row for each id."""
+"""Checks rows against the contract: nulls, ranges, allowed values, unique ids."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# Which values break a rule (bool, shape (rows,)); null is for the rule of its own.
+# Returns which values break a rule (bool, shape (rows,)). Only the rule of nulls rejects a null.
 Breaks = Callable[[pa.Array], np.ndarray]
 
 
 def _rules(column: Column) -> Iterator[tuple[Breaks, str]]:
-    """Yield the rules of a declared column, each with what is wrong with a value that breaks it."""
+    """Yield the rules of a column, each with the reason for values that break it."""
     if not column.nullable:
         yield lambda values: _mask(values.is_null()), "but it is required"
     if column.type == "number":
@@ -41,7 +41,7 @@ def _mask(values: pa.Array) -> np.ndarray:
 
 
 def _numbers(values: pa.Array, bound: float | None = None) -> np.ndarray:
-    # numpy compares 64-bit integers exactly; a null takes the place of a value that breaks nothing.
+    # numpy compares 64-bit integers exactly. A null becomes a value that breaks no rule.
     numbers: np.ndarray = values.fill_null(0).to_numpy(zero_copy_only=False)
     if bound is None or not values.null_count:
         return numbers
@@ -57,11 +57,11 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
     for name, column in contract.columns.items():
         values = table[name].combine_chunks()
         if pa.types.is_string(values.type):
-            # Texts may have megabytes. Cut here, none becomes an allowed value, and a reason quotes the same.
+            # Texts may have megabytes. At this length, none becomes an allowed value, and reasons are equal.
             longest = max([LONGEST, *(len(value) for value in column.values or ())])
             values = pc.utf8_slice_codeunits(values, 0, longest + 1)
         for breaks, why in _rules(column):
-            with np.errstate(invalid="ignore"):  # NaN is neither below nor above; it has a rule of its own
+            with np.errstate(invalid="ignore"):  # NaN is neither below nor above; another rule rejects it
                 rows = np.flatnonzero(breaks(values).astype(bool))
             for row, value in zip(rows.tolist(), values.take(pa.array(rows)).to_pylist(), strict=True):
                 found = "is null" if value is None else f"is {shortened(repr(value))}"

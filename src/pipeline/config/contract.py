@@ -1,4 +1,4 @@
-"""The contract with the source: which columns are read, where they lie, and what is valid."""
+"""The contract with the source: the columns to read, their paths, and their valid values."""
 
 import keyword
 import re
@@ -21,26 +21,26 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 }
 
 
-# A datetime gives the model these features, named like `opened_year`.
+# Each datetime becomes these features of the model, named like `opened_year`.
 CALENDAR = ("year", "month", "day_of_week")
-# Expressions over the columns are Python's, in which pandas takes the last two for infinity.
+# Derived features are Python expressions, in which pandas reads the last two as infinity.
 RESERVED_NAMES = {*keyword.kwlist, "inf", "Inf"}
 
 
-# What is said of a column's name that cannot stay.
-FREE = "which is free, as a column's path says where its values lie"
+# The hint for a column's name that is refused.
+FREE = "any name is fine, since the column's path locates its values"
 
 
 def check_name(name: str) -> None:
-    """Look whether a name can be that of a column or derived feature in every stage.
+    """Check that every stage accepts a name of a column or derived feature.
 
     Raises:
-        ValueError: it cannot, and why.
+        ValueError: the name is invalid or reserved.
     """
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
         raise ValueError(f"{name!r} cannot be a name: a letter, then letters, digits and underscores")
     if name in RESERVED_NAMES:
-        raise ValueError(f"{name!r} has a meaning of its own in expressions: choose another name, {FREE}")
+        raise ValueError(f"{name!r} is reserved in expressions: choose another name, {FREE}")
 
 
 def _check_path(path: str) -> str:
@@ -50,7 +50,7 @@ def _check_path(path: str) -> str:
 
 
 class Column(Section):
-    """One declared column: required and not null unless `nullable`."""
+    """A declared column. It is required and not null unless `nullable`."""
 
     path: str
     type: ColumnType
@@ -75,7 +75,7 @@ class Column(Section):
 
 
 class Target(Section):
-    """What the model predicts: that `column` has the value `positive`."""
+    """The target: the model predicts whether `column` has the value `positive`."""
 
     column: str
     positive: bool | int | str
@@ -84,7 +84,7 @@ class Target(Section):
 class Contract(Section):
     """The section `schema` of params.yaml.
 
-    `id` is the dotted path of a document's identity, and the name of its column in every Parquet file.
+    `id` is the dotted path of a document's id, and the name of the id column in every Parquet file.
     """
 
     id: str = "_id"

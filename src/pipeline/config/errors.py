@@ -1,4 +1,4 @@
-"""What a person did wrong, said in one line, and the exit code that goes with it."""
+"""Errors with a message in one line and an exit code."""
 
 import gc
 import sqlite3
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class PipelineError(Exception):
-    """The run failed and left things as they were: exit code 1.
+    """The run failed and changed nothing: exit code 1.
 
     The message is one line: what is wrong, where, and what to do. It never holds a secret.
     """
@@ -16,13 +16,13 @@ class PipelineError(Exception):
 
 
 class ConfigurationError(PipelineError):
-    """Wrong usage or configuration, found before anything ran: exit code 2."""
+    """Wrong usage or configuration: exit code 2."""
 
     exit_code = 2
 
 
 def message_and_code(error: PipelineError | OSError) -> tuple[str, int]:
-    """Say in one line what went wrong, be it a full disk or a file without the right, and the exit code."""
+    """Return an error's message in one line, also for a full disk or a missing right, and its exit code."""
     if isinstance(error, PipelineError):
         return str(error), error.exit_code
     where = f": {error.filename}" if error.filename else ""
@@ -30,9 +30,9 @@ def message_and_code(error: PipelineError | OSError) -> tuple[str, int]:
 
 
 def cause_of(error: BaseException) -> str:
-    """Name the first cause of what a library raised, in words that cannot hold a secret.
+    """Return the root cause of a library's error, as text without secrets.
 
-    The library's own message may quote a URI with its password; those of the system and of SQLite do not.
+    A library's message may quote a URI with its password; messages of the system and of SQLite do not.
     """
     first, seen = error, {id(error)}
     while deeper := first.__cause__ or (None if first.__suppress_context__ else first.__context__):
@@ -51,7 +51,7 @@ def cause_of(error: BaseException) -> str:
 
 
 def run_main(name: str, main: Callable[[], None]) -> None:
-    """Run a `main` and turn a `PipelineError`, or a full disk and the like, into one line on stderr.
+    """Run a `main`, and print a `PipelineError` or an `OSError`, such as a full disk, as one line on stderr.
 
     Raises:
         SystemExit: with the error's exit code; 130 when interrupted from the keyboard.
@@ -66,5 +66,5 @@ def run_main(name: str, main: Callable[[], None]) -> None:
         print(f"{name}: interrupted", file=sys.stderr)
         sys.exit(130)
     finally:
-        # The process ends: to look for garbage among all that libraries made takes it up to a second.
+        # Skip the garbage collection at the end of the process, which takes up to a second.
         gc.freeze()

@@ -1,4 +1,4 @@
-"""The packages that make, score and serve a model: those here, and those that requirements.lock names."""
+"""Compares the installed packages that train, score and serve a model with requirements.lock."""
 
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -11,13 +11,13 @@ REQUIREMENTS = Path("requirements.lock")
 
 
 def check_packages() -> None:
-    """Look whether the packages here are those of requirements.lock in the current folder.
+    """Check that the installed packages are those of requirements.lock in the current folder.
 
-    dvc.lock says that a model was made with that file. Someone may have pulled a new one and installed
-    nothing. That the file is there at all is DVC's to see to: dvc.yaml names it.
+    They may differ after a pull of a new file, which dvc.lock then records wrongly. If the file is missing,
+    DVC reports it, since dvc.yaml names it.
 
     Raises:
-        ConfigurationError: names the packages that differ.
+        ConfigurationError: packages differ; the message names them.
     """
     if not REQUIREMENTS.exists():
         return
@@ -29,10 +29,10 @@ def check_packages() -> None:
 
 
 def differing(requirements: str) -> list[str]:
-    """Return which packages are not here as the lines `name==version` of requirements say."""
+    """Return the packages whose installed version differs from the lines `name==version` of requirements."""
     wrong = []
     for name in PACKAGES:
-        # There may be one for each version of Python.
+        # There may be one line for each version of Python.
         wanted = re.findall(rf"^{name}==([^\s;]+)", requirements, re.MULTILINE)
         if wanted and (here := _installed(name)) not in wanted:
             wrong.append(f"{name} {here} in place of {' or '.join(wanted)}")

@@ -1,4 +1,4 @@
-"""Reads one section of params.yaml into a strict model: a typo is refused by its name."""
+"""Reads a section of params.yaml into a strict model, which refuses an unknown key by its name."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,10 +10,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 PATH = Path("params.yaml")
-# The last of them belongs to no stage, and has a default for all that is in it.
+# The last section belongs to no stage, and may be missing: all its keys have defaults.
 SECTIONS = ("ingestion", "schema", "validation", "transformation", "training", "evaluation", "mlflow")
 
-# What is said of an error of pydantic, by its type, where its own words speak of Python.
+# Messages for types of pydantic errors, whose own messages use terms of Python.
 YAML_MESSAGES = {
     "extra_forbidden": "unknown key",
     "tuple_type": "should be a list",
@@ -30,7 +30,7 @@ RENAMED = {
 
 
 class Section(BaseModel):
-    """A part of params.yaml: frozen, no type coercion, no unknown key."""
+    """A section of params.yaml: frozen, without type coercion, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -39,7 +39,7 @@ S = TypeVar("S", bound=Section)
 
 
 def _document(path: Path) -> dict[str, Any]:
-    # YAML 1.2, as DVC reads it: in YAML 1.1 the word `no` would be a boolean.
+    # YAML 1.2, as in DVC: in YAML 1.1, the word `no` is a boolean.
     try:
         document = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
@@ -59,11 +59,11 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def load(section: str, model: type[S], path: Path = PATH) -> S:
-    """Read `section` of the parameters file as `model`.
+    """Return `section` of the parameters file as `model`.
 
     Raises:
         ConfigurationError: the file or the section is missing, or a key is unknown, of the wrong type
-            or impossible; the message names the key, or the first three where there are more.
+            or impossible; the message names the key, or the first three.
     """
     content = _document(path).get(section)
     if content is None and section == SECTIONS[-1]:
@@ -77,7 +77,7 @@ def load(section: str, model: type[S], path: Path = PATH) -> S:
 
 
 def explain(section: str, error: ValidationError) -> str:
-    """Say in one line which keys of `section` are wrong, and why (at most three of them)."""
+    """Return in one line which keys of `section` are wrong, and why (at most three of them)."""
     problems = error.errors(include_url=False, include_context=False)
     lines = []
     for problem in problems[:3]:

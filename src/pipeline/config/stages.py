@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml, and how each script in src/ starts."""
+"""The stages of dvc.yaml, and the start of each stage script in src/."""
 
 import sys
 from collections.abc import Callable
@@ -10,7 +10,7 @@ STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run the `main` of the stage script that Python was started with; a mistake becomes one line on stderr.
+    """Run the `main` of the stage script that Python was started with; errors become one line on stderr.
 
     Raises:
         SystemExit: see `pipeline.config.errors.run_main`; exit code 2 if the script would run with the

@@ -1,4 +1,4 @@
-"""Where this repository keeps what is neither Git's nor DVC's: one place for all of its worktrees."""
+"""The place of local stores outside Git and DVC: one for all worktrees of a repository."""
 
 import os
 import subprocess
@@ -8,9 +8,9 @@ from pathlib import Path
 def stores_root(workspace: Path | None = None) -> Path:
     """Return the main checkout of the repository that `workspace` (default: here) belongs to.
 
-    The embedded MongoDB server and the default MLflow store live there, so that a throw-away worktree, or
-    the temporary folder of a `dvc exp run --temp`, uses the stores of its repository and leaves none
-    behind. Outside Git it is the workspace itself.
+    The embedded MongoDB server and the default MLflow store are there, so that a throw-away worktree, or the
+    temporary folder of `dvc exp run --temp`, uses the stores of its repository. Outside Git, it is the
+    workspace itself.
     """
     workspace = (workspace or Path.cwd()).resolve()
     for parent in workspace.parents:

@@ -19,15 +19,15 @@ MODEL = Path("artifacts/model/model.joblib")
 METRICS = Path("artifacts/evaluation/metrics.json")
 PLOTS = Path("artifacts/evaluation/plots")
 
-# How much of a value a reason quotes, in characters.
+# How many characters of a value a reason quotes.
 LONGEST = 100
 
 
 def parts(folder: Path) -> list[Path]:
-    """List the Parquet parts of a folder in the order of the ids, which is that of the names.
+    """Return the Parquet parts of a folder, sorted by name, which is the order of the ids.
 
     Raises:
-        PipelineError: the folder is missing or holds no part.
+        PipelineError: the folder is missing or has no part.
     """
     found = sorted(folder.glob("*.parquet"))
     if not found:
@@ -36,15 +36,15 @@ def parts(folder: Path) -> list[Path]:
 
 
 def shortened(text: str) -> str:
-    """Return the beginning of a long text, for a reason: the document that it is from is kept whole."""
+    """Return a text cut to `LONGEST` characters, for a reason; the rejected document has the whole text."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def rejection_line(stage: str, reasons: list[str], document: Mapping[str, Any]) -> str:
-    """Return one line of a rejected/*.jsonl file: the document as relaxed extended JSON, and why."""
+    """Return a line of a rejected/*.jsonl file: stage, reasons, and document as relaxed extended JSON."""
     content = {"stage": stage, "reasons": reasons, "document": document}
     line = json_util.dumps(content, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
-    # Some readers take these for the end of a line.
+    # Some readers treat these characters as line ends.
     for separator in ("\x85", "\u2028", "\u2029"):
         line = line.replace(separator, f"\\u{ord(separator):04x}")
     return line

@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all."""
+"""Atomic writes: files and folders appear complete or not at all."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a place to write a file to, which takes the name `path` only if the block succeeds."""
+    """Yield a temporary path to write to. It is renamed to `path` only if the block succeeds."""
     partial = path.with_name(path.name + ".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.unlink(missing_ok=True)
@@ -23,7 +23,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder to write to, which takes the place of `path` only if the block succeeds."""
+    """Yield an empty temporary folder to write to. It replaces `path` only if the block succeeds."""
     partial = path.with_name(path.name + ".partial")
     previous = path.with_name(path.name + ".previous")
     for leftover in (partial, previous):
@@ -40,7 +40,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
-    """Write `content` as indented JSON, whole or not at all; NaN is refused."""
+    """Write `content` atomically as indented JSON. NaN is refused."""
     with atomic_file(path) as partial:
         partial.write_text(
             json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"

@@ -1,4 +1,4 @@
-"""Where work over parts runs: local processes, or a Dask cluster when DASK_SCHEDULER names one."""
+"""Executors for work over parts: local processes, or the Dask cluster of DASK_SCHEDULER."""
 
 import hashlib
 import multiprocessing
@@ -15,20 +15,20 @@ from pipeline.config.errors import PipelineError
 if TYPE_CHECKING:
     from distributed import Client
 
-# How many seconds a cluster has to answer, and then to have a worker.
+# How long to wait for the cluster's answer, and then for a worker, in seconds.
 ANSWER, WORKER = 5, 30
 
 
 @contextmanager
 def part_executor(parts: int) -> Iterator[Executor]:
-    """Yield an executor for `parts` independent pieces of work; `map` keeps their order.
+    """Yield an executor for `parts` independent tasks; its `map` keeps their order.
 
-    A single piece runs in this process: starting another costs more than it saves. Dask workers need this
-    folder at the same path, the same code on their PYTHONPATH, and the same packages.
+    A single task runs in this process, since starting another one costs more than it saves. Dask workers need
+    this folder at the same path, the same code on their PYTHONPATH, and the same packages.
 
     Raises:
-        PipelineError: a worker died; or DASK_SCHEDULER is set, but `distributed` is not installed, nobody
-            answers there, or a worker there runs other code.
+        PipelineError: a worker died; or DASK_SCHEDULER is set, but `distributed` is not installed, no
+            scheduler answers there, or a worker there runs other code.
     """
     if scheduler := os.environ.get("DASK_SCHEDULER"):
         with _cluster(scheduler) as executor:
@@ -44,13 +44,13 @@ def part_executor(parts: int) -> Iterator[Executor]:
             yield processes
     except BrokenExecutor:
         raise PipelineError(
-            f"one of {workers} processes died, likely for want of memory: give it more, or set a smaller "
+            f"one of {workers} processes died, probably out of memory: give it more, or set a smaller "
             "ingestion.rows_per_part"
         ) from None
 
 
 def processors() -> int:
-    """Return how many processors this process may use: a container may be given fewer than there are."""
+    """Return how many processors this process may use; a container may have fewer than the machine."""
     import joblib
 
     return int(joblib.cpu_count())
@@ -65,7 +65,7 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
     try:
         client = Client(scheduler, timeout=ANSWER)
     except (OSError, ValueError):
-        raise PipelineError("nobody answers at DASK_SCHEDULER: start the cluster, or unset it") from None
+        raise PipelineError("no answer at DASK_SCHEDULER: start the cluster, or unset it") from None
     with client, client.get_executor() as executor:
         if _codes(client) != {code()}:
             raise PipelineError(
@@ -76,7 +76,7 @@ def _cluster(scheduler: str) -> Iterator[Executor]:
             yield executor
         except KilledWorker:
             raise PipelineError(
-                "workers at DASK_SCHEDULER died, likely for want of memory: give them more, or set a smaller "
+                "workers at DASK_SCHEDULER died, probably out of memory: give them more, or set a smaller "
                 "ingestion.rows_per_part"
             ) from None
         except FileNotFoundError as error:
@@ -93,12 +93,12 @@ def _codes(client: "Client") -> set[str]:
         raise PipelineError("the cluster at DASK_SCHEDULER has no worker: start one") from None
     try:
         return set(client.run(code).values())
-    except Exception:  # noqa: BLE001 - what distributed makes of a worker's ImportError is a bare Exception
+    except Exception:  # noqa: BLE001 - distributed raises a bare Exception for a worker's ImportError
         return set()
 
 
 @cache
 def code() -> str:
-    """Return the hash of the project's code, as it was when this process first asked for it."""
+    """Return the hash of the project's code at the first call in this process."""
     files = sorted(Path(__file__).parents[2].rglob("*.py"))
     return hashlib.blake2b(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -1,4 +1,4 @@
-"""Rows as training reads them, and the split into train and test by a hash of the id."""
+"""The rows for training, and the split into train and test by a hash of the id."""
 
 from pipeline.config.contract import Contract
 from pipeline.config.parameters import Section
@@ -17,10 +17,10 @@ class TransformationParameters(Section):
 
 
 def features(table: pa.Table, contract: Contract) -> pa.Table:
-    """Return the rows as training reads them: the id, the target (int8, 1 is positive), then the columns.
+    """Return the rows for training: the id, the target (int8, 1 is positive), then the columns.
 
-    Integers that may be null become doubles, since pandas has no null integer that scikit-learn takes; one
-    beyond 2**53 becomes the nearest, as it does in any model.
+    Nullable integers become doubles, since scikit-learn does not accept the nullable integers of pandas. An
+    integer beyond 2**53 becomes the nearest double, as in any model.
     """
     target = contract.target
     positive = pc.equal(table[target.column], pa.scalar(target.positive, table[target.column].type))
@@ -33,5 +33,5 @@ def features(table: pa.Table, contract: Contract) -> pa.Table:
 
 
 def is_test(ids: pa.ChunkedArray, test_size: float) -> np.ndarray:
-    """Say for each id whether it is on the test side (bool, shape (rows,))."""
+    """Return for each id whether it is in the test split (bool, shape (rows,))."""
     return np.array([split_share(text) < test_size for text in ids.to_pylist()], dtype=bool)

@@ -1,4 +1,4 @@
-"""A document's id as text, as a sort key, and as a hash: what part and what side it belongs to."""
+"""A document's id as text, as a sort key, and as hashes that decide its part and its split."""
 
 import hashlib
 import math
@@ -10,20 +10,20 @@ from typing import Any
 from bson import Binary, DatetimeConversion, DatetimeMS, Decimal128, ObjectId, json_util
 from bson.errors import BSONError
 
-# A string that reads like another type's text is quoted, so that no two ids share a text.
+# A string that looks like the text of another type is quoted, so that no two ids share a text.
 _AMBIGUOUS = re.compile(
     r'-?\d+(\.\d+)?([eE][-+]?\d+)?|[0-9a-f]{24}|[{["].*|true|false|null|NaN|-?Infinity', re.S
 )
 _OPTIONS = json_util.RELAXED_JSON_OPTIONS
-# Dates beyond those of Python stay milliseconds.
+# Dates outside Python's range stay milliseconds.
 _READ = _OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 def id_text(value: Any) -> str:
-    """Return the one text of a BSON id: two ids have the same text only if MongoDB calls them equal.
+    """Return a BSON id as text: two ids have the same text only if they are equal in MongoDB.
 
-    Strings stay as they are, integers are decimal, an ObjectId is its 24 hex digits, and everything else
-    is relaxed extended JSON. A string that could be read as one of those is quoted as in JSON.
+    Strings are unchanged, integers are decimal, an ObjectId is its 24 hex digits, and everything else is
+    relaxed extended JSON. A string that looks like one of those is quoted as in JSON.
     """
     if type(value) is str:  # bson's Code is a str too
         return json_util.dumps(value) if _AMBIGUOUS.fullmatch(value) else value
@@ -38,9 +38,9 @@ def id_text(value: Any) -> str:
 
 
 def id_value(text: str) -> Any:
-    """Return an id that has this text and that MongoDB calls equal to the one it was made from.
+    """Return an id with this text, which is equal in MongoDB to the original id.
 
-    Its type of number is not known: 5, 5.0 and the decimal 5 share a text, and come back as an integer.
+    The type of a number may differ: 5, 5.0 and the decimal 5 share a text, and become an integer.
     """
     if not _AMBIGUOUS.fullmatch(text):
         return text
@@ -53,12 +53,12 @@ def id_value(text: str) -> Any:
 
 
 def sort_key(value: Any) -> str:
-    """Return lowercase text that sorts as MongoDB sorts ids of the common types, and is theirs alone.
+    """Return lowercase text that is unique, and sorts as MongoDB sorts ids of the common types.
 
     Null, numbers, strings, binary data, ObjectIds, booleans and dates sort exactly, in the order of
-    MongoDB's comparison of types; ids of other types sort by their text within their type's place, and so
-    do decimals that no double holds. Text longer than 160 characters is cut and completed by a hash: it
-    stays unique, but sorts by its beginning only.
+    MongoDB's comparison of types. Ids of other types, and decimals that are not exact doubles, sort by their
+    text within their type. A text longer than 160 characters is cut and ends with a hash: it stays unique,
+    but sorts only by its beginning.
     """
     value = _binary_number(value)
     if value is None:
@@ -88,7 +88,7 @@ def sort_key(value: Any) -> str:
 
 
 def _binary_number(value: Any) -> Any:
-    """Return the integer or double that a decimal equals, if there is one; other values as they are."""
+    """Return the integer or double that equals a decimal, if there is one; other values unchanged."""
     if not isinstance(value, Decimal128):
         return value
     number = value.to_decimal()
@@ -102,8 +102,8 @@ def _binary_number(value: Any) -> Any:
 
 
 def _number_key(value: float | Decimal) -> str:
-    # The integer below, one step beyond each end of the 64-bit integers for what lies outside; then, unless
-    # that is the number, the bits of the double, turned so that they sort as the doubles do.
+    # First the integer part, rounded down; numbers outside the 64-bit integers get one step beyond their
+    # range. Unless that is exact, the bits of the double follow, changed so that they sort as doubles do.
     if math.isnan(value):
         return "0" * 17
     whole = -(2**63) - 1 if value < -(2**63) else 2**63 if value >= 2**63 else math.floor(value)
@@ -115,14 +115,14 @@ def _number_key(value: float | Decimal) -> str:
 
 
 def part_hash(text: str) -> int:
-    """Hash an id's text to 64 bits for the question whether it starts a new part."""
+    """Return a 64-bit hash of an id's text, which decides whether the id starts a new part."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=b"part").digest())
 
 
 def split_share(text: str) -> float:
-    """Hash an id's text to [0, 1): a customer is in the test side if this is below `test_size`.
+    """Return a hash of an id's text in [0, 1): a customer is in the test split if it is below `test_size`.
 
-    It depends on nothing but the id, so a customer never changes sides.
+    It depends only on the id, so a customer never changes between splits.
     """
     digest = hashlib.blake2b(text.encode(), digest_size=7, person=b"stable-holdout").digest()
     return int.from_bytes(digest) / 2**56

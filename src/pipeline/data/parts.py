@@ -1,4 +1,4 @@
-"""Writes rows, in order, to Parquet parts whose bytes depend on their rows alone."""
+"""Writes rows, in order, to Parquet parts whose bytes depend only on their rows."""
 
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +9,7 @@ from pipeline.config.errors import PipelineError
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# Cut by count within a part, never where a batch happened to end: the same rows give the same bytes.
+# Row groups are cut by count, not at the ends of batches, so that the same rows give the same bytes.
 ROW_GROUP = 65_536
 FIRST_PART = "part-0.parquet"
 
@@ -22,7 +22,7 @@ def write_part(table: pa.Table, path: Path) -> None:
 
 
 class PartWriter:
-    """Streams tables into the parts of a folder, holding at most one row group and one table in memory."""
+    """Streams tables into the parts of a folder, with at most one row group and one table in memory."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self._folder = folder

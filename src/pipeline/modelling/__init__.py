@@ -1,1 +1,1 @@
-"""The models, what goes into them, and how good they are."""
+"""The models, their inputs, and their scores."""

@@ -1,4 +1,4 @@
-"""Reads a side of artifacts/features/ as the model takes it."""
+"""Reads a split of artifacts/features/ for the model."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 
 def read_split(folder: Path) -> pd.DataFrame:
-    """Read all rows of a side, in the order of the ids, with the columns that transformation wrote.
+    """Return all rows of a split, in the order of the ids, with the columns that transformation wrote.
 
     Raises:
         PipelineError: there is no part.
@@ -21,7 +21,7 @@ def read_split(folder: Path) -> pd.DataFrame:
 
 
 def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
-    """Read the feature columns, as declared, and the target (int8, 1 is positive).
+    """Return the feature columns, as declared, and the target (int8, 1 is positive).
 
     Raises:
         PipelineError: there is no part.

@@ -1,4 +1,4 @@
-"""One picture of a model's plots, for people who look at a run in MLflow."""
+"""Draws a model's plots as one image, to view a run in MLflow."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 
 def draw(plots: Path) -> Figure:
-    """Draw the plots of the folder that evaluation writes: three curves, the confusion matrix, importance."""
+    """Draw the plots in evaluation's folder: three curves, the confusion matrix, the importances."""
     points = {path.stem: json.loads(path.read_text()) for path in sorted(plots.glob("*.json"))}
     figure = Figure(figsize=(15, 9), layout="constrained")
     axes = figure.subplots(2, 3).flat
@@ -34,7 +34,7 @@ def _confusion(axis: Any, rows: list[dict[str, Any]]) -> None:
     axis.imshow(counts, cmap="Blues")
     for i in (0, 1):
         for j in (0, 1):
-            # Blues darkens with the count: white is legible on the darker half.
+            # White text is legible on the darker half of the colour map.
             color = "white" if counts[i][j] > max(map(max, counts)) / 2 else "black"
             axis.text(j, i, f"{counts[i][j]:,}", ha="center", va="center", color=color)
     classes = ["negative", "positive"]

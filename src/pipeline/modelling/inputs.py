@@ -1,7 +1,7 @@
-"""What a model does to its input before anything is fitted: the contract's types, then the expressions.
+"""The model's steps before fitting: conversion to the contract's types, then the derived features.
 
-Both are steps of the model itself, made of the functions of pandas and pyarrow alone. So a model that MLflow
-serves computes what the model in DVC computes, wherever it is loaded.
+Both are steps of the model itself, and use only functions of pandas and pyarrow. So a model that MLflow
+serves computes the same as the model in DVC, wherever it is loaded.
 """
 
 import ast
@@ -21,16 +21,16 @@ Steps = list[tuple[str, Any]]
 
 
 def typed(contract: Contract) -> Steps:
-    """Return the steps that give each feature its type, however it is sent.
+    """Return the steps that convert each feature to its type, in whatever form a request has it.
 
-    Null, NaN and `pandas.NA` are null in any type. A date is a timestamp or ISO 8601 text, with or without a
-    time zone; without one it is UTC. A value of another type is refused with the column's name, never
-    converted: pyarrow is strict with Python's objects, and would read a number from text alone.
+    Null, NaN and `pandas.NA` are null in any type. A date is a timestamp or ISO 8601 text, in UTC unless it
+    has a time zone. A value of another type is refused with the column's name, never converted. pyarrow is
+    strict with Python objects, except that it reads a number from text.
     """
     numbers, booleans, categories, dates = groups(contract.features)
     objects = _same(pd.DataFrame.astype, dtype=object)
     no_number = _same(pd.DataFrame.replace, to_replace="^", value="not a number: ", regex=True)
-    # As text first: pandas takes a number for so many nanoseconds since 1970.
+    # As text first: pandas reads a number as nanoseconds since 1970.
     text = _same(pd.DataFrame.map, func=str, na_action="ignore")
     iso = _same(pd.DataFrame.apply, func=pd.to_datetime, utc=True, format="ISO8601")
     read = ColumnTransformer(
@@ -44,7 +44,7 @@ def typed(contract: Contract) -> Steps:
     steps: Steps = [("read", read.set_output(transform="pandas"))]
     if dates:
         steps.append(("utc", _eval("\n".join(f"{name} = {name}.dt.tz_convert(None)" for name in dates))))
-    # Not safe: an integer beyond 2**53 becomes the nearest double, a date is cut to its millisecond.
+    # Not safe, so that an integer beyond 2**53 becomes the nearest double, and a date is cut to milliseconds.
     types = {
         name: ARROW_TYPES["number" if name in numbers else contract.features[name].type]
         for name in contract.features
@@ -55,13 +55,13 @@ def typed(contract: Contract) -> Steps:
         *steps,
         ("types", FunctionTransformer(pa.Table.from_pandas, kw_args=strict)),
         ("frame", FunctionTransformer(pa.Table.to_pandas, kw_args={"ignore_metadata": True})),
-        # scikit-learn takes no null of another type.
+        # scikit-learn accepts nulls only as doubles.
         ("doubles", FunctionTransformer(pd.DataFrame.astype, kw_args=doubles)),
     ]
 
 
 def derive(contract: Contract, expressions: dict[str, str]) -> Steps:
-    """Return the step that computes the expressions, if there are any."""
+    """Return the step that computes the expressions, or no step without expressions."""
     return [("derive", _eval(script(contract, expressions)))] if expressions else []
 
 
@@ -74,13 +74,13 @@ def _eval(lines: str) -> FunctionTransformer:
 
 
 def groups(columns: dict[str, Column]) -> list[list[str]]:
-    """Return the names of the numbers (and integers), the booleans, the categories, and the dates."""
+    """Return the names of the numbers (including integers), booleans, categories, and dates."""
     types = [{"integer", "number"}, {"boolean"}, {"category"}, {"datetime"}]
     return [[name for name, column in columns.items() if column.type in group] for group in types]
 
 
 def calendar(contract: Contract) -> dict[str, str]:
-    """Return the calendar features of the dates: the expression of each, by name."""
+    """Return the expression of each calendar feature of the dates, by name."""
     return {
         f"{name}_{part}": f"{name}.dt.{part}"
         for name, column in contract.features.items()
@@ -90,15 +90,15 @@ def calendar(contract: Contract) -> dict[str, str]:
 
 
 def script(contract: Contract, expressions: dict[str, str], made: Collection[str] = ()) -> str:
-    """Return the lines for `pandas.DataFrame.eval` that compute each expression, as a double, by its name.
+    """Return the lines for `pandas.DataFrame.eval` that compute each expression as a double.
 
-    An expression may name the features, those that are `made` already, and those before it. It is null where
-    a column that it names is null, and where it is not finite: a division by zero is no number. (pandas alone
-    would call a comparison with null false, and fail on a boolean that is null.)
+    An expression may use the features, those already `made`, and those of earlier expressions. It is null if
+    a column that it uses is null, and if it is not finite, for example after a division by zero. (In pandas
+    alone, a comparison with null is false, and a null boolean fails.)
 
     Raises:
-        SyntaxError: one is not an expression.
-        ValueError: one names no column, or asks for nulls.
+        SyntaxError: a text is not an expression.
+        ValueError: an expression names no column, or tests for nulls.
     """
     booleans = {name for name, column in contract.features.items() if column.type == "boolean"}
     names, lines = [*contract.features, *made], []
@@ -119,13 +119,13 @@ def script(contract: Contract, expressions: dict[str, str], made: Collection[str
 
 
 class _Booleans(ast.NodeTransformer):
-    """Puts `(name == 1)` for a boolean, which is a double by then, so that it takes & and | and ~."""
+    """Replaces a boolean, which is a double by then, by `(name == 1)`, so that it supports &, | and ~."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        # pandas evaluates a method of a column alone.
+        # pandas evaluates methods only on a column.
         return node if isinstance(node.value, ast.Name) else self.generic_visit(node)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:

@@ -1,8 +1,8 @@
-"""The models that params.yaml can name: scikit-learn pipelines that hold all their preprocessing.
+"""The models that params.yaml can name: scikit-learn pipelines with all their preprocessing.
 
-A model takes the feature columns as they are in the source, derives its own features from them, and is
-made of scikit-learn's and pandas' parts alone: no code of this project is needed to load it, so an old
-model stays what it was when the code moves on.
+A model takes the feature columns as in the source, and computes the derived features. It uses only objects
+of scikit-learn, pandas and pyarrow: loading it needs no code of this project, so an old model stays the same
+when the code changes.
 """
 
 import re
@@ -32,16 +32,15 @@ ALGORITHMS: dict[str, type[BaseEstimator]] = {
     "random_forest": RandomForestClassifier,
     "logistic_regression": LogisticRegression,
 }
-# Set by the project: training.random_state, and what changes the speed, the log or the meaning of a fit.
+# Set by the project: training.random_state, and parameters of the speed, the log or the state of a fit.
 RESERVED = {"random_state", "n_jobs", "verbose", "warm_start"}
 
 
 def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
-    """Refuse what the algorithm does not know.
+    """Check the parameters of an algorithm.
 
     Raises:
-        ValueError: names the unknown or reserved parameter, and lists those that there are; or the one whose
-            value is impossible.
+        ValueError: a parameter is unknown or reserved, or its value is impossible; the message names it.
     """
     known = set(ALGORITHMS[algorithm]().get_params()) - RESERVED
     if unknown := sorted(set(parameters) - known):
@@ -52,9 +51,9 @@ def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
 def build(
     contract: Contract, algorithm: str, parameters: dict[str, Any], derived: dict[str, str], random_state: int
 ) -> Pipeline:
-    """Build the unfitted model: it takes a DataFrame with the columns `contract.features`.
+    """Return the unfitted model, whose input is a DataFrame with the columns `contract.features`.
 
-    An unseen category is 'unknown' to it: a missing value to trees, no category at all to a linear model.
+    An unseen category is a missing value to trees, and has no indicator column in a linear model.
     """
     check_parameters(algorithm, parameters)
     expressions = calendar(contract) | derived
@@ -67,10 +66,10 @@ def build(
 
 
 def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
-    """Look whether the names of derived features are theirs alone.
+    """Check that the names of derived features are not taken.
 
     Raises:
-        ConfigurationError: one is that of a column, of the id, or of a feature made of a datetime.
+        ConfigurationError: a name is that of a column, the id, or a feature made of a datetime.
     """
     for name in derived:
         if name in {contract.id, *contract.columns, *calendar(contract)}:
@@ -81,10 +80,10 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
 
 
 def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
-    """Compute each derived feature of `frame`, the feature columns, and of customers with nulls.
+    """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
 
     Raises:
-        ConfigurationError: names the feature that cannot be computed, or not from a customer alone, and why.
+        ConfigurationError: a feature cannot be computed, or depends on other rows; the message names it.
     """
     check_derived_names(contract, derived)
     calendars = calendar(contract)
@@ -92,7 +91,7 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
     few = frame.iloc[:100:10]
     nulls = _nulls(few.head(1), calendars | derived)
     proof = Pipeline(typed(contract)).fit_transform(pd.concat([few.astype(object), nulls], ignore_index=True))
-    # Some without nulls, those with nulls, and a few alone: each is the same as among all.
+    # Rows without nulls, rows with nulls, single rows: each must give the same result as among all rows.
     pieces = [[*range(len(few))], [*range(len(few), len(proof))], *([row] for row in range(0, len(few), 3))]
     apart = [proof.iloc[rows].reset_index(drop=True) for rows in pieces]
     numbers, booleans, _, _ = groups(contract.features)
@@ -108,7 +107,7 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
             raise ConfigurationError(f"{key}: {expression!r}: {error}") from None
         try:
             frame, proof, *apart = (_evaluated(rows, lines) for rows in (frame, proof, *apart))
-        except Exception as error:  # noqa: BLE001 - whatever pandas says of an expression is for its author
+        except Exception as error:  # noqa: BLE001 - any error of pandas is reported to the author of the expression
             why = " ".join(str(error).split())
             raise ConfigurationError(f"{key}: {expression!r} cannot be computed as a number: {why}") from None
         together = proof[name].iloc[[row for piece in pieces for row in piece]]
@@ -120,7 +119,7 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
 
 
 def _nulls(row: pd.DataFrame, expressions: dict[str, str]) -> pd.DataFrame:
-    """Return `row` with each column null that an expression names, one after the other, and with all null."""
+    """Return copies of `row`: for each column in an expression, one with it null; and one with all null."""
     named = {word for expression in expressions.values() for word in re.findall(r"\w+", expression)}
     null = [[name] for name in row if name in named]
     return pd.concat([row.astype(object).assign(**dict.fromkeys(names)) for names in (*null, [*row])])
@@ -132,7 +131,7 @@ def _evaluated(frame: pd.DataFrame, lines: str) -> pd.DataFrame:
 
 
 def _values(columns: dict[str, Column], categories: list[str]) -> Any:
-    """The declared values of each category, or 'auto' where one is left to the training data."""
+    """Return the declared values of each category; 'auto' if one has none, to use the training data's."""
     declared = [columns[name].values for name in categories]
     return "auto" if None in declared else [list(values or ()) for values in declared]
 
@@ -152,12 +151,12 @@ def _for_linear(columns: dict[str, Column], derived: list[str]) -> ColumnTransfo
     numbers, booleans, categories, _ = groups(columns)
     splines = SplineTransformer(n_knots=7, knots="quantile")
     curves = make_pipeline(SimpleImputer(strategy="median"), splines, StandardScaler())
-    sides = OneHotEncoder(categories=[[0.0, 1.0]] * len(booleans), handle_unknown="ignore")
+    indicators = OneHotEncoder(categories=[[0.0, 1.0]] * len(booleans), handle_unknown="ignore")
     one_hot = OneHotEncoder(categories=_values(columns, categories), handle_unknown="ignore")
     return ColumnTransformer(
         [
             ("numbers", curves, numbers + derived),
-            ("booleans", sides, booleans),
+            ("booleans", indicators, booleans),
             ("categories", one_hot, categories),
         ]
     )

@@ -1,4 +1,4 @@
-"""What params.yaml says of training and evaluation."""
+"""The sections `training` and `evaluation` of params.yaml."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ BETTER_WHEN_HIGHER = ("roc_auc", "average_precision", "accuracy", "precision", "
 
 
 class TrainingParameters(Section):
-    """The section `training` of params.yaml; each algorithm has a block of its own parameters."""
+    """The section `training` of params.yaml, with a block of parameters for each algorithm."""
 
     algorithm: str
     random_state: int = Field(default=0, ge=0, lt=2**32)
@@ -61,10 +61,10 @@ class EvaluationParameters(Section):
 
 
 def check_slices(parameters: EvaluationParameters, contract: Contract) -> None:
-    """Look whether the slices are columns.
+    """Check that the slices are columns.
 
     Raises:
-        ConfigurationError: one is not.
+        ConfigurationError: a slice is not a column.
     """
     if unknown := [name for name in parameters.slice_by if name not in contract.columns]:
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""Scores of predicted probabilities, the curves behind them, and what is asked of them."""
+"""Scores of predicted probabilities, overall and by slice, and their curves."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-# More would only say how the processor rounds.
+# More decimals depend on the processor.
 DECIMALS = 6
-# A curve of this many points is as good to the eye as one of every customer.
+# Enough points for a smooth curve.
 CURVE_POINTS = 500
 
 Scores = dict[str, float | None]
@@ -29,9 +29,9 @@ Rows = list[dict[str, Any]]
 
 
 def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Scores:
-    """Score probabilities (float, shape (rows,)) against the target (0 or 1, shape (rows,)).
+    """Return the scores of probabilities (float, shape (rows,)) for the target (0 or 1, shape (rows,)).
 
-    The last four hold at `threshold`. What one class alone does not define is None.
+    The last four scores are at `threshold`. Scores that need both classes are None if there is only one.
     """
     predicted = (probability >= threshold).astype(int)
     both = 0 < target.sum() < len(target)
@@ -49,7 +49,7 @@ def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Sco
 
 
 def slice_names(values: pd.Series) -> pd.Series:
-    """Name the value of each row, as in params.yaml; one that is null is called 'null'."""
+    """Return the value of each row as text, as in params.yaml; 'null' for a null."""
     named = values.astype(object).map(
         lambda value: str(value).lower() if isinstance(value, bool) else str(value)
     )
@@ -59,7 +59,7 @@ def slice_names(values: pd.Series) -> pd.Series:
 def slice_scores(
     values: pd.Series, target: np.ndarray, probability: np.ndarray, threshold: float
 ) -> dict[str, Any]:
-    """Score each value of a column on its own, by its name."""
+    """Return the scores of the rows of each value of a column, by the value's name."""
     named = slice_names(values)
     report = {}
     for value in sorted(named.unique()):
@@ -78,7 +78,7 @@ def curves(target: np.ndarray, probability: np.ndarray, threshold: float) -> dic
         "roc": _points(false_positive_rate=false_positive, true_positive_rate=true_positive),
         "precision_recall": _points(recall=recall, precision=precision),
         "calibration": _points(predicted_probability=predicted, observed_share=observed),
-        # DVC's own template counts rows; .dvc/plots/confusion_of_counts.json shows these counts.
+        # DVC's template counts rows of predictions; .dvc/plots/confusion_of_counts.json shows these counts.
         "confusion": [
             {"actual": "negative", "predicted": "negative", "customers": int(tn)},
             {"actual": "negative", "predicted": "positive", "customers": int(fp)},

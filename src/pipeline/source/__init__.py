@@ -1,1 +1,1 @@
-"""Where the customers come from: MongoDB, the embedded server and its sample, and how documents are read."""
+"""The source of the customers: MongoDB, the embedded server with the sample, decoding of documents."""

@@ -1,4 +1,4 @@
-"""Which BSON types a column takes, and what a person calls them."""
+"""The BSON types that each type of column accepts, and their names in messages."""
 
 import math
 from datetime import datetime
@@ -13,7 +13,7 @@ _EXACT = 2**53
 
 
 class Missing:
-    """The type of what is not there."""
+    """The type of a missing field."""
 
 
 MISSING = Missing()
@@ -51,12 +51,12 @@ ACCEPTED: dict[str, tuple[type, ...]] = {
 
 
 def type_name(value: Any) -> str:
-    """Say what a value is, as a person would."""
+    """Return the name of a value's type, for a message."""
     return BSON_NAMES.get(type(value), type(value).__name__)
 
 
 def wrong_type(name: str, column: Column, kind: type) -> str | None:
-    """Say why a column cannot hold a value of a type (`Missing` where there is none), or return None."""
+    """Return why a column cannot have a value of this type (`Missing` for a missing field), or None."""
     if kind in ACCEPTED[column.type]:
         return None
     found = BSON_NAMES.get(kind, kind.__name__)
@@ -70,8 +70,8 @@ def _article(kind: str) -> str:
 
 
 def inexact(kind: str, value: Any) -> str | None:
-    """Say why a number is no value of a column of type `kind`: not finite, not whole, too large."""
-    # Booleans, strings and the like have their verdict by type.
+    """Return why a number is invalid for the type `kind` (not finite, not whole, too large), or None."""
+    # Other values are judged by their type alone.
     if type(value) is float:
         if math.isnan(value):
             return "is NaN, not a value"

@@ -1,9 +1,9 @@
-"""From a raw BSON batch to an Arrow table: exact types, and a reason for each document left out.
+"""Decodes a raw BSON batch to an Arrow table with exact types, and a reason for each rejected document.
 
-`pymongoarrow` decodes the values, fast. Alone it would let wrong ones through: it turns a boolean into 1,
-2.7 into the integer 2 and NaN into null. So each document is held against the contract by the types that
-`bson` finds in it; documents of one shape share one verdict, so this costs little. Last, whatever one of
-the two found and the other did not is a rejection too.
+`pymongoarrow` decodes the values fast, but accepts wrong ones: it turns a boolean into 1, 2.7 into the
+integer 2, and NaN into null. So the types that `bson` finds in each document are checked against the
+contract; documents with the same types share one verdict, so this is cheap. A document is also rejected if
+only one of the two libraries finds a value.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from pymongoarrow.schema import Schema
 
 @dataclass(frozen=True)
 class Rejection:
-    """A document that does not fit: its place in the batch, its `_id` or `MISSING`, and why, by column."""
+    """A rejected document: its row in the batch, its `_id` or `MISSING`, and the reasons, by column."""
 
     row: int
     id: Any
@@ -35,7 +35,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Batch:
-    """A decoded batch: the accepted rows, their ids as in MongoDB, what was left out, the fields as read."""
+    """A decoded batch: the accepted rows, their ids as in MongoDB, the rejections, the documents as read."""
 
     table: pa.Table
     ids: list[Any]
@@ -44,13 +44,13 @@ class Batch:
 
 
 class Decoder:
-    """Decodes the batches of one read; it remembers the last id, to find duplicates across batches."""
+    """Decodes the batches of one read. It keeps the last id, to find duplicates across batches."""
 
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._arrow = contract.arrow()
         self._columns = list(contract.columns.items())
-        # Fields that cannot be a column's name, for the types of what holds the nullable columns.
+        # Extra fields for the types of the nullable columns' parents. No column can have such a name.
         parents = {
             path for column in contract.columns.values() if column.nullable for path in _parents(column)
         }
@@ -66,17 +66,17 @@ class Decoder:
         self._last_id: str | None = None
 
     def projection(self) -> dict[str, Any]:
-        """The server-side projection: each declared path as a flat field named like its column.
+        """Return the server-side projection: each declared path as a flat field named like its column.
 
-        Of what holds a nullable column it asks the type: where that is no document, the column is not
-        null but wrong.
+        It includes the types of the nullable columns' parents: if a parent is not a document, the column is
+        wrong, not null.
         """
         fields: dict[str, Any] = {name: f"${column.path}" for name, column in self._columns}
         fields |= {field: {"$type": f"${path}"} for field, path in self._parents.items()}
         return fields if self._contract.id == "_id" else fields | {ID_FIELD: f"${self._contract.id}"}
 
     def decode(self, raw: bytes) -> Batch:
-        """Decode one batch of documents that `projection` shaped, in the order of their ids.
+        """Decode one batch of documents with the fields of `projection`, in the order of their ids.
 
         Returns a `Batch` whose table has the schema `contract.arrow()`.
         """
@@ -101,7 +101,7 @@ class Decoder:
 
     def _values(self, raw: bytes) -> pa.Table:
         types = {name: self._arrow.field(name).type for name, _ in self._columns}
-        # What it would turn into null is rejected by the verdict on its type.
+        # Values that it turns into null are rejected by the check of their type.
         context = PyMongoArrowContext(Schema(types), allow_invalid=True)
         context.process_bson_stream(raw)
         return context.finish()
@@ -109,7 +109,7 @@ class Decoder:
     def _lost(
         self, table: pa.Table, documents: list[dict[str, Any]], not_utf8: dict[int, set[str]]
     ) -> dict[int, list[str]]:
-        # What a wrong type does not explain.
+        # Reasons other than a wrong type.
         lost: dict[int, list[str]] = {}
         for row, fields in not_utf8.items():
             names = (self._contract.id if field == ID_FIELD else field for field in sorted(fields))
@@ -162,10 +162,10 @@ class Decoder:
 
 
 ID_FIELD = "__id"
-# CODEC escapes text that is not UTF-8; the first of these refuses it, the other leaves it out.
+# CODEC escapes text that is not UTF-8, the first of these refuses it, the second drops it.
 _STRICT_CODEC = CODEC.with_options(unicode_decode_error_handler="strict")
 _IGNORING_CODEC = CODEC.with_options(unicode_decode_error_handler="ignore")
-# What `$type` may say of the parent of a nullable column that is null.
+# The values of `$type` for the parent of a nullable column that is null.
 _HOLDERS = {"object", "missing", "null", "undefined"}
 
 
@@ -175,7 +175,7 @@ def _parents(column: Column) -> list[str]:
 
 
 def _documents(raw: bytes) -> tuple[list[dict[str, Any]], dict[int, set[str]]]:
-    """Decode a batch. MongoDB lets text in that is not UTF-8: the fields that hold some, by row."""
+    """Return the documents of a batch, and by row the fields with text that is not UTF-8."""
     try:
         return bson.decode_all(raw, _STRICT_CODEC), {}
     except InvalidBSON:

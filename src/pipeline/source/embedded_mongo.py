@@ -1,4 +1,4 @@
-"""An embedded MongoDB-compatible server (SecantusDB, on WiredTiger), as a process of its own."""
+"""Runs an embedded MongoDB-compatible server (SecantusDB, on WiredTiger) as a separate process."""
 
 import ctypes
 import signal
@@ -15,7 +15,7 @@ from pipeline.config.errors import PipelineError
 
 @contextmanager
 def running_server(storage: Path, *options: str) -> Iterator[str]:
-    """Run a MongoDB-compatible server on a free loopback port, its files in `storage`, and yield its URI.
+    """Run a MongoDB-compatible server on a free loopback port with its files in `storage`; yield its URI.
 
     Raises:
         PipelineError: it does not start within 30 seconds; its log is in `storage`.
@@ -56,8 +56,8 @@ def _stop(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + 10
     taken = 0
     while time.monotonic() < deadline:
-        # The server stops at once when somebody connects; else it waits two seconds for nobody. One that goes
-        # on taking connections has missed the signal, which happens when it is about to fall asleep.
+        # The server stops at the next connection, or after two seconds without one. If it still accepts
+        # connections, it missed the signal, which can happen just before it sleeps: send it again.
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", port), timeout=0.1).close()
             taken += 1
@@ -71,19 +71,19 @@ def _stop(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _die_with_parent() -> None:
-    # A killed stage must not leave a server behind that keeps the storage locked (Linux: PR_SET_PDEATHSIG).
-    # Its log brings the storage back to the last write that it holds.
+    # A killed stage must not leave a server that keeps the storage locked (Linux: PR_SET_PDEATHSIG). The
+    # storage recovers from its write-ahead log.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the server takes connections: a MongoClient would look again after half a second only."""
+    """Wait until the server accepts connections. A MongoClient would retry only after half a second."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.01)
     raise PipelineError(
-        f"the embedded MongoDB server did not start: see {log}, or remove {log.parent} to begin anew"
+        f"the embedded MongoDB server did not start: see {log}, or remove {log.parent} to start again"
     )

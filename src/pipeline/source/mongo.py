@@ -1,4 +1,4 @@
-"""The connection to the source: which server, and its failures in one line without a secret."""
+"""Connects to the source, and turns its errors into one line without secrets."""
 
 import os
 import re
@@ -24,8 +24,8 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-# Dates beyond the year 9999 are real in MongoDB; Python cannot hold them, so they stay milliseconds. So are
-# strings that are not UTF-8, which are escaped.
+# MongoDB allows dates beyond the year 9999, which stay milliseconds, and text that is not UTF-8, which is
+# escaped.
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="backslashreplace"
 )
@@ -34,14 +34,14 @@ _LIMITS = {
     "appname": "churn-pipeline",
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
-    # How long one answer may take: a server that accepts and then says nothing must not hold a run forever.
+    # How long one answer may take: a server that accepts connections but is silent must not block a run.
     "socketTimeoutMS": 30_000,
 }
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
-# BadValue, FailedToParse, TypeMismatch: of the filter.
+# BadValue, FailedToParse, TypeMismatch: errors of the filter.
 _BAD_QUERY = {2, 9, 14}
 _MONGODB_5 = 13  # its wire version
-# By a name before the host, or by a certificate and the like.
+# A URI with credentials has a user before the host, or an authentication mechanism.
 _USER = re.compile(r"//[^/?]*@|authMechanism=", re.IGNORECASE)
 
 
@@ -49,13 +49,12 @@ _USER = re.compile(r"//[^/?]*@|authMechanism=", re.IGNORECASE)
 def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
     """Yield a client of the source: `sample`, the embedded server, or `mongodb`, the server of MONGODB_URI.
 
-    What the URI says of timeouts wins over the defaults here: 5 s to find and reach the server, 30 s an
-    answer.
+    Timeouts in the URI override the defaults: 5 s to find and to reach the server, 30 s for an answer.
 
     Raises:
         ConfigurationError: MONGODB_URI is unset or not a URI, or a file that it names cannot be read; or the
             server refuses the user.
-        PipelineError: the server is away, not in the DNS, or fails while it is used.
+        PipelineError: the server is away or not in the DNS, or fails during use.
     """
     if source == "sample":
         with sample_server() as uri, _client(uri) as client, _plain_mongo_errors("the sample server"):
@@ -66,13 +65,13 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
         raise ConfigurationError("MONGODB_URI is not set: name the server, or set ingestion.source to sample")
     try:
         if not uri.startswith(("mongodb://", "mongodb+srv://")):
-            raise InvalidURI  # the library would take any word for a host name
+            raise InvalidURI  # the library would use any word as a host name
         if _password_is_cut(uri):
-            raise InvalidURI  # it would take the beginning of a password for the host, which errors name
+            raise InvalidURI  # it would use the start of a password as the host, which errors name
         client = _client(uri)
     except (InvalidURI, UriError, ValueError):
         # The library's own message may quote the password.
-        # It says the same of a host that the DNS does not find, which may be there in a moment.
+        # It raises the same error for a host that is not in the DNS, which may be temporary.
         srv = uri.startswith("mongodb+srv://")
         or_dns = ", or its host has no SRV record in the DNS" if srv else ""
         raise (PipelineError if srv else ConfigurationError)(
@@ -90,14 +89,14 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 def offers_snapshot(client: MongoClient[dict[str, Any]]) -> bool:
-    """Whether the server lets one moment be read: a replica set or a cluster, from MongoDB 5.0 on."""
+    """Whether the server supports snapshot sessions: a replica set or a cluster of MongoDB 5.0 or later."""
     hello = client.admin.command("hello")
     replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
     return bool(replicated and hello["maxWireVersion"] >= _MONGODB_5)
 
 
 def _password_is_cut(uri: str) -> bool:
-    """Whether there is an @ in the path, or in an option's name: the / or ? before it was the password's."""
+    """Whether the password has an unescaped / or ?: then the path or an option's name has an @."""
     rest = uri.partition("://")[2]
     end = re.search("[/?]", rest)
     path, _, options = (rest[end.end() - (end[0] == "?") :] if end else "").partition("?")
@@ -144,7 +143,7 @@ def _plain_mongo_errors(server: str) -> Iterator[None]:
             )
         else:
             kind = ConfigurationError if error.code in _BAD_QUERY else PipelineError
-            # The server's words quote the query, which params.yaml holds, but no password.
+            # The server's message may quote the query from params.yaml, but no password.
             details = error.details or {}
             message = " ".join(str(details.get("errmsg", "")).split())[:200]
             problem = f"failed: {details.get('codeName') or 'error'} (code {error.code}): {message}"

@@ -1,4 +1,4 @@
-"""Which collection is read, and how."""
+"""The section `ingestion` of params.yaml: the collection to read, and how."""
 
 import json
 from typing import Any, Literal

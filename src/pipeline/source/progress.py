@@ -1,4 +1,4 @@
-"""What a long read says of itself: a bar on a terminal, plain lines elsewhere."""
+"""The progress of a long read: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ LINE_EVERY = 100_000
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with the number of documents read: a bar on a terminal, else plain lines."""
+    """Yield a function that adds a number of documents to the progress."""
     with tqdm(total=total, unit=" documents", disable=None, desc="ingestion") as bar:
         done = 0
 
@@ -28,6 +28,6 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
 def say_above_bar(line: str) -> None:
     """Print one line, above the progress bar if there is one.
 
-    It begins as no error of a stage does, lest who runs the stage take it for the reason of a failure.
+    Its prefix must not look like a stage error, which `repro` would report as the reason of a failure.
     """
     tqdm.write(f"MongoDB: {line}", file=sys.stderr)

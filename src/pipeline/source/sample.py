@@ -1,4 +1,4 @@
-"""The sample: the customers of data/, and the embedded MongoDB server that they arrive in."""
+"""The sample: the customers in data/, and the embedded MongoDB server that holds them."""
 
 import csv
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from pymongo import MongoClient
 
 CUSTOMERS = Path("data/telco_customers.csv")
 DATABASE, COLLECTION = "crm", "customers"
-# So many of the file have yet to arrive when the store is new.
+# How many customers of the file are not in a new store, for later arrivals.
 LATE_ARRIVALS = 1_043
-# The sample has tenures but no dates: a customer is taken to have come this many months before this day.
+# The sample has tenures but no dates: an account is opened its tenure in months before this day.
 _SAMPLE_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def document(row: dict[str, str]) -> dict[str, Any]:
-    """Turn a row of the CSV file into the nested document that a CRM would keep.
+    """Return a row of the CSV file as the nested document of a CRM.
 
-    The services that need the internet are booleans here: 'No internet service' is told by
-    `services.internet` alone, and 'No phone service' by `services.phone`.
+    The services that need the internet are booleans here. Only `services.internet` has the value of
+    'No internet service', and only `services.phone` that of 'No phone service'.
     """
     tenure = int(row["tenure"])
     months = _SAMPLE_DAY.year * 12 + _SAMPLE_DAY.month - 1 - tenure
@@ -58,7 +58,7 @@ def document(row: dict[str, str]) -> dict[str, Any]:
         "billing": {
             "currency": "USD",
             "monthly_charges": float(row["monthly_charges"]),
-            # Eleven customers of the first month have not been charged yet.
+            # Eleven customers in their first month have not been charged yet.
             "total_charges": float(row["total_charges"]) if row["total_charges"] else None,
         },
         "churned": row["churn"] == "Yes",
@@ -66,15 +66,15 @@ def document(row: dict[str, str]) -> dict[str, Any]:
 
 
 def documents(path: Path = CUSTOMERS) -> list[dict[str, Any]]:
-    """Read all sample customers, in the order in which they arrive."""
+    """Return all sample customers, in the order of their arrival."""
     with path.open(newline="", encoding="utf-8") as file:
         return [document(row) for row in csv.DictReader(file)]
 
 
 def let_arrive(client: MongoClient[dict[str, Any]], count: int) -> int:
-    """Insert the next `count` sample customers and return how many are there then.
+    """Insert the next `count` sample customers, and return the number of customers in the store.
 
-    Interrupted anywhere and run again, it leaves each customer there once.
+    It can be interrupted anywhere and repeated: each customer is inserted once.
 
     Raises:
         ConfigurationError: fewer than `count` have yet to arrive.
@@ -96,20 +96,20 @@ def let_arrive(client: MongoClient[dict[str, Any]], count: int) -> int:
 
 
 def arrivals(client: MongoClient[dict[str, Any]]) -> int:
-    """Count the sample customers that have arrived so far; 0 in a new store."""
+    """Return how many sample customers have arrived; 0 in a new store."""
     state = client[DATABASE].sample.find_one({"_id": COLLECTION})
     return int(state["arrived"]) if state else 0
 
 
 @contextmanager
 def sample_server() -> Iterator[str]:
-    """Run the embedded server on a free loopback port, filled once, and yield its URI.
+    """Run the embedded server on a free loopback port, with the sample in it, and yield its URI.
 
-    Its storage belongs to the repository, so one process at a time can run it; another waits for it up to
-    60 seconds.
+    All worktrees share its storage, so that only one process at a time can run it. Another waits up to 60
+    seconds.
 
     Raises:
-        PipelineError: it is in use for longer, or does not start.
+        PipelineError: the storage is in use for longer, or the server does not start.
     """
     root = stores_root()
     storage = root / ".sample-mongodb"

@@ -1,1 +1,1 @@
-"""What MLflow is told of a run, and what made it."""
+"""MLflow tracking: the logged run, and its lineage."""

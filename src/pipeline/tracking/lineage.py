@@ -1,4 +1,4 @@
-"""What made this model: the commit, and the hashes that dvc.lock holds of its data."""
+"""The lineage of a model: its commit, and the hashes of its data in dvc.lock."""
 
 import hashlib
 import os
@@ -17,16 +17,16 @@ LOCK = Path("dvc.lock")
 def lineage_tags() -> dict[str, str]:
     """Return the tags of a run: `git.commit`, `git.dirty`, and the md5 of dvc.lock, data, model and metrics.
 
-    The hashes are those of dvc.lock as it stands while evaluation runs: DVC has recorded every stage before
-    it by then. That of the metrics is of what evaluation has just written. What is not known, outside Git or
-    before the first `dvc repro`, has no tag. A tree is dirty when anything but dvc.lock differs from the
-    commit, since DVC rewrites that file as it goes.
+    The hashes are those of dvc.lock while evaluation runs, when DVC has recorded all stages before it. The
+    hash of the metrics is that of the file that evaluation has just written. Unknown values, outside Git or
+    before the first `dvc repro`, have no tag. A tree is dirty if a file other than dvc.lock, which DVC
+    rewrites during a run, differs from the commit.
     """
     tags: dict[str, str] = {}
     if commit := _git("rev-parse", "HEAD"):
         changed = _git("status", "--porcelain", "--", ".", f":(exclude){LOCK}")
         tags |= {"git.commit": commit, "git.dirty": str(bool(changed)).lower()}
-        # MLflow adds the URL of the remote by itself, with the token that may be in it.
+        # MLflow would add the URL of the remote, which may contain a token.
         tags["mlflow.source.git.repoURL"] = without_credentials(_git("remote", "get-url", "origin"))
     tags |= locked_tags()
     if METRICS.exists():
@@ -35,7 +35,7 @@ def lineage_tags() -> dict[str, str]:
 
 
 def locked_tags() -> dict[str, str]:
-    """Return the md5 of dvc.lock as it stands, and those of data, model and metrics that it names."""
+    """Return the md5 of dvc.lock, and the md5 of data, model and metrics in it, as tags."""
     if not LOCK.exists():
         return {}
     tags = {"dvc.lock.md5": _md5(LOCK)}
@@ -45,16 +45,16 @@ def locked_tags() -> dict[str, str]:
 
 
 def locked_outputs(lock: dict[str, Any]) -> dict[str, str]:
-    """Return the md5 of each output that a lock names, by its path."""
+    """Return the md5 of each output in a lock, by path."""
     return {
         output["path"]: output["md5"] for stage in lock["stages"].values() for output in stage.get("outs", [])
     }
 
 
 def without_credentials(uri: str) -> str:
-    """Return a URI without its user, password, query and fragment: what may stand in a message or a tag."""
-    # A password may hold a slash or a question mark, and the slashes may be forgotten: what comes before the
-    # last @ goes first. A user alone, as in git@host:path, is none of it.
+    """Return a URI without user, password, query and fragment, safe for a message or a tag."""
+    # A password may have a slash or a question mark, and the URI may lack slashes: first remove everything
+    # before the last @. A user without a password, as in git@host:path, is not secret.
     scheme, slashes, rest = uri.partition("://")
     if slashes:
         bare = f"{scheme}://{rest.rpartition('@')[2]}"

@@ -1,4 +1,4 @@
-"""Where MLflow keeps runs and models, and its failures in one line."""
+"""The MLflow store of runs and models, and its errors in one line."""
 
 import os
 import re
@@ -12,13 +12,13 @@ from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 from pipeline.config.stores import stores_root
 from pipeline.tracking.lineage import without_credentials
 
-# The experiment of all runs, and the name of the registered model.
+# The default name of the experiment and of the registered model.
 PROJECT = "churn-pipeline"
-# What MLflow reads and writes without a server, as its URIs begin.
+# The prefixes of URIs of databases, which MLflow uses without a server.
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
-# Where MLflow keeps nothing any more (3.13 and later), as its URIs begin: "" is a path.
+# The schemes of folders, which MLflow 3.13 and later does not support ("" is a path).
 FOLDERS = {"", "file"}
-# What would put an evaluation into another run, or add another's tags, metrics or models to it.
+# These variables would log an evaluation to another run, or mix another run's data into it.
 FOREIGN_RUN_VARIABLES = (
     "MLFLOW_RUN_ID",
     "MLFLOW_RUN_CONTEXT",
@@ -26,12 +26,12 @@ FOREIGN_RUN_VARIABLES = (
     "_MLFLOW_ACTIVE_MODEL_ID",
     "SERVERLESS_GPU_COMPUTE_ASSOCIATED_JOB_RUN_ID",
 )
-# What MLflow makes of 401 and 403.
+# MLflow's error codes for 401 and 403.
 REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
-# It is there, and does not take what it was sent.
+# The error code of a store that answers but rejects the request.
 REJECTED = "INVALID_PARAMETER_VALUE"
 
-# Fail in seconds, not in minutes, when the server is away; send nothing to anybody else.
+# Fail in seconds, not in minutes, if the server is away. Send no telemetry.
 for _name, _value in {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
@@ -43,14 +43,15 @@ for _name, _value in {
 
 
 def tracking_store() -> tuple[str, str | None]:
-    """Return the tracking URI and where the artifacts of a new experiment go (None: the server decides).
+    """Return the tracking URI and the artifact location of a new experiment (None: the server decides).
 
-    It is MLFLOW_TRACKING_URI, or a sqlite database. One with a relative path lies at the root of the
-    repository. Without a server, artifacts lie beside the file of a sqlite database, and at the root of the
-    repository for any other: MLflow would take the current folder, which may be a throw-away worktree.
+    The URI is MLFLOW_TRACKING_URI, or a SQLite database. A relative path is relative to the root of the
+    repository. Without a server, artifacts are beside the file of a SQLite database, and at the root of the
+    repository for other databases. MLflow's default, the current folder, may be a throw-away worktree.
 
     Raises:
-        ConfigurationError: MLflow keeps nothing there, or the environment would keep a version apart.
+        ConfigurationError: the URI is a folder, the registry is another server, or loading models is
+            forbidden.
     """
     root, uri = stores_root(), os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
     if urlsplit(uri).scheme in FOLDERS and not uri.startswith("databricks"):
@@ -59,7 +60,7 @@ def tracking_store() -> tuple[str, str | None]:
             "(http://HOST:PORT) or a database (sqlite:///mlflow.db)"
         )
     if path := re.fullmatch(r"sqlite:///([^/:].*)", uri):
-        # In a URI these two mean something else.
+        # These two characters have a meaning in a URI.
         escaped = str(root).replace("%", "%25").replace("?", "%3F")
         uri = f"sqlite:///{escaped}/{path[1]}"
     if os.environ.get("MLFLOW_REGISTRY_URI", "") not in {"", uri}:
@@ -79,23 +80,23 @@ def tracking_store() -> tuple[str, str | None]:
 
 
 def database_file(uri: str) -> Path | None:
-    """Return the file of a sqlite database; None for a server, and for any other database."""
+    """Return the file of a SQLite database; None for a server or another database."""
     path = re.fullmatch(r"sqlite:///(/[^?]*)(\?.*)?", uri)
     return Path(unquote(path[1])) if path else None
 
 
 def unset_unused() -> list[str]:
-    """Unset what would put an evaluation into another run than its own, and return the names."""
+    """Unset the variables that would log an evaluation to another run, and return their names."""
     return [name for name in FOREIGN_RUN_VARIABLES if os.environ.pop(name, "")]
 
 
 def find_experiment(client: Any) -> tuple[str, str | None]:
-    """Return the name of the experiment, and its id (None: it is yet to be made).
+    """Return the name of the experiment, and its id (None: it does not exist yet).
 
-    It is that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else the project's.
+    The experiment is that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else the project's.
 
     Raises:
-        ConfigurationError: the two name different ones, there is none of that id, or it was deleted.
+        ConfigurationError: the two name different experiments, there is none with this id, or it was deleted.
     """
     name, number = (os.environ.get(f"MLFLOW_EXPERIMENT_{key}") for key in ("NAME", "ID"))
     try:
@@ -121,13 +122,13 @@ def find_experiment(client: Any) -> tuple[str, str | None]:
 
 @contextmanager
 def plain_mlflow_errors(uri: str, state: str) -> Iterator[None]:
-    """Turn whatever MLflow raises into one line that names the server, without its credentials.
+    """Turn any error of MLflow into one line with the server's URI, without its credentials.
 
-    `state` says what was kept, and what to do next.
+    `state` is the end of the message: what was kept, and what to do next.
 
     Raises:
-        ConfigurationError: it refuses the credentials, or is no store: waiting would not help.
-        PipelineError: in place of any other error.
+        ConfigurationError: MLflow refuses the credentials, or the URI is not a store: waiting does not help.
+        PipelineError: any other error.
     """
     try:
         yield

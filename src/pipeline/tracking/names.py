@@ -1,19 +1,19 @@
-"""The names of parameters and metrics in MLflow, which takes neither all characters nor any length."""
+"""The names of parameters and metrics in MLflow, which limits their characters and their length."""
 
 import hashlib
 import posixpath
 import re
 
-# MLflow refuses longer ones, and reads a name with slashes as a path.
+# MLflow refuses longer names, and treats a name with slashes as a path.
 LONGEST = 250
 TAKEN = r"[\w\-. /:]+"
 
 
 def mlflow_name(key: str) -> str:
-    """Return the name of a key: itself if MLflow takes it.
+    """Return the MLflow name of a key: the key itself if MLflow accepts it.
 
-    Else it has underscores for what MLflow does not take, and ends with a hash of the key: each key has one
-    name, whatever others there are, and no two have the same.
+    Otherwise underscores replace the refused characters, and the name ends with a hash of the key. So each
+    key has one name, and no two keys share one.
     """
     as_path = posixpath.normpath(key) == key and not key.startswith(("/", "..")) and key != "."
     if len(key) <= LONGEST and re.fullmatch(TAKEN, key) and as_path:

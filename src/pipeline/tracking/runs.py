@@ -27,9 +27,9 @@ def log_run(
     plots: Path,
     failed: bool,
 ) -> str:
-    """Log one run and return its id; a `failed` one is marked so.
+    """Log one run and return its id; a `failed` run has the status FAILED.
 
-    `example` holds a few rows of the feature columns, `plots` is the folder of the plots' points.
+    `example` has a few rows of the feature columns, `plots` is the folder of the plots' points.
 
     Raises:
         PipelineError: MLflow cannot be reached or refuses.
@@ -48,16 +48,16 @@ def log_run(
         status = "FAILED"
         try:
             parameters = _named(_flat(YAML(typ="safe", pure=True).load(PATH)))
-            # A finished run is whole, whatever MLFLOW_ENABLE_ASYNC_LOGGING says.
+            # Synchronous despite MLFLOW_ENABLE_ASYNC_LOGGING, so that a finished run is complete.
             mlflow.log_params(parameters, synchronous=True)
-            # A metric may be unknown, and there may be no slice at all.
+            # A metric may be None, and there may be no slice.
             numbers = {
                 name: value for name, value in _flat(metrics).items() if isinstance(value, int | float)
             }
             mlflow.log_metrics(_named(numbers), synchronous=True)
             mlflow.log_artifacts(str(plots), "plots")
             mlflow.log_figure(draw(plots), "plots/plots.png")
-            # MLflow asks the model about the example, which many threads would only slow down.
+            # MLflow predicts the example, which more threads would slow down.
             with threadpool_limits(limits=1):
                 mlflow.sklearn.log_model(model, name="model", **serving(contract, example))
             status = "FAILED" if failed else "FINISHED"
@@ -67,7 +67,7 @@ def log_run(
 
 
 def _experiment(uri: str, artifacts: str | None) -> str:
-    """Return the id of the experiment, which is made if it is new."""
+    """Return the id of the experiment, and create it if it does not exist."""
     import mlflow
 
     client = mlflow.MlflowClient(uri)
@@ -76,13 +76,13 @@ def _experiment(uri: str, artifacts: str | None) -> str:
 
 
 def serving(contract: Contract, example: pd.DataFrame) -> dict[str, Any]:
-    """Return how MLflow keeps and serves a model, as `mlflow.sklearn.log_model` takes it."""
+    """Return the arguments of `mlflow.sklearn.log_model`: how MLflow stores and serves the model."""
     return {
-        # The same format as artifacts/model: skops does not know gradient boosting's types.
+        # The same format as artifacts/model: skops does not support the types of gradient boosting.
         "serialization_format": "pickle",
         "signature": _signature(contract),
         "input_example": example,
-        # MLflow would find the same by importing the model, in five seconds.
+        # MLflow would infer the same list by importing the model, which takes five seconds.
         "pip_requirements": [f"{name}=={version(name)}" for name in PACKAGES],
         "pyfunc_predict_fn": "predict_proba",
     }
@@ -93,9 +93,9 @@ def _signature(contract: Contract) -> Any:
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 
-    # Names without types: MLflow would make a null boolean false, 2.7 the integer 2, and refuse a time zone.
-    # The model itself refuses a wrong type. Also where it may be null: it computes with null, but not without
-    # the column.
+    # Names without types: MLflow would convert a null boolean to false and 2.7 to the integer 2, and refuse a
+    # time zone. The model itself refuses wrong types. Nullable columns are required too: the model accepts a
+    # null, but not a missing column.
     return ModelSignature(
         inputs=Schema([ColSpec(AnyType(), name) for name in contract.features]),
         outputs=Schema([ColSpec("double", "0"), ColSpec("double", "1")]),

@@ -199,7 +199,7 @@ def test_a_cluster_where_nobody_answers_is_said_in_one_line(folder: Folder) -> N
     done = stage("validation", nobody)
 
     assert done.returncode == 1
-    assert done.stderr == "validation: nobody answers at DASK_SCHEDULER: start the cluster, or unset it\n"
+    assert done.stderr == "validation: no answer at DASK_SCHEDULER: start the cluster, or unset it\n"
 
 
 def use(work: Callable[[], None] = lambda: None) -> None:
@@ -211,7 +211,7 @@ def use(work: Callable[[], None] = lambda: None) -> None:
 def test_an_impossible_address_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_SCHEDULER", "carrier-pigeon://somewhere")
 
-    assert failure(use, PipelineError).startswith("nobody answers at DASK_SCHEDULER")
+    assert failure(use, PipelineError).startswith("no answer at DASK_SCHEDULER")
 
 
 def test_a_cluster_without_workers_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +229,6 @@ def test_what_a_worker_lacks_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch
     with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as own:
         monkeypatch.setenv("DASK_SCHEDULER", own.scheduler_address)
 
-        assert "want of memory" in failure(lambda: use(starve), PipelineError)
+        assert "out of memory" in failure(lambda: use(starve), PipelineError)
         missing = failure(lambda: use(lambda: Path("/no/such/part").touch()), PipelineError)
         assert "the same path, and does not see /no/such/part" in missing
