@@ -70,7 +70,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
     if len(set(target[chosen])) == 1:
         # The sample lacks a rare class: use all rows.
         chosen = np.arange(len(features))
-    found = permutation_importance(
+    shuffled = permutation_importance(
         model,
         features.iloc[chosen],
         target[chosen],
@@ -80,7 +80,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
     )
     rows = [
         {"column": name, "roc_auc_lost": round(float(lost), 6)}
-        for name, lost in zip(features.columns, found.importances_mean, strict=True)
+        for name, lost in zip(features.columns, shuffled.importances_mean, strict=True)
     ]
     return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))
 

@@ -62,7 +62,7 @@ def verdict(
     maximum = parameters.max_single_column_auc
     if leaks := {name: auc for name, auc in scores.items() if auc > maximum}:
         return (
-            f"the target {target} is given away by {named(leaks)}, more than "
+            f"the target {target} leaks through {named(leaks)}, more than "
             f"validation.max_single_column_auc {maximum}: remove it from schema.columns, or raise that limit "
             "if its value is known when the model predicts"
         )

@@ -112,7 +112,7 @@ def test_a_copy_of_the_target_fails_by_its_name(folder: Folder) -> None:
     folder.write("raw", [one | {"left": "yes" if one["churned"] else "no"} for one in rows])
 
     assert failed() == (
-        "the target churned is given away by left (alone ROC AUC 1.0000), more than "
+        "the target churned leaks through left (alone ROC AUC 1.0000), more than "
         "validation.max_single_column_auc 0.99: remove it from schema.columns, or raise that limit if its "
         "value is known when the model predicts"
     )

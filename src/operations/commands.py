@@ -107,13 +107,13 @@ def retrain(
     from operations.retraining.transaction import run
 
     if data_from is not None and (keep_data or read_source or everything):
-        raise ConfigurationError("--data-from goes without --keep-data, --read-source and --all")
+        raise ConfigurationError("--data-from cannot be combined with --keep-data, --read-source or --all")
     if read_source and not keep_data:
-        raise ConfigurationError("--read-source goes with --keep-data: without it the source is read anyway")
+        raise ConfigurationError("--read-source needs --keep-data: without it the source is read anyway")
     if set_param and data_from is None:
-        raise ConfigurationError("-S goes with --data-from: else edit params.yaml and commit it")
+        raise ConfigurationError("-S needs --data-from: else edit params.yaml and commit it")
     if promote and data_from is None:
-        raise ConfigurationError("--promote goes with --data-from: without it, promotion is the default")
+        raise ConfigurationError("--promote needs --data-from: without it, promotion is the default")
     request = Request(
         branch=branch(),
         keep_data=keep_data,
@@ -203,11 +203,11 @@ def show_lineage(
 
     registry = Registry()
     move_local_tags_aside(registry)
-    found = registry.lineage(version)
+    content = registry.lineage(version)
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(content, indent=2))
         return
-    for line in lineage(found):
+    for line in lineage(content):
         print(line)
 
 

@@ -56,7 +56,7 @@ def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Pr
         done = ready.run("pipeline", command, check=False)
 
         assert done.returncode == 2
-        assert done.stderr.startswith("pipeline: origin takes no atomic push")
+        assert done.stderr.startswith("pipeline: origin accepts no atomic push")
         assert done.stderr.count("\n") == 1
         assert done.stdout == ""
     assert ready.git("status", "--porcelain") == ""

@@ -104,20 +104,20 @@ def refuse_stale() -> None:
         PipelineError: a stage has to run, or an output has to be fetched first; the message names it.
     """
     with dvc_repository("status") as repo:
-        found = dict(repo.status())
+        status = dict(repo.status())
         fetchable = {str(out) for out in repo.index.outs if out.use_cache and out.hash_info}
-    if lost := [path for path in _missing(found) if path in fetchable]:
+    if lost := [path for path in _missing(status) if path in fetchable]:
         raise PipelineError(
             f"what the lock names is not here: {', '.join(lost[:3])}: 'dvc pull' fetches it, 'dvc repro' "
-            "makes it anew"
+            "makes it again"
         )
-    if found:
-        raise PipelineError(f"{', '.join(sorted(found))} changed since the last run: run 'dvc repro' first")
+    if status:
+        raise PipelineError(f"{', '.join(sorted(status))} changed since the last run: run 'dvc repro' first")
 
 
-def _missing(found: dict[str, Any]) -> list[str]:
+def _missing(status: dict[str, Any]) -> list[str]:
     """Return the outputs that are missing in the workspace or the cache according to `dvc status`."""
-    changes = [change for stage in found.values() for change in stage if isinstance(change, dict)]
+    changes = [change for stage in status.values() for change in stage if isinstance(change, dict)]
     outputs = [pair for change in changes for pair in change.get("changed outs", {}).items()]
     return [path for path, state in outputs if state in {"deleted", "not in cache"}]
 
@@ -159,8 +159,8 @@ def push_data() -> None:
 def not_on_remote() -> list[str]:
     """Return the outputs in the lock, including the files of folders, that are missing on the remote."""
     with dvc_repository("data status") as repo:
-        found = repo.data_status(not_in_remote=True, remote_refresh=True, granular=True)
-        return list(found.get("not_in_remote", []))
+        status = repo.data_status(not_in_remote=True, remote_refresh=True, granular=True)
+        return list(status.get("not_in_remote", []))
 
 
 def _push_each() -> None:

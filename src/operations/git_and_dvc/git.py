@@ -103,10 +103,10 @@ def branch() -> str:
     # Fails first if Git does not work here, for example in another user's folder.
     git("rev-parse", "--git-dir")
     # Not the short name, which changes if a tag has the same name.
-    found = git("symbolic-ref", "--quiet", "HEAD", check=False).removeprefix("refs/heads/")
-    if not found:
+    name = git("symbolic-ref", "--quiet", "HEAD", check=False).removeprefix("refs/heads/")
+    if not name:
         raise GitError("no branch is checked out: 'git switch' to the one to publish on")
-    return found
+    return name
 
 
 def head() -> tuple[str, str]:

@@ -22,7 +22,7 @@ def check_layout() -> None:
         raise ConfigurationError("the project is a Git submodule here: work in a clone of its own")
     listed = git("config", "--type=bool", "--get-regexp", r"^remote\..*\.promisor$", check=False)
     if any(line.endswith(" true") for line in listed.splitlines()):
-        raise ConfigurationError("this is a partial clone, of which DVC cannot read: clone without --filter")
+        raise ConfigurationError("DVC cannot read a partial clone: clone without --filter")
 
 
 def check_worktree(remote: str) -> None:
@@ -36,6 +36,6 @@ def check_worktree(remote: str) -> None:
     linked = own != common and Path(common).name == ".git"
     if linked and "://" not in remote and Path(remote).resolve().is_relative_to(Path.cwd()):
         raise ConfigurationError(
-            f"the DVC remote {remote} is a folder in this worktree, and goes with it: name one that stays "
-            "('dvc remote modify --local NAME url PATH')"
+            f"the DVC remote {remote} is a folder in this worktree, and is deleted with it: name one that "
+            "stays ('dvc remote modify --local NAME url PATH')"
         )

@@ -50,7 +50,7 @@ def _ask(*words: str, timeout: float) -> None:
     except GitError as error:
         if ATOMIC in str(error):
             raise ConfigurationError(
-                f"{REMOTE} takes no atomic push, so a version's commit could arrive without its tag: 'git "
+                f"{REMOTE} accepts no atomic push, so a version's commit could arrive without its tag: 'git "
                 "config receive.advertiseAtomic true' there, or another server"
             ) from None
         if FINAL.search(str(error)):

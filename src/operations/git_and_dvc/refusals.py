@@ -54,7 +54,7 @@ BEFORE_REQUEST = {
     "PartialCredentialsError": "half of the credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ProfileNotFound": "no such profile: correct AWS_PROFILE",
     "ConfigParseError": "AWS's configuration file cannot be read: correct it",
-    "CredentialRetrievalError": "the credentials cannot be had: sign in again, or set other ones",
+    "CredentialRetrievalError": "the credentials cannot be retrieved: sign in again, or set other ones",
     "SSOTokenLoadError": "not signed in: 'aws sso login'",
     "TokenRetrievalError": "not signed in: 'aws sso login'",
     "UnauthorizedSSOTokenError": "the sign-in has expired: 'aws sso login'",

@@ -36,7 +36,7 @@ def reach_mongodb() -> str:
 
 def reach_mlflow() -> str:
     """Ask MLflow for the champion."""
-    if not _yet_to_be_made():
+    if not _missing_store():
         Registry().champion()
     return "answers"
 
@@ -81,7 +81,7 @@ def use_mlflow() -> str:
     Raises:
         ConfigurationError: the experiment is missing or deleted, or the champion cannot be compared with.
     """
-    if store := _yet_to_be_made():
+    if store := _missing_store():
         return f"{store}, which the first run makes"
     registry = Registry()
     with plain_mlflow_errors(registry.uri, "nothing was changed"):
@@ -101,7 +101,7 @@ def use_mlflow() -> str:
     )
 
 
-def _yet_to_be_made() -> str | None:
+def _missing_store() -> str | None:
     """Return the URI of a SQLite store that does not exist yet, since any request creates it; else None."""
     uri, _ = tracking_store()
     made = not uri.startswith("sqlite:") or Path(unquote(uri.removeprefix("sqlite:///"))).exists()

@@ -56,7 +56,9 @@ def lock_data_of(commit: str) -> tuple[str, ...]:
     except YAMLError:
         here = {}
     if not isinstance(here, dict) or "stages" not in here:
-        raise PipelineError(f"{LOCK}, as it is committed, is no lock: 'dvc repro', and commit what it writes")
+        raise PipelineError(
+            f"{LOCK}, as committed, is not a valid lock: run 'dvc repro', and commit the result"
+        )
     if missing := [stage for stage in DATA_STAGES if stage not in there["stages"]]:
         raise PipelineError(f"the lock of commit {commit[:10]} has no stage {', '.join(missing)}")
     here["stages"] |= {stage: there["stages"][stage] for stage in DATA_STAGES}

@@ -160,8 +160,8 @@ def outcome_of(published: Published) -> Outcome:
         message += "champion" if published.champion else f"not champion ({verdict}: {reason}): {rise}"
     if published.comparison:
         message += f"; compared with the version that its data is from: {published.comparison.reason}"
-    found = outcome("succeeded" if published.new else "unchanged", message)
-    return found.model_copy(
+    result = outcome("succeeded" if published.new else "unchanged", message)
+    return result.model_copy(
         update={
             "version": published.version,
             "promoted": published.champion,

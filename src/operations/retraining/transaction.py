@@ -94,11 +94,11 @@ def check_committed(request: Request) -> str:
     Raises:
         PipelineError: code, parameters, the pipeline or a needed lock is not committed.
     """
-    found = sorted({*changed(), *overlooked()})
+    paths = sorted({*changed(), *overlooked()})
     used = RECIPE if request.reads_source else (*RECIPE, LOCK.name)
-    if mine := [path for path in found if path.startswith(used)]:
+    if mine := [path for path in paths if path.startswith(used)]:
         raise PipelineError(f"not committed: {', '.join(mine[:3])}: commit or stash it first")
-    return ", ".join(found[:3])
+    return ", ".join(paths[:3])
 
 
 def finish_pushed(branch: str, error: PipelineError, made: str, given_up: list[str]) -> Outcome:
@@ -158,10 +158,10 @@ def finish_interrupted(
         try:
             if shared:
                 fetch_tag(name)
-            found = git("rev-parse", "--verify", f"refs/tags/{name}^{{commit}}")
-            if commit is not None and found != commit:
+            tag_commit = git("rev-parse", "--verify", f"refs/tags/{name}^{{commit}}")
+            if commit is not None and tag_commit != commit:
                 continue
-            with throw_away_worktree(found, shared_cache()) as folder:
+            with throw_away_worktree(tag_commit, shared_cache()) as folder:
                 finished.append(run_in(folder, Request(branch=branch, finish=name)))
         except StoppedError:
             raise

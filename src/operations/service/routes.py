@@ -50,12 +50,12 @@ def find(job: Annotated[str, Path(examples=["0123456789ab"])], runner: Running) 
     Raises:
         HTTPException: 404.
     """
-    if found := runner.jobs.get(job):
-        return found
+    if path_job := runner.jobs.get(job):
+        return path_job
     raise HTTPException(404, f"there is no job {job}")
 
 
-Found = Annotated[Job, Depends(find)]
+PathJob = Annotated[Job, Depends(find)]
 
 
 def detail(runner: Runner, job: Job) -> Detail:
@@ -93,24 +93,24 @@ def history(runner: Running, count: Annotated[int, Query(ge=1, le=1000)] = 100) 
 
 
 @router.get("/{job}", responses=responses(404, 422))
-def show(found: Found, runner: Running) -> Detail:
+def show(path_job: PathJob, runner: Running) -> Detail:
     """The state of a job, with the last 50 lines of its log."""
-    return detail(runner, found)
+    return detail(runner, path_job)
 
 
 @router.get("/{job}/log", response_class=PlainTextResponse, responses=responses(404, 422))
-def log(found: Found, runner: Running) -> Response:
+def log(path_job: PathJob, runner: Running) -> Response:
     """The whole log of a job."""
-    path = runner.log(found.id)
+    path = runner.log(path_job.id)
     return PlainTextResponse(path.read_bytes() if path.exists() else b"")
 
 
 @router.get("/{job}/events", response_class=EventSourceResponse, responses=responses(404, 422))
-async def events(found: Found, runner: Running) -> AsyncIterator[ServerSentEvent]:
+async def events(path_job: PathJob, runner: Running) -> AsyncIterator[ServerSentEvent]:
     """A stream of the job's changes, which ends with the job."""
     before = None
     while True:
-        job = await run_in_threadpool(runner.jobs.get, found.id) or found
+        job = await run_in_threadpool(runner.jobs.get, path_job.id) or path_job
         now = await run_in_threadpool(detail, runner, job)
         if now != before:
             yield ServerSentEvent(data=now, event="job")

@@ -154,8 +154,8 @@ def reconsidered(registry: Registry, version: Version, current: str, source: Ver
     """Compare a version that was published without promotion again, and promote it if it passes."""
     registry.record(version.number, PROMOTE, ASKED)
     tags = {name: value for name, value in version.tags.items() if name != DECISION} | {PROMOTE: ASKED}
-    found = decided(registry, replace(version, tags=tags), False, current, source)
-    return replace(found, new=found.champion)
+    result = decided(registry, replace(version, tags=tags), False, current, source)
+    return replace(result, new=result.champion)
 
 
 def commit_and_push(
@@ -182,7 +182,7 @@ def commit_and_push(
         if not local:
             push(branch, commit, f"refs/tags/{name}")
     except (GitError, OSError):
-        if not local and took(name):
+        if not local and remote_has_tag(name):
             # The push succeeded, and only the answer was lost.
             return publication
         git("tag", "--delete", name, check=False)
@@ -206,7 +206,7 @@ def next_number(registry: Registry) -> int:
     return max({0} | numbers | {*numbers_of(all_here())}) + 1
 
 
-def took(name: str) -> bool:
+def remote_has_tag(name: str) -> bool:
     """Whether the remote has the tag `name` on this commit; False if it does not answer.
 
     If the remote has the tag but does not answer, the next retrain finds the tag and finishes its version,

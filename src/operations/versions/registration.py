@@ -87,10 +87,12 @@ def unfinished() -> list[str]:
     known = {version.tags.get(TAG) for version in versions}
     names = [tag_of(publication.number) for publication in unregistered(registry)[0]]
     pushed = [name for name in names if name not in known]
-    return [version.tags[TAG] for version in versions if TAG in version.tags and not whole(version)] + pushed
+    return [
+        version.tags[TAG] for version in versions if TAG in version.tags and not is_complete(version)
+    ] + pushed
 
 
-def whole(version: Version) -> bool:
+def is_complete(version: Version) -> bool:
     """Whether all steps of a version's publication are done."""
     decision = version.decision
     if version.tags[TAG] != version.tag or decision is None:

@@ -102,11 +102,11 @@ class Registry:
         """Return all versions, the oldest first, without the scores of their runs (see `scored`)."""
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             standing = self._standing()
-            found = [
+            items = [
                 _version(item, standing)
                 for item in self.client.search_model_versions(f"name = '{self.name}'")
             ]
-        return sorted(found, key=lambda version: version.number)
+        return sorted(items, key=lambda version: version.number)
 
     def scored(self) -> list[Version]:
         """Return all versions, the oldest first, with the scores of their runs, in one request."""
@@ -174,10 +174,10 @@ class Registry:
         with plain_mlflow_errors(self.uri, "nothing was changed"):
             import mlflow
 
-            found = mlflow.search_runs(
+            items = mlflow.search_runs(
                 filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
             )
-            return list(found)
+            return list(items)
 
     def lineage(self, number: int) -> dict[str, Any]:
         """Return what made a version, and the commands that bring it back.
@@ -208,8 +208,8 @@ class Registry:
     def run_of(self, tags: dict[str, str]) -> str | None:
         """Return the newest finished run that has all of `tags`, or None."""
         query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        found = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
-        return str(found[0].info.run_id) if found else None
+        items = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
+        return str(items[0].info.run_id) if items else None
 
     def tags_of_run(self, run_id: str) -> dict[str, str] | None:
         """Return the tags of a run, deleted or not; None if this server never had it."""

@@ -137,7 +137,7 @@ def commit_of(version: Version) -> str:
     try:
         commit = git("rev-parse", "--verify", "--quiet", f"refs/tags/{version.tag}^{{commit}}")
     except GitError:
-        where = "nor on the remote" if has_remote() else f"and there is no Git remote {REMOTE} to ask"
+        where = "nor on the remote" if has_remote() else f"and this clone has no Git remote {REMOTE}"
         raise PipelineError(f"the tag {version.tag} is neither here {where}") from None
     if commit != version.tags.get("git.commit"):
         raise PipelineError(

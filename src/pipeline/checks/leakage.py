@@ -124,10 +124,10 @@ def _auc(counts: np.ndarray) -> float:
         return CHANCE
     # F1 of each threshold, which is above a rank, for the rarer class.
     if positives <= negatives:
-        found, named = positives - below[:, 1], (positives + negatives) - below.sum(axis=1)
+        found, predicted = positives - below[:, 1], (positives + negatives) - below.sum(axis=1)
     else:
-        found, named = below[:, 0], below.sum(axis=1)
-    return auc if (2 * found / (min(positives, negatives) + named)).max() >= PRECISE else CHANCE
+        found, predicted = below[:, 0], below.sum(axis=1)
+    return auc if (2 * found / (min(positives, negatives) + predicted)).max() >= PRECISE else CHANCE
 
 
 def _promising_sums(

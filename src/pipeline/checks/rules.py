@@ -64,8 +64,8 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
             with np.errstate(invalid="ignore"):  # NaN is neither below nor above; another rule rejects it
                 rows = np.flatnonzero(breaks(values).astype(bool))
             for row, value in zip(rows.tolist(), values.take(pa.array(rows)).to_pylist(), strict=True):
-                found = "is null" if value is None else f"is {shortened(repr(value))}"
-                problems.setdefault(row, []).append(f"{name}: {found}, {why}")
+                state = "is null" if value is None else f"is {shortened(repr(value))}"
+                problems.setdefault(row, []).append(f"{name}: {state}, {why}")
     return problems
 
 

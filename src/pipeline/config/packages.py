@@ -23,7 +23,7 @@ def check_packages() -> None:
         return
     if wrong := differing(REQUIREMENTS.read_text(encoding="utf-8")):
         raise ConfigurationError(
-            f"installed are other packages than {REQUIREMENTS} names: {', '.join(wrong)}: run 'make setup', "
+            f"the installed packages differ from {REQUIREMENTS}: {', '.join(wrong)}: run 'make setup', "
             "or build the image again"
         )
 

@@ -18,7 +18,7 @@ def stores_root(workspace: Path | None = None) -> Path:
         if parent.name == ".dvc" and workspace.is_relative_to(parent / "tmp"):
             return stores_root(parent.parent)
     try:
-        found = subprocess.run(
+        output = subprocess.run(
             ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"],
             cwd=workspace,
             capture_output=True,
@@ -28,5 +28,5 @@ def stores_root(workspace: Path | None = None) -> Path:
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return workspace
-    common = Path(found)
+    common = Path(output)
     return common.parent if common.name == ".git" else workspace

@@ -29,10 +29,10 @@ def parts(folder: Path) -> list[Path]:
     Raises:
         PipelineError: the folder is missing or has no part.
     """
-    found = sorted(folder.glob("*.parquet"))
-    if not found:
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
         raise PipelineError(f"{folder} holds no Parquet part: run 'dvc repro', or 'dvc pull' to fetch them")
-    return found
+    return paths
 
 
 def shortened(text: str) -> str:

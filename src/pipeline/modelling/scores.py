@@ -35,7 +35,7 @@ def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Sco
     """
     predicted = (probability >= threshold).astype(int)
     both = 0 < target.sum() < len(target)
-    found = {
+    values = {
         "roc_auc": roc_auc_score(target, probability) if both else None,
         "average_precision": average_precision_score(target, probability) if target.any() else None,
         "log_loss": log_loss(target, probability, labels=[0, 1]),
@@ -45,7 +45,7 @@ def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Sco
         "recall": recall_score(target, predicted, zero_division=0.0),
         "f1": f1_score(target, predicted, zero_division=0.0),
     }
-    return {name: None if value is None else _round(value) for name, value in found.items()}
+    return {name: None if value is None else _round(value) for name, value in values.items()}
 
 
 def slice_names(values: pd.Series) -> pd.Series:

@@ -59,10 +59,10 @@ def wrong_type(name: str, column: Column, kind: type) -> str | None:
     """Return why a column cannot have a value of this type (`Missing` for a missing field), or None."""
     if kind in ACCEPTED[column.type]:
         return None
-    found = BSON_NAMES.get(kind, kind.__name__)
+    type_text = BSON_NAMES.get(kind, kind.__name__)
     if kind in (Missing, type(None)):
-        return None if column.nullable else f"{name}: is {found}, but it is required ({column.path})"
-    return f"{name}: is {found}, not {_article(column.type)} ({column.path})"
+        return None if column.nullable else f"{name}: is {type_text}, but it is required ({column.path})"
+    return f"{name}: is {type_text}, not {_article(column.type)} ({column.path})"
 
 
 def _article(kind: str) -> str:

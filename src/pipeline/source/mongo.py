@@ -139,7 +139,7 @@ def _plain_mongo_errors(server: str) -> Iterator[None]:
             problem = (
                 "does not let this user read the collection: grant it the role read"
                 if _USER.search(os.environ.get("MONGODB_URI", ""))
-                else "wants a user and a password: MONGODB_URI has none"
+                else "requires a user and a password: MONGODB_URI has none"
             )
         else:
             kind = ConfigurationError if error.code in _BAD_QUERY else PipelineError

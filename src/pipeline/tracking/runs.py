@@ -71,8 +71,8 @@ def _experiment(uri: str, artifacts: str | None) -> str:
     import mlflow
 
     client = mlflow.MlflowClient(uri)
-    name, found = find_experiment(client)
-    return found or str(client.create_experiment(name, artifact_location=artifacts))
+    name, number = find_experiment(client)
+    return number or str(client.create_experiment(name, artifact_location=artifacts))
 
 
 def serving(contract: Contract, example: pd.DataFrame) -> dict[str, Any]:

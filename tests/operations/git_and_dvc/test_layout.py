@@ -69,7 +69,7 @@ def test_a_remote_in_a_linked_worktree_is_refused(
     check_worktree(str(repository.root / "dvc-remote"))
     check_worktree("s3://bucket/dvc")
 
-    with pytest.raises(ConfigurationError, match="a folder in this worktree, and goes with it"):
+    with pytest.raises(ConfigurationError, match="a folder in this worktree, and is deleted with it"):
         check_worktree(str(Path("dvc-remote").absolute()))
 
 
@@ -79,9 +79,7 @@ def test_a_command_refuses_before_it_does_anything(ready: Project) -> None:
     done = ready.run("pipeline", "gc", check=False)
 
     assert done.returncode == 2
-    assert done.stderr == (
-        "pipeline: this is a partial clone, of which DVC cannot read: clone without --filter\n"
-    )
+    assert done.stderr == ("pipeline: DVC cannot read a partial clone: clone without --filter\n")
 
 
 def test_garbage_is_not_collected_in_a_cache_that_others_may_use(ready: Project) -> None:

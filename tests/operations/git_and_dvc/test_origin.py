@@ -45,7 +45,7 @@ def test_without_a_remote_there_is_nothing_to_ask(here: Project) -> None:
 def test_an_origin_without_atomic_push_is_refused_with_the_way_to_mend_it(here: Project) -> None:
     Project(here.root.with_name("origin.git")).git("config", "receive.advertiseAtomic", "false")
 
-    with pytest.raises(ConfigurationError, match=r"takes no atomic push.*advertiseAtomic true'"):
+    with pytest.raises(ConfigurationError, match=r"accepts no atomic push.*advertiseAtomic true'"):
         check_push()
 
 

@@ -26,7 +26,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def test_a_lock_that_is_none_is_said_to_be_that(lock: str, here: Project) -> None:
     (here.root / "dvc.lock").write_text(lock)
 
-    with pytest.raises(PipelineError, match=r"^dvc\.lock, as it is committed, is no lock: "):
+    with pytest.raises(PipelineError, match=r"^dvc\.lock, as committed, is not a valid lock: "):
         lock_data_of("HEAD")
 
 

@@ -42,7 +42,7 @@ def test_old_data_is_not_promoted_unless_that_is_asked_for(
 
 
 def test_promote_goes_with_old_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigurationError, match=r"^--promote goes with --data-from"):
+    with pytest.raises(ConfigurationError, match=r"^--promote needs --data-from"):
         requested(monkeypatch, "--promote")
 
 

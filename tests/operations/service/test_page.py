@@ -116,7 +116,7 @@ def test_while_mlflow_is_away_what_it_said_last_stays() -> None:
 
     said = html([], away, NOW)
 
-    assert "MLflow does not answer; this is what it said" in said
+    assert "MLflow does not answer; its last answer is from" in said
     assert "5 minutes ago" in said
     assert "Version 1, on data" in said
 

@@ -18,7 +18,7 @@ def test_other_packages_than_the_locked_ones_make_and_score_no_model(ready: Proj
         done = ready.stage(stage, check=False)
 
         assert (done.returncode, done.stdout) == (2, "")
-        said = "installed are other packages than requirements.lock names: scikit-learn"
+        said = "the installed packages differ from requirements.lock: scikit-learn"
         more = f"{here} in place of 99.1: run 'make setup', or build the image again"
         assert done.stderr == f"{stage}: {said} {more}\n"
     assert ready.digests() == before

@@ -85,4 +85,4 @@ def test_no_password_at_all_is_one_line(remote: Project, secured: str) -> None:
 
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert f"MongoDB at {secured} wants a user and a password: MONGODB_URI has none" in line
+    assert f"MongoDB at {secured} requires a user and a password: MONGODB_URI has none" in line
