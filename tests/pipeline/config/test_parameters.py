@@ -96,7 +96,7 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
     ("schema.columns.contract.values", "monthly", "schema.columns.contract.values", "should be a list"),
     ("training.derived_features", "none", "training.derived_features", "should be a mapping"),
     ("training.random_forest", 3, "training.random_forest", "should be a mapping"),
-    *[(f"schema.columns.{name}", COLUMN, "schema.columns", f"'{name}' has") for name in MEANINGFUL],
+    *[(f"schema.columns.{name}", COLUMN, "schema.columns", f"'{name}' is reserved") for name in MEANINGFUL],
     *[
         (f"training.derived_features.{name}", "tenure_months", "training.derived_features", f"'{name}'")
         for name in MEANINGFUL
