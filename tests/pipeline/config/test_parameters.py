@@ -242,9 +242,9 @@ def test_an_integer_is_a_valid_float(change: Callable[[str, Any], Path], key: st
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("training.derived_features", "derived_features"),
-        ("evaluation.min_scores", "min_scores"),
-        ("evaluation.slice_by", "slice_by"),
+        ("training.derived", "derived_features"),
+        ("evaluation.minimum", "min_scores"),
+        ("evaluation.slices", "slice_by"),
     ],
 )
 def test_an_old_key_is_refused_with_its_new_name(
