@@ -53,7 +53,7 @@ class Registry:
     """The registered model that params.yaml names, on the MLflow server in use."""
 
     def __init__(self) -> None:
-        # The name tells the model from those of other projects on the same server.
+        # Other projects may have models on the same server.
         self.name = model_name()
         self.uri, _ = tracking_store()
         # The model is small: a progress bar is noise in the log.
