@@ -42,7 +42,7 @@ def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None
     assert set(IN_GIT) <= set(files)
     assert [name for name in files if name.startswith("artifacts/")] == ["artifacts/.gitignore"]
     kept_out = (
-        "cache",
+        "/cache",
         ".db",
         "mlruns",
         "mlartifacts",

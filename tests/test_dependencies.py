@@ -140,10 +140,7 @@ def test_a_changed_file_touches_the_stages_that_depend_on_it(table_project: Call
         before = (project.root / path).read_bytes()
         (project.root / path).write_bytes(before + b"\n# changed\n")
 
-        touched = json.loads(project.dvc("status", "--json"))
-
-        of_code = {stage for stage, why in touched.items() if path in str(why)}
-        assert of_code == stages, path
+        assert set(json.loads(project.dvc("status", "--json"))) == stages, path
         (project.root / path).write_bytes(before)
 
 

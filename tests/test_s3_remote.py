@@ -121,7 +121,7 @@ def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
 def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:
     # Given a server that dies when it has half of the bytes
     s3.use(ready)
-    with proxy(s3.endpoint, "die", after=150_000) as (endpoint, dying):
+    with proxy(s3.endpoint, "die", after=60_000) as (endpoint, dying):
         ready.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
         done = ready.run("dvc", "push", check=False)
         assert dying.struck.is_set()

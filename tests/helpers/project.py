@@ -68,7 +68,7 @@ class Project:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=300,
+            timeout=1200,
         )
         if check and done.returncode:
             raise AssertionError(

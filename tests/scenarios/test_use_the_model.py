@@ -17,9 +17,9 @@ def test_the_champion_scores_a_data_frame_and_a_collection(
 ) -> None:
     uri = f"sqlite:///{ready.root}/mlflow.db"
     run = mlflow.MlflowClient(uri).search_runs(["1"])[0].info.run_id
+    mlflow.set_tracking_uri(uri)
+    mlflow.register_model(f"runs:/{run}/model", "churn-pipeline")
     client = mlflow.MlflowClient(uri)
-    client.create_registered_model("churn-pipeline")
-    client.create_model_version("churn-pipeline", f"runs:/{run}/model", run)
     client.set_registered_model_alias("churn-pipeline", "champion", "1")
     database.customers.insert_many([customer(number) for number in range(30)])
     ready.set(

@@ -43,8 +43,8 @@ def log_run(
 
         logging.getLogger("alembic").setLevel(logging.ERROR)
         mlflow.set_tracking_uri(uri)
-        mlflow.set_experiment(experiment_id=_experiment(uri, artifacts))
-        run = mlflow.start_run(tags=lineage_tags())
+        # `set_experiment` would export MLFLOW_EXPERIMENT_ID to the rest of this process.
+        run = mlflow.start_run(experiment_id=_experiment(uri, artifacts), tags=lineage_tags())
         status = "FAILED"
         try:
             parameters = _named(_flat(YAML(typ="safe", pure=True).load(PATH)))

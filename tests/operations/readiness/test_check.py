@@ -196,7 +196,8 @@ def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
         servers.use_mlflow()
 
 
-def test_what_lies_in_the_checkout_is_looked_at(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lies_in_the_checkout_is_looked_at(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = ready
     monkeypatch.chdir(project.root)
     assert workspace.identity() == "commits on main"
     assert "free for the DVC cache" in workspace.dvc()

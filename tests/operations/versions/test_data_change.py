@@ -158,6 +158,8 @@ def test_of_many_categories_the_commonest_are_compared_as_far_as_they_are_known(
     spread = [each | {"city": "city 1"} if int(each["city"][5:]) < 10 else each for each in OLD]
     (line,) = found(spread, OLD)
     assert line.startswith("city: 18 % of the rows with another value, most of all 'city 1' (20 % vs 2 %)")
+    (line,) = found(OLD, spread)
+    assert line.startswith("city: 18 % of the rows with another value, most of all 'city 1' (2 % vs 20 %)")
 
 
 def test_one_value_that_becomes_another_is_a_change() -> None:

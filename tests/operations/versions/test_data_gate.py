@@ -40,10 +40,14 @@ def test_changed_data_is_held_or_stops_and_the_same_data_is_neither(champion: Ve
     stop_on_changed_data()
 
     # Given half of the rows
-    report(accepted=3000, target={"positives": 800})
+    facts = json.loads(VALIDATION_REPORT.read_text())
+    rows, positives = facts["accepted"], facts["target"]["positives"]
+    report(accepted=rows // 2, target={"positives": positives // 2})
     held = hold_changed_data(GOOD, champion, 2)
 
-    change = "the data differs from that of version 1: rows: 3,000 vs 6,000, 50 % fewer, more than "
+    change = (
+        f"the data differs from that of version 1: rows: {rows // 2:,} vs {rows:,}, 50 % fewer, more than "
+    )
     assert not held.promoted
     assert held.best is None
     assert held.reason.startswith(f"{change}validation.max_shrink 0.1; if it is right, 'pipeline rollback 2 ")

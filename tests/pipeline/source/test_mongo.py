@@ -75,7 +75,7 @@ def failure(project: Project, uri: str | None, code: int = 1) -> str:
 
 
 def test_uri_is_not_set(good: Project) -> None:
-    assert "MONGODB_URI is not set" in failure(good, None)
+    assert "MONGODB_URI is not set" in failure(good, None, code=2)
 
 
 def test_nobody_listens(good: Project) -> None:
@@ -129,19 +129,19 @@ def test_no_wrong_uri_is_quoted(
 
 
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    ("change", "code", "problem"),
     [
-        ({"ingestion__collection": "nobody"}, "crm.nobody holds no document that the filter selects"),
-        ({"ingestion__collection": "missing"}, "crm.missing does not exist"),
-        ({"ingestion__filter": {"$wrong": 1}}, "$wrong"),
-        ({"ingestion__database": "a b"}, "params.yaml: ingestion.database or ingestion.collection: "),
+        ({"ingestion__collection": "nobody"}, 1, "crm.nobody holds no document that the filter selects"),
+        ({"ingestion__collection": "missing"}, 1, "crm.missing does not exist"),
+        ({"ingestion__filter": {"$wrong": 1}}, 2, "$wrong"),
+        ({"ingestion__database": "a b"}, 2, "params.yaml: ingestion.database or ingestion.collection: "),
     ],
     ids=["empty", "missing", "a filter that the server refuses", "no name"],
 )
-def test_nothing_to_read(good: Project, server: str, change: dict[str, str], problem: str) -> None:
+def test_nothing_to_read(good: Project, server: str, change: dict[str, str], code: int, problem: str) -> None:
     good.set(**change)
 
-    line = failure(good, server)
+    line = failure(good, server, code)
 
     assert problem in line
     assert NOTHING_CHANGED in line
