@@ -49,7 +49,7 @@ def git(*words: str, check: bool = True, timeout: float = GIT_TIMEOUT) -> str:
     """Run Git in the current folder and return what it printed, without the last newline.
 
     Raises:
-        GitError: it failed, and `check` is true; or it took longer than `patience`, in seconds.
+        GitError: it failed, and `check` is true; or it took longer than `timeout`, in seconds.
     """
     name = words[2] if words[0] in {"-c", "-C"} else words[0]
     environment = {key: value for key, value in os.environ.items() if key not in HOOK_VARIABLES}

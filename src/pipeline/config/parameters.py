@@ -23,9 +23,9 @@ YAML_MESSAGES = {
 
 # Keys of earlier versions, and their names now.
 RENAMED = {
-    "training.derived_features": "training.derived_features",
-    "evaluation.min_scores": "evaluation.min_scores",
-    "evaluation.slice_by": "evaluation.slice_by",
+    "training.derived": "training.derived_features",
+    "evaluation.minimum": "evaluation.min_scores",
+    "evaluation.slices": "evaluation.slice_by",
 }
 
 

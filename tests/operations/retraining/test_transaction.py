@@ -167,6 +167,7 @@ def test_an_edit_that_would_not_take_part_is_refused(checkout: Project, request_
     if not request_.reads_source:
         used.append("dvc.lock")
     for name in used:
+        (checkout.root / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout.root / name).write_text("two\n")
         with pytest.raises(PipelineError, match=f"^not committed: {name}: commit or stash it first$"):
             transaction.run(request_)

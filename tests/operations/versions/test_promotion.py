@@ -138,6 +138,8 @@ def here(kept: tuple[Path, dict[float, str]], tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/here/mlflow.db")
     # A thousand resamples for each of fifty comparisons take a while.
     monkeypatch.setattr(comparison, "RESAMPLES", 200)
+    # The comparison of the data is for test_data_gate.py: no validation ran here.
+    monkeypatch.setattr(promotion, "hold_changed_data", lambda decision, *_: decision)
     Registry()
     return Workspace(Project(tmp_path / "here"), runs)
 

@@ -96,7 +96,7 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
     ("schema.columns.contract.values", "monthly", "schema.columns.contract.values", "should be a list"),
     ("training.derived_features", "none", "training.derived_features", "should be a mapping"),
     ("training.random_forest", 3, "training.random_forest", "should be a mapping"),
-    *[(f"schema.columns.{name}", COLUMN, "schema.columns", f"'{name}' has") for name in MEANINGFUL],
+    *[(f"schema.columns.{name}", COLUMN, "schema.columns", f"'{name}' is reserved") for name in MEANINGFUL],
     *[
         (f"training.derived_features.{name}", "tenure_months", "training.derived_features", f"'{name}'")
         for name in MEANINGFUL
@@ -242,9 +242,9 @@ def test_an_integer_is_a_valid_float(change: Callable[[str, Any], Path], key: st
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("training.derived_features", "derived_features"),
-        ("evaluation.min_scores", "min_scores"),
-        ("evaluation.slice_by", "slice_by"),
+        ("training.derived", "derived_features"),
+        ("evaluation.minimum", "min_scores"),
+        ("evaluation.slices", "slice_by"),
     ],
 )
 def test_an_old_key_is_refused_with_its_new_name(

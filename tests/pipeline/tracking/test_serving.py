@@ -11,13 +11,13 @@ from typing import Any
 
 from evaluation import evaluate
 from pipeline.config.contract import Contract
+from pipeline.data.features import features
 from pipeline.modelling.models import ALGORITHMS
-from pipeline.modelling.scores import EvaluationParameters
+from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.tracking.runs import serving
 from project import environment, free_port, wait_for
 from stages import contract_with, row, table, target_and
-from training import TrainingParameters, save, train
-from transformation import features
+from training import save, train
 
 import joblib
 import mlflow.pyfunc
