@@ -242,7 +242,7 @@ def test_a_null_is_not_false(model: Both) -> None:
 def test_a_null_that_training_never_saw_is_evaluated() -> None:
     rows = [one | {"partner": one["paperless"]} for one in training_rows()]
     target = pd.Series([one["churned"] for one in rows]).astype("int8")
-    parameters = TrainingParameters(algorithm="logistic_regression", derived=DERIVED)
+    parameters = TrainingParameters(algorithm="logistic_regression", derived_features=DERIVED)
     fitted = train(typed_frame(rows, CONTRACT), target, parameters, CONTRACT)
     holdout = features(table([one | {"partner": None} for one in rows[:5]] + rows, CONTRACT), CONTRACT)
 
