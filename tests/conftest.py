@@ -53,6 +53,8 @@ def _checkout() -> Iterator[None]:
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test elsewhere, as nobody in particular: it must not find the checkout, nor who works here."""
     monkeypatch.chdir(tmp_path)
+    # MLflow exports it to the tests that follow in the same process.
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
 

@@ -5,6 +5,7 @@ same, since each command takes seconds to start.
 """
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -95,11 +96,14 @@ def so_does_an_experiment(project: Project) -> None:
 
 
 def a_second_member_publishes_a_better_one(team: Team) -> None:
-    """New customers churn for another reason, which the pinned champion has not learned."""
-    new = [customer(number) for number in range(1200, 1800)]
-    for document in new:
-        document["churned"] = document["account"]["payment_method"] == "electronic check"
-    team.database.customers.insert_many(new)
+    """Customers come to churn for another reason, which the pinned champion has not learned."""
+    noise = random.Random(5)
+    everyone = [customer(number) for number in range(1800)]
+    for document in everyone:
+        by_check = document["account"]["payment_method"] == "electronic check"
+        document["churned"] = by_check != (noise.random() < 0.1)
+    team.database.customers.delete_many({})
+    team.database.customers.insert_many(everyone)
     second = team.member("second")
 
     done = second.run("pipeline", "retrain")

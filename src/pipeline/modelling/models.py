@@ -88,7 +88,8 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
     check_derived_names(contract, derived)
     calendars = calendar(contract)
     made: list[str] = []
-    few = frame.iloc[:100:10]
+    # Up to ten rows, spread over the first hundred.
+    few = frame.iloc[: 100 : max(1, min(10, len(frame) // 10))].head(10)
     nulls = _nulls(few.head(1), calendars | derived)
     proof = Pipeline(typed(contract)).fit_transform(pd.concat([few.astype(object), nulls], ignore_index=True))
     # Rows without nulls, rows with nulls, single rows: each must give the same result as among all rows.
