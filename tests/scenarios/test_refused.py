@@ -51,6 +51,9 @@ def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Pr
     ready.run("git", "clone", "-q", "--bare", str(ready.root), "../bare.git")
     ready.git("remote", "set-url", "origin", str(ready.root.with_name("bare.git")))
     Project(ready.root.with_name("bare.git")).git("config", "receive.advertiseAtomic", "false")
+    # Given stores that are shared, since local versions are not pushed
+    ready.dvc("remote", "modify", "--local", "local", "url", str(ready.root.with_name("shared-remote")))
+    ready.env["MLFLOW_TRACKING_URI"] = f"sqlite:///{ready.root.with_name('shared.db')}"
 
     for command in ("publish", "retrain"):
         done = ready.run("pipeline", command, check=False)
@@ -60,7 +63,7 @@ def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Pr
         assert done.stderr.count("\n") == 1
         assert done.stdout == ""
     assert ready.git("status", "--porcelain") == ""
-    assert not (ready.root / "dvc-remote").exists()
+    assert not ready.root.with_name("shared-remote").exists()
 
 
 def test_parameters_that_evaluation_would_refuse_are_refused_before_any_stage_runs(ready: Project) -> None:

@@ -56,7 +56,7 @@ def test_local_versions_need_no_right_to_push(here: Project, monkeypatch: pytest
     assert servers.use_git() == "versions stay in this clone: the MLflow store lies in this clone"
 
     monkeypatch.setattr(servers, "unshared", lambda: None)
-    with pytest.raises(ConfigurationError, match="takes no atomic push"):
+    with pytest.raises(ConfigurationError, match="accepts no atomic push"):
         servers.use_git()
 
 

@@ -64,7 +64,9 @@ def test_what_git_was_told_to_overlook_is_refused(here: Project) -> None:
     check_workspace()
     (here.root / "README.md").write_text("changed")
 
-    with pytest.raises(PipelineError, match=r"overlook how these differ: README.md: 'git update-index"):
+    with pytest.raises(
+        PipelineError, match=r"^Git is set to ignore changes of README.md: run 'git update-index"
+    ):
         check_workspace()
 
 
