@@ -100,7 +100,7 @@ def a_second_member_publishes_a_better_one(team: Team) -> None:
     noise = random.Random(5)
     everyone = [customer(number) for number in range(1800)]
     for document in everyone:
-        old = document["account"]["tenure_months"] > 54
+        old = document["account"]["tenure_months"] > 57
         document["churned"] = old != (noise.random() < 0.1)
     team.database.customers.delete_many({})
     team.database.customers.insert_many(everyone)
