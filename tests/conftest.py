@@ -20,7 +20,20 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 # A file of tests is run by one worker, which then takes the next: those that take minutes come first.
-LONGEST = ("test_versions", "test_dependencies", "test_new_data", "test_publishing", "test_interrupted")
+LONGEST = (
+    "test_versions",
+    "test_new_data",
+    "test_month",
+    "test_trial",
+    "test_publishing",
+    "test_dependencies",
+    "test_dvc_remotes",
+    "test_interrupted",
+    "test_refused",
+    "test_changed_data",
+    "test_growth",
+    "test_browser",
+)
 
 
 # What a fast test does without: a checkout to run the pipeline in, and servers that take seconds to start.
