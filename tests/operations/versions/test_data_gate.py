@@ -25,6 +25,7 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
     ready.git("tag", "model-v1")
     version = Version(1, "", {"git.commit": ready.git("rev-parse", "HEAD").strip()}, True)
     monkeypatch.setattr(Registry, "champion", lambda _: version)
+    monkeypatch.setattr(data_gate, "unreachable", lambda **_: {})
     return version
 
 

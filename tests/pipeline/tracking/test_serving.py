@@ -46,6 +46,7 @@ CONTRACT = contract_with(
     partner={"path": "partner", "type": "boolean", "nullable": True},
 )
 DERIVED = {"paid": "partner * monthly_charges", "late": "(opened > '2022-01-01') & partner"}
+pytestmark = pytest.mark.slow
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "integer": st.integers(-10, 10) | st.integers(-(2**53), 2**53),
     "number": st.floats(-1e6, 1e6) | st.integers(-9, 9).map(float),
