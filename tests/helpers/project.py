@@ -142,7 +142,7 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until an HTTP server answers; three minutes of silence or its death fails the test with its log."""
+    """Wait until an HTTP server answers; three silent minutes or its death fail the test with its log."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
