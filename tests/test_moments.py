@@ -9,6 +9,7 @@ from typing import Any
 import ingestion
 from customers import customer
 from pipeline.config.errors import PipelineError
+from pipeline.source import mongo, progress
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.embedded_mongo import running_server
 from pipeline.source.mongo import connect
@@ -223,6 +224,40 @@ def test_moment_lost_three_times_is_an_error_and_changes_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw", "rejected.jsonl"]
     fail(faulty, "getMore", "off")
     assert read(faulty, tmp_path, customer_contract()).rows == before
+
+
+def test_a_slow_count_and_a_slow_first_batch_are_waited_for(
+    faulty: Database[Document],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    # Given a server that takes 45 s for each, with the clock of the messages a hundred times as fast
+    monkeypatch.setattr(progress, "SILENCE", 0.3)
+    fail(faulty, "aggregate", {"times": 1}, blockConnection=True, blockTimeMS=450)
+
+    done = read(faulty, tmp_path, customer_contract())
+    fail(faulty, "find", {"times": 1}, blockConnection=True, blockTimeMS=450)
+    again = read(faulty, tmp_path, customer_contract())
+
+    assert done.rows == again.rows
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.partition(" since ")[0] for line in lines] == [
+        "MongoDB: waiting for the count",
+        "MongoDB: waiting for the next documents",
+    ]
+    # The longest answer that is waited for is longer than any count or sort.
+    assert mongo._LIMITS["socketTimeoutMS"] == 3_600_000
+
+
+def test_the_collection_is_counted_once(database: Database[Document], mongo_uri: str, tmp_path: Path) -> None:
+    database.customers.insert_many(generation(1))
+    commands = Commands()
+
+    with MongoClient[Document](mongo_uri, event_listeners=[commands]) as client:
+        read(client[database.name], tmp_path, customer_contract())
+
+    assert [name for name, _ in commands.sent].count("aggregate") == 1
 
 
 def test_other_error_is_not_tried_again(

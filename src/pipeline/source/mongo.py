@@ -34,8 +34,9 @@ _LIMITS = {
     "appname": "churn-pipeline",
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
-    # How long one answer may take: a server that accepts connections but is silent must not block a run.
-    "socketTimeoutMS": 30_000,
+    # How long one answer may take. A count or a sort of a large collection takes minutes. A server that hangs
+    # is noticed earlier: the driver's monitor closes its connections.
+    "socketTimeoutMS": 3_600_000,
 }
 _AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
 # BadValue, FailedToParse, TypeMismatch: errors of the filter.
@@ -49,7 +50,7 @@ _USER = re.compile(r"//[^/?]*@|authMechanism=", re.IGNORECASE)
 def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
     """Yield a client of the source: `sample`, the embedded server, or `mongodb`, the server of MONGODB_URI.
 
-    Timeouts in the URI override the defaults: 5 s to find and to reach the server, 30 s for an answer.
+    Timeouts in the URI override the defaults: 5 s to find and to reach the server, an hour for an answer.
 
     Raises:
         ConfigurationError: MONGODB_URI is unset or not a URI, or a file that it names cannot be read; or the

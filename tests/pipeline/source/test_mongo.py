@@ -19,6 +19,7 @@ from project import Project, free_port
 from proxy import proxy
 from reading import Document, customer_contract, read
 
+import psutil
 import pytest
 from pymongo import MongoClient
 
@@ -161,6 +162,27 @@ def test_server_falls_silent_in_the_middle_of_an_answer(good: Project, server: s
 
         assert stall.struck.is_set()
     assert "stopped answering while it was read" in line
+
+
+def test_server_that_hangs_is_noticed_by_the_monitor(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = server.rpartition(":")[2].partition("/")[0]
+    children = psutil.Process().children(recursive=True)
+    (process,) = [
+        child for child in children if port in child.cmdline() and "secantusd-py" in child.cmdline()[1]
+    ]
+    monkeypatch.setattr(ingestion, "BATCH_ROWS", 100)
+    monkeypatch.setattr(ingestion, "names_of_parts", lambda *_: process.suspend() or [None] * 100)
+    monkeypatch.setenv("MONGODB_URI", server)
+    try:
+        with (
+            pytest.raises(PipelineError, match="closed the connection while it was read"),
+            connect("mongodb") as client,
+        ):
+            read(client.crm, tmp_path, customer_contract())
+    finally:
+        process.resume()
 
 
 def test_slow_server_that_keeps_answering_is_read_to_the_end(

@@ -8,9 +8,10 @@ import pytest
 def test_long_read_says_how_far_it_is_about_every_hundred_thousand_documents(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with progress(330_000) as advance:
+    with progress() as read:
+        read.total = 330_000
         for _ in range(11):
-            advance(30_000)
+            read.advance(30_000)
 
     captured = capfd.readouterr()
     assert captured.out == ""
@@ -22,7 +23,8 @@ def test_long_read_says_how_far_it_is_about_every_hundred_thousand_documents(
 
 
 def test_short_read_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    with progress(6_000) as advance:
-        advance(6_000)
+    with progress() as read:
+        read.total = 6_000
+        read.advance(6_000)
 
     assert capfd.readouterr() == ("", "")
