@@ -1,4 +1,4 @@
-"""A hundred thousand customers: what is new, gone or edited changes the parts that it touches, no others.
+"""Twenty thousand customers: what is new, gone or edited changes the parts that it touches, no others.
 
 All changes come at once, since a collection of this size is dear to make and to read.
 """
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from pymongo.database import Database
 
-CUSTOMERS, ROWS_PER_PART = 100_000, 2000
+CUSTOMERS, ROWS_PER_PART = 20_000, 400
 RAW, VALIDATED = Path("artifacts/raw"), Path("artifacts/validated")
 TRAIN, TEST = Path("artifacts/features/train"), Path("artifacts/features/test")
 
@@ -54,15 +54,15 @@ def test_changes_change_the_parts_that_they_touch(
     folder, customers = Folder(tmp_path, monkeypatch), database.customers
     customers.insert_many([document(row(i)) for i in range(CUSTOMERS)], ordered=False)
     before = run(folder, database)
-    # Parts of 2,000 on average, by the hashes of the ids.
+    # Parts of 400 on average, by the hashes of the ids.
     assert 40 <= len(before.raw) <= 60
     names = list(before.raw)
-    gone, edited = "T-0031234", "T-0076543"
-    between = {f"T-00{number}x": row(number) for number in (12345, 12346, 54321)}
+    gone, edited = "T-0006234", "T-0015543"
+    between = {f"T-00{number:05}x": row(number) for number in (2345, 2346, 10321)}
     assert not {gone, edited} & set(before.starts)
 
-    # When a thousand come at the end and a few between, one is edited, one leaves,
-    new = [document(row(i)) for i in range(CUSTOMERS, CUSTOMERS + 1000)]
+    # When two hundred come at the end and a few between, one is edited, one leaves,
+    new = [document(row(i)) for i in range(CUSTOMERS, CUSTOMERS + 200)]
     new += [document(one) | {"_id": identity} for identity, one in between.items()]
     customers.insert_many(new, ordered=False)
     customers.update_one({"_id": edited}, {"$set": {"churned": True, "account.tenure_months": 73}})
