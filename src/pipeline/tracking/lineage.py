@@ -51,6 +51,12 @@ def locked_outputs(lock: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def locked_md5(*paths: Path) -> dict[str, str]:
+    """Return the md5 of those of `paths` that dvc.lock names, by path."""
+    outputs = locked_outputs(YAML(typ="safe", pure=True).load(LOCK)) if LOCK.exists() else {}
+    return {str(path): outputs[str(path)] for path in paths if str(path) in outputs}
+
+
 def without_credentials(uri: str) -> str:
     """Return a URI without user, password, query and fragment, safe for a message or a tag."""
     # A password may have a slash or a question mark, and the URI may lack slashes: first remove everything
