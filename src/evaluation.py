@@ -18,6 +18,7 @@ from pipeline.modelling.features import read_sample, read_split
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters, check_slices
 from pipeline.modelling.scores import curves, scores, slice_scores
 from pipeline.reporting.page import Evaluated, render, rows_to_read
+from pipeline.reporting.summary import print_summary
 from pipeline.tracking.lineage import locked_md5
 from pipeline.tracking.runs import log_run
 
@@ -139,6 +140,7 @@ def main() -> None:
     example = frame[list(contract.features)].head(5)
     logged = metrics | {"slices": slices}
     run = log_run(model, contract, example, logged, REPORT.parent, failed=bool(below))
+    print_summary(metrics, seen.validation, good=not below)
     if below:
         raise PipelineError(f"the model is not good enough: {'; '.join(below)} (MLflow run {run})")
     print(f"evaluation: ROC AUC {metrics['roc_auc']:.4f} on {metrics['rows']:,} rows (MLflow run {run})")

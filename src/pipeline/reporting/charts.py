@@ -70,11 +70,16 @@ def paired_columns(
     return _svg(alt, [*body, _legend([(names[0], "a"), (names[1], "b")])])
 
 
-def bar_chart(alt: str, label: str, bars: Sequence[tuple[str, float, float]]) -> Markup:
-    """Draw horizontal bars (name, value, spread), each with its name above it and its spread as a line."""
+def bar_chart(
+    alt: str, label: str, bars: Sequence[tuple[str, float, float]], top: float | None = None
+) -> Markup:
+    """Draw horizontal bars (name, value, spread) up to `top` (None: the largest).
+
+    Each has its name above it, and its spread as a line.
+    """
     row, left = 24, 8
     height = row * len(bars) + BOTTOM
-    most = max((value + spread for _, value, spread in bars), default=0)
+    most = top or max((value + spread for _, value, spread in bars), default=0)
     most = most if most > 0 else 1.0
     across = _scale((0, most), left, WIDTH - RIGHT)
     body = []

@@ -61,8 +61,9 @@ def _categories(train: pd.Series, test: pd.Series) -> dict[str, Any]:
     """Return the shares of the most common values of train, and of all others together, and difference."""
     if not (len(train) and len(test)):
         return {"bars": [], "difference": None, "range": None}
-    shares = [slice_names(values).value_counts(normalize=True) for values in (train, test)]
+    shares = [values.value_counts(normalize=True) for values in (train, test)]
     both = pd.concat(shares, axis=1, keys=["train", "test"]).fillna(0.0).rename_axis("value").reset_index()
+    both["value"] = slice_names(both["value"])
     both = both.sort_values(["train", "test", "value"], ascending=[False, False, True])
     listed, rest = both.head(CATEGORIES), both.iloc[CATEGORIES:]
     bars = [(str(value)[:LONGEST], float(a), float(b)) for value, a, b in listed.itertuples(index=False)]

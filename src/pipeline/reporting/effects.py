@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 # The values of a column that are tried, and the rows that the mean is over.
-VALUES, ROWS = 10, 200
+VALUES, ROWS = 10, 100
 
 
 def partial_dependence(

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.modelling.bootstrap import (
-    RESAMPLES,
     losses,
     ranks,
     resamples,
@@ -16,8 +15,8 @@ from pipeline.modelling.bootstrap import (
 import numpy as np
 
 Interval = tuple[float, float]
-# Many rows are resampled less often, so that the work is bounded: `DRAWS` draws, but `LEAST` resamples.
-DRAWS, LEAST = 50_000_000, 200
+# Many rows are resampled less often, so that the work is bounded.
+MOST, LEAST, DRAWS = 500, 200, 50_000_000
 # The two-sided 95 % quantile of the normal distribution.
 Z = 1.959963984540054
 
@@ -60,7 +59,7 @@ def _intervals(target: np.ndarray, scores: dict[str, Score]) -> dict[str, Interv
     rows, positive = len(target), target.astype(bool)
     values = [
         [score(drawn) for score in scores.values()]
-        for drawn in resamples(rows, min(RESAMPLES, max(LEAST, DRAWS // rows)))
+        for drawn in resamples(rows, min(MOST, max(LEAST, DRAWS // rows)))
         if 0 < drawn[positive].sum() < rows
     ]
     low, high = np.quantile(values, (0.025, 0.975), axis=0)

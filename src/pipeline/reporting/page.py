@@ -14,7 +14,7 @@ from pipeline.reporting.baseline import NAME, logistic_regression
 from pipeline.reporting.columns import columns
 from pipeline.reporting.effects import partial_dependence
 from pipeline.reporting.intervals import auc_difference, score_intervals
-from pipeline.reporting.pictures import number, percent
+from pipeline.reporting.pictures import TITLES, number, percent
 
 import numpy as np
 import pandas as pd
@@ -26,16 +26,6 @@ from threadpoolctl import threadpool_limits
 TRAIN_ROWS, CELLS = 20_000, 2_000_000
 # Columns with a histogram, columns with a line in the table, columns with a partial dependence.
 DRAWN, LISTED, EFFECTS = 24, 1_000, 4
-TITLES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier_score": "Brier score",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-}
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,

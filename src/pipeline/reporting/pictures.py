@@ -9,6 +9,16 @@ from pipeline.reporting.charts import Line, bar_chart, line_chart, mini_columns,
 from markupsafe import Markup
 
 Rows = list[dict[str, Any]]
+TITLES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier_score": "Brier score",
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+}
 # Points of a curve, and bars of the importance, that the page draws; rows of a table of columns.
 POINTS, BARS, LISTED = 100, 15, 100
 # A longer name is cut in a chart; its table has all of it.
@@ -241,7 +251,7 @@ def dependence(column: str, rows: Rows, kind: str, top: float) -> Picture:
         )
     else:
         chart = bar_chart(
-            alt, "mean probability", [(short(v), m, 0.0) for v, m in zip(values, means, strict=True)]
+            alt, "mean probability", [(short(v), m, 0.0) for v, m in zip(values, means, strict=True)], top
         )
     return Picture(
         column,
