@@ -165,6 +165,7 @@ def list_models(
     ] = None,
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
+    from operations.service.links import report_link
     from operations.versions.as_text import table
     from operations.versions.registration import move_local_tags_aside
     from operations.versions.registry import Registry, none_published
@@ -176,7 +177,7 @@ def list_models(
         from operations.versions.provenance import versions_with
 
         versions = versions_with(versions, containing.lower())
-    rows = [version.summary() for version in versions]
+    rows = [version.summary() | {"report": report_link(version)} for version in versions]
     if as_json:
         print(json.dumps(rows, indent=2))
         return

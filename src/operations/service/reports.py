@@ -9,13 +9,13 @@ from operations.service.problems import responses
 from operations.service.version_cache import version_cache
 from operations.versions.registry import Registry
 from pipeline.config.errors import PipelineError
+from pipeline.data.artifacts import REPORT
 from pipeline.tracking.mlflow_store import plain_mlflow_errors, tracking_store
 
 from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import HTMLResponse
 
 router = APIRouter(prefix="/versions", tags=["versions"])
-REPORT = "report.html"
 # The page has styles of its own, and no script: what another client of MLflow put there does not run.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
 HEADERS = {
@@ -56,7 +56,7 @@ def page(run: str) -> bytes:
     """
     with plain_mlflow_errors(tracking_store()[0], "try again"):
         client = Registry().client
-        if REPORT in [item.path for item in client.list_artifacts(run)]:
+        if REPORT.name in [item.path for item in client.list_artifacts(run)]:
             with tempfile.TemporaryDirectory() as folder:
-                return FilePath(client.download_artifacts(run, REPORT, folder)).read_bytes()
-    raise FileNotFoundError(REPORT)
+                return FilePath(client.download_artifacts(run, REPORT.name, folder)).read_bytes()
+    raise FileNotFoundError(REPORT.name)

@@ -63,7 +63,7 @@ def base_commit(base: str) -> str:
 
 
 def check_workspace() -> None:
-    """Check that the metrics, the slices and the page are here, and are those of the code and parameters here.
+    """Check that metrics, slices and page are here, and are those of the code and parameters here.
 
     Raises:
         PipelineError: one is missing or stale.
