@@ -25,7 +25,9 @@ def columns(train: pd.DataFrame, test: pd.DataFrame, contract: Contract) -> list
     found = []
     for name, column in contract.features.items():
         sides = [frame[name].dropna() for frame in (train, test)]
-        nulls = [1 - len(side) / len(frame) for side, frame in zip(sides, (train, test), strict=True)]
+        nulls = [
+            (len(frame) - len(side)) / len(frame) for side, frame in zip(sides, (train, test), strict=True)
+        ]
         fact: dict[str, Any] = {"column": name, "type": column.type}
         fact |= {"train_nulls": nulls[0], "test_nulls": nulls[1]}
         ordered = column.type in ("integer", "number", "datetime") and all(map(is_ordered, sides))
