@@ -40,7 +40,7 @@ ENVIRONMENT.filters |= {"number": number, "percent": percent}
 class Evaluated:
     """All that the page shows: the inputs of evaluation, and what it computed.
 
-    `train` holds up to `train_rows_read` of the `train_rows` rows of the train split, `validation` is
+    `train` holds up to `rows_to_read` of the `train_rows` rows of the train split, `validation` is
     validation's report, `lineage` has the hashes of the inputs by path.
     """
 
@@ -64,15 +64,15 @@ def rows_to_read(contract: Contract) -> int:
     return max(1_000, min(TRAIN_ROWS, CELLS // len(contract.features)))
 
 
-def render(seen: Evaluated, weights: tuple[float, float] = (1.0, 1.0)) -> str:
-    """Return the page; `weights` are the costs of a false negative and of a false positive."""
+def render(seen: Evaluated) -> str:
+    """Return the page."""
     with threadpool_limits(limits=1):
         return ENVIRONMENT.get_template("page.html").render(
-            _performance(seen, weights) | _data(seen) | _lineage(seen) | {"titles": TITLES}
+            _performance(seen) | _data(seen) | _lineage(seen) | {"titles": TITLES}
         )
 
 
-def _performance(seen: Evaluated, weights: tuple[float, float]) -> dict[str, Any]:
+def _performance(seen: Evaluated) -> dict[str, Any]:
     target = seen.test[seen.contract.target.column].to_numpy()
     probability, threshold = seen.probability, float(seen.metrics["threshold"])
     share = float(target.mean())
@@ -86,6 +86,7 @@ def _performance(seen: Evaluated, weights: tuple[float, float]) -> dict[str, Any
     effects = partial_dependence(seen.model, seen.test[list(seen.contract.features)], strongest)
     highest = max((row["probability"] for rows in effects.values() for row in rows), default=1.0)
     counts = performance.confusion(target, probability, threshold)
+    weights = costs_of(seen.evaluation.threshold)
     costs = performance.cost(target, probability, threshold, *weights)
     return {
         "target": target_text(seen.contract),
@@ -120,6 +121,14 @@ def _performance(seen: Evaluated, weights: tuple[float, float]) -> dict[str, Any
         "slices": shown[: performance.SLICES],
         "more_slices": max(0, len(shown) - performance.SLICES),
     }
+
+
+def costs_of(criterion: Any) -> tuple[float, float]:
+    """Return the costs of a false negative and of a false positive in `evaluation.threshold`; else 1 and 1."""
+    match criterion:
+        case {"cost": {"false_negative": missed, "false_positive": alarm}}:
+            return float(missed), float(alarm)
+    return 1.0, 1.0
 
 
 def _compared(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> str:

@@ -15,7 +15,7 @@ from pipeline.modelling.models import build
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.modelling.scores import curves, scores, slice_scores
 from pipeline.reporting import page
-from pipeline.reporting.page import Evaluated, of, render, verdict
+from pipeline.reporting.page import Evaluated, costs_of, of, render, verdict
 
 import numpy as np
 import pandas as pd
@@ -197,6 +197,11 @@ def test_the_verdict_is_a_sentence_in_small_numbers() -> None:
     assert of(3, 7) == "3 of 7"
     assert of(0, 20) == "0 of 10"
     assert of(20, 20) == "10 of 10"
+
+
+def test_the_costs_are_those_of_the_criterion() -> None:
+    assert costs_of({"cost": {"false_negative": 5, "false_positive": 1}}) == (5.0, 1.0)
+    assert costs_of(0.5) == costs_of("f1") == costs_of({"recall_at": 0.8}) == (1.0, 1.0)
 
 
 @needs_chromium
