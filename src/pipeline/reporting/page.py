@@ -124,7 +124,7 @@ def _performance(seen: Evaluated) -> dict[str, Any]:
 
 
 def costs_of(criterion: Any) -> tuple[float, float]:
-    """Return the costs of a false negative and of a false positive in `evaluation.threshold`; else 1 and 1."""
+    """Return the costs of a false negative and of a false positive in `evaluation.threshold`, or 1 and 1."""
     match criterion:
         case {"cost": {"false_negative": missed, "false_positive": alarm}}:
             return float(missed), float(alarm)
