@@ -4,6 +4,7 @@ Scores the model on the holdout, which it was not trained on, and logs it. A mod
 `evaluation.min_scores` is logged as a failed run, and fails the stage.
 """
 
+import json
 from typing import Any
 
 from pipeline.config.contract import Contract, load_contract
@@ -11,11 +12,14 @@ from pipeline.config.errors import PipelineError
 from pipeline.config.packages import check_packages
 from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
-from pipeline.data.artifacts import METRICS, MODEL, PLOTS, TEST
-from pipeline.data.atomic import atomic_folder, write_json
-from pipeline.modelling.features import read_split
-from pipeline.modelling.parameters import EvaluationParameters, check_slices
+from pipeline.data.artifacts import METRICS, MODEL, PLOTS, REPORT, SLICES, TEST, TRAIN, VALIDATION_REPORT
+from pipeline.data.atomic import atomic_file, atomic_folder, write_json
+from pipeline.modelling.features import read_sample, read_split
+from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters, check_slices
 from pipeline.modelling.scores import curves, scores, slice_scores
+from pipeline.reporting.page import Evaluated, render, rows_to_read
+from pipeline.reporting.summary import print_summary
+from pipeline.tracking.lineage import locked_md5
 from pipeline.tracking.runs import log_run
 
 import joblib
@@ -31,10 +35,10 @@ IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2
 
 def evaluate(
     model: Pipeline, frame: pd.DataFrame, contract: Contract, parameters: EvaluationParameters
-) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], np.ndarray]:
     """Score `model` on the rows of `frame`, as transformation wrote them.
 
-    Returns the metrics, overall and by slice, and the points of each plot.
+    Returns the metrics, overall and by slice, the points of each plot, and the probabilities.
 
     Raises:
         ConfigurationError: a slice is not a column.
@@ -56,7 +60,8 @@ def evaluate(
         name: slice_scores(frame[name], target, probability, parameters.threshold)
         for name in parameters.slice_by
     }
-    return metrics, curves(target, probability, parameters.threshold) | {"importance": importances}
+    plots = curves(target, probability, parameters.threshold) | {"importance": importances}
+    return metrics, plots, probability
 
 
 def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> list[dict[str, Any]]:
@@ -79,8 +84,10 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
         random_state=0,
     )
     rows = [
-        {"column": name, "roc_auc_lost": round(float(lost), 6)}
-        for name, lost in zip(features.columns, shuffled.importances_mean, strict=True)
+        {"column": name, "roc_auc_lost": round(float(lost), 6), "spread": round(float(spread), 6)}
+        for name, lost, spread in zip(
+            features.columns, shuffled.importances_mean, shuffled.importances_std, strict=True
+        )
     ]
     return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))
 
@@ -103,14 +110,37 @@ def main() -> None:
     except FileNotFoundError:
         raise PipelineError(f"{MODEL} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
     frame = read_split(TEST)
-    metrics, plots = evaluate(model, frame, contract, parameters)
+    metrics, plots, probability = evaluate(model, frame, contract, parameters)
+    # In a file of their own, which is no DVC metric: they would hide the scores.
+    slices = metrics.pop("slices")
     write_json(METRICS, metrics)
+    write_json(SLICES, slices)
     with atomic_folder(PLOTS) as folder:
         for name, rows in plots.items():
             write_json(folder / f"{name}.json", rows)
+    train, train_rows = read_sample(TRAIN, rows_to_read(contract))
+    seen = Evaluated(
+        model=model,
+        test=frame,
+        train=train,
+        train_rows=train_rows,
+        probability=probability,
+        metrics=metrics,
+        slices=slices,
+        plots=plots,
+        validation=json.loads(VALIDATION_REPORT.read_text(encoding="utf-8")),
+        lineage=locked_md5(TRAIN, TEST, MODEL.parent, VALIDATION_REPORT),
+        contract=contract,
+        evaluation=parameters,
+        training=load("training", TrainingParameters),
+    )
+    with atomic_file(REPORT) as partial:
+        partial.write_text(render(seen), encoding="utf-8")
     below = shortfalls(metrics, parameters.min_scores)
     example = frame[list(contract.features)].head(5)
-    run = log_run(model, contract, example, metrics, PLOTS, failed=bool(below))
+    logged = metrics | {"slices": slices}
+    run = log_run(model, contract, example, logged, REPORT.parent, failed=bool(below))
+    print_summary(metrics, seen.validation, good=not below)
     if below:
         raise PipelineError(f"the model is not good enough: {'; '.join(below)} (MLflow run {run})")
     print(f"evaluation: ROC AUC {metrics['roc_auc']:.4f} on {metrics['rows']:,} rows (MLflow run {run})")

@@ -33,6 +33,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# The report names the reasons of this many columns.
+REASONS = 20
+
 
 def verdict(
     report: dict[str, Any],
@@ -107,6 +110,7 @@ def main() -> None:
         "read": accepted + before + here,
         "accepted": accepted,
         "rejected": {"ingestion": before, "validation": here},
+        "reasons": reasons.worst(REASONS),
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
         "columns": merge([part.facts for part in checked], contract),
     }

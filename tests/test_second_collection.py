@@ -132,7 +132,8 @@ def test_the_model_is_evaluated(tumour_project: Project) -> None:
     metrics = tumour_project.json("artifacts/evaluation/metrics.json")
 
     assert metrics["roc_auc"] > 0.95
-    assert set(metrics["slices"]["clinic"]) == {"north", "south", "at the sea"}
+    slices = tumour_project.json("artifacts/evaluation/slices.json")
+    assert set(slices["clinic"]) == {"north", "south", "at the sea"}
 
 
 def test_neither_slices_nor_derived_features_are_needed(tumour_project: Project) -> None:
@@ -140,7 +141,7 @@ def test_neither_slices_nor_derived_features_are_needed(tumour_project: Project)
 
     assert tumour_project.repro() == ["training", "evaluation"]
 
-    assert tumour_project.json("artifacts/evaluation/metrics.json")["slices"] == {}
+    assert tumour_project.json("artifacts/evaluation/slices.json") == {}
 
 
 @pytest.mark.parametrize("algorithm", ["hist_gradient_boosting", "random_forest", "logistic_regression"])

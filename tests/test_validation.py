@@ -132,6 +132,8 @@ def test_the_report_has_the_shares_of_the_accepted_rows(folder: Folder) -> None:
     validation.main()
 
     found = report()
+    # The same as text, for the report of the evaluation.
+    assert found["reasons"] == [["tenure_months", 1, "is -1, below the minimum 0"]]
     positives = sum(one["churned"] for one in rows)
     assert found["target"] == {"positives": positives, "positive_share": round(positives / 200, 6)}
     assert found["columns"]["tenure_months"]["minimum"] == min(one["tenure_months"] for one in rows)

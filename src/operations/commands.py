@@ -142,16 +142,18 @@ def serve_api(
 @app.command("report")
 def report_changes(
     base: Annotated[str, typer.Option(help="the commit to compare with")] = "origin/main",
-    output: Annotated[Path, typer.Option(help="the Markdown file; images go beside it")] = Path("report.md"),
+    output: Annotated[Path, typer.Option(help="the Markdown file; the pages go beside it")] = Path(
+        "report.md"
+    ),
 ) -> None:
     """Compare this workspace with a commit, in Markdown.
 
-    Metrics, parameters and plots, ready for a comment.
+    Metrics and parameters, ready for a comment, and the page of the evaluation of both.
     """
     from operations.versions.report import write_report
 
     write_report(base, output)
-    print(f"{output} is written, its plots beside it")
+    print(f"{output} is written, the pages of the evaluations beside it")
 
 
 @app.command("models")
@@ -163,6 +165,7 @@ def list_models(
     ] = None,
 ) -> None:
     """List every registered version: alias, data, commit, scores."""
+    from operations.service.links import report_link
     from operations.versions.as_text import table
     from operations.versions.registration import move_local_tags_aside
     from operations.versions.registry import Registry, none_published
@@ -174,7 +177,7 @@ def list_models(
         from operations.versions.provenance import versions_with
 
         versions = versions_with(versions, containing.lower())
-    rows = [version.summary() for version in versions]
+    rows = [version.summary() | {"report": report_link(version)} for version in versions]
     if as_json:
         print(json.dumps(rows, indent=2))
         return

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from operations.service import health, page, plots, problems, routes
+from operations.service import health, page, problems, reports, routes
 from operations.service.guard import BoundedBody, LocalHostsOnly
 from operations.service.job_store import Jobs
 from operations.service.runner import Runner
@@ -38,7 +38,7 @@ def make_app(folder: Path) -> FastAPI:
     app.add_middleware(LocalHostsOnly)
     app.include_router(routes.router)
     app.include_router(health.router)
-    app.include_router(plots.router)
+    app.include_router(reports.router)
     app.include_router(page.router)
     problems.install(app)
     return app

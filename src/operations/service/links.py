@@ -1,10 +1,11 @@
 """Links to runs and commits, without credentials."""
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from operations.git_and_dvc.git import REMOTE, git
 from operations.versions.version import Version
+from pipeline.data.artifacts import REPORT
 from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import tracking_store
 
@@ -17,6 +18,14 @@ def run_url(version: Version) -> str | None:
     if not base or not version.run_id:
         return None
     return f"{base}/#/experiments/{quote(version.experiment, safe='')}/runs/{quote(version.run_id, safe='')}"
+
+
+def report_link(version: Version) -> str | None:
+    """Return where the report of a version's run is: a URL of the MLflow UI, or a path; None if unknown."""
+    if url := run_url(version):
+        return f"{url}/artifacts/{REPORT.name}"
+    folder = urlsplit(version.artifacts)
+    return f"{unquote(folder.path)}/{REPORT.name}" if folder.scheme == "file" else None
 
 
 def commits_url() -> str | None:

@@ -18,6 +18,8 @@ def table(versions: list[dict[str, Any]]) -> Iterator[str]:
     for row in versions:
         if row["champion"]:
             yield f"champion: version {row['version']}, {row['reason']}"
+            if row.get("report"):
+                yield f"report: {row['report']}"
 
 
 def lineage(version: dict[str, Any]) -> Iterator[str]:

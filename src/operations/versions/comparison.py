@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.config.contract import Contract
+from pipeline.modelling.bootstrap import RESAMPLES, losses, ranks, resamples, weighted_auc
 from pipeline.modelling.scores import slice_names
 
 import numpy as np
@@ -18,7 +19,6 @@ TOLERANCE = 0.01
 LOSS_TOLERANCE = 0.10
 # The largest loss of ROC AUC on a slice. Smaller slices, by rows or by rows of one class, are not compared.
 SLICE_TOLERANCE, SLICE_ROWS, SLICE_CLASS = 0.10, 100, 10
-RESAMPLES, SEED = 1_000, 0
 # A comparison on fewer rows is too uncertain.
 LEAST_ROWS = 100
 
@@ -134,39 +134,17 @@ def incomparable(number: int, error: BaseException) -> Decision:
 def bootstrap(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the differences in ROC AUC and in log loss (ours minus theirs) on the same resamples.
 
-    A resample is how often each row is drawn. A resample with a single class has no ROC AUC and is skipped.
+    A resample with a single class has no ROC AUC and is skipped.
     """
-    random = np.random.default_rng(SEED)
     positive = target.astype(bool)
-    our_rank, their_rank = (np.unique(score, return_inverse=True)[1] for score in (ours, theirs))
+    our_rank, their_rank = ranks(ours), ranks(theirs)
     worse = losses(positive, ours) - losses(positive, theirs)
     in_auc, in_loss = [], []
-    for _ in range(RESAMPLES):
-        drawn = np.bincount(random.integers(0, len(target), len(target)), minlength=len(target))
+    for drawn in resamples(len(target), RESAMPLES):
         if 0 < drawn[positive].sum() < len(target):
             in_auc.append(weighted_auc(positive, our_rank, drawn) - weighted_auc(positive, their_rank, drawn))
             in_loss.append((drawn * worse).mean())
     return np.array(in_auc), np.array(in_loss)
-
-
-def losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return the log loss of each row, with probabilities clipped as scikit-learn's `log_loss` does."""
-    edge = np.finfo(probability.dtype).eps
-    right = np.clip(np.where(positive, probability, 1 - probability), edge, 1 - edge)
-    lost: np.ndarray = -np.log(right)
-    return lost
-
-
-def weighted_auc(positive: np.ndarray, rank: np.ndarray, weight: np.ndarray) -> float:
-    """Return the ROC AUC of weighted rows: the share of pairs in the right order, ties counting half.
-
-    `rank` holds the rank of each score, as integers. The result equals scikit-learn's `roc_auc_score`, which
-    would validate its input again for each resample.
-    """
-    positives = np.bincount(rank, weight * positive)
-    negatives = np.bincount(rank, weight * ~positive)
-    below = np.cumsum(negatives) - negatives
-    return float((positives * (below + negatives / 2)).sum() / (positives.sum() * negatives.sum()))
 
 
 def collapses(

@@ -294,6 +294,7 @@ def _with_run(version: Version, run: Any) -> Version:
         version,
         scores=scores,
         experiment=str(run.info.experiment_id),
+        artifacts=str(run.info.artifact_uri),
         algorithm=run.data.params.get("training.algorithm", ""),
         test_rows=None if rows is None else int(rows),
     )

@@ -1,25 +1,25 @@
 """Compares this workspace with a commit, as a Markdown report for a pull request comment."""
 
 import html
+import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from operations.git_and_dvc.dvc_remotes import files_of, remotes_here
 from operations.git_and_dvc.dvc_repository import dvc_repository, refuse_stale
 from operations.git_and_dvc.git import GitError, git
 from pipeline.config.errors import ConfigurationError, PipelineError
-from pipeline.data.artifacts import METRICS, PLOTS
+from pipeline.data.artifacts import METRICS, REPORT, SLICES
 from pipeline.data.atomic import atomic_file
-from pipeline.modelling.figure import draw
 
 # The values "old" (at the base) and "new" (here) of each name, as in DVC's diff; None for a missing value.
 Changes = dict[str, dict[str, Any]]
 
 
 def write_report(base: str, output: Path) -> None:
-    """Write the report of this workspace against `base`, with the plots of both as images beside it.
+    """Write the report of this workspace against `base`, with the evaluation's page of both beside it.
 
     If the outputs of the base are in no cache and on no remote, the report states that and shows the rest.
 
@@ -32,15 +32,20 @@ def write_report(base: str, output: Path) -> None:
     commit = base_commit(base)
     check_workspace()
     metrics, parameters = differences(commit)
-    here, there = output.with_name(f"{output.stem}.png"), output.with_name(f"{output.stem}-base.png")
-    save(PLOTS, here)
-    images = {"These plots": here.name}
-    # An earlier report may have left the image of another base.
+    here, there = output.with_suffix(".html"), output.with_name(f"{output.stem}-base.html")
+    with atomic_file(here) as partial:
+        shutil.copyfile(REPORT, partial)
+    pages = {"This workspace": here.name}
+    # An earlier report may have left the page of another base.
     there.unlink(missing_ok=True)
-    if draw_base(commit, there):
-        images["Those of the base"] = there.name
+    before = copy_base(commit, there)
+    if before is not None:
+        pages["The base"] = there.name
+        after = flat(json.loads(SLICES.read_text(encoding="utf-8")))
+        both = {name: {"old": before.get(name), "new": after.get(name)} for name in before | after}
+        metrics |= {str(SLICES): both}
     with atomic_file(output) as partial:
-        partial.write_text(markdown(f"{base} ({commit[:10]})", metrics, parameters, images), encoding="utf-8")
+        partial.write_text(markdown(f"{base} ({commit[:10]})", metrics, parameters, pages), encoding="utf-8")
 
 
 def base_commit(base: str) -> str:
@@ -58,12 +63,12 @@ def base_commit(base: str) -> str:
 
 
 def check_workspace() -> None:
-    """Check that the metrics and plots are here, and are those of the code and parameters here.
+    """Check that metrics, slices and page are here, and are those of the code and parameters here.
 
     Raises:
         PipelineError: one is missing or stale.
     """
-    if missing := [str(path) for path in (METRICS, PLOTS) if not path.exists()]:
+    if missing := [str(path) for path in (METRICS, SLICES, REPORT) if not path.exists()]:
         raise PipelineError(f"{missing[0]} is not here: run 'dvc repro', or 'dvc pull' to fetch it")
     refuse_stale()
 
@@ -75,15 +80,14 @@ def differences(commit: str) -> tuple[dict[str, Changes], dict[str, Changes]]:
     return metrics.get("diff", {}), parameters.get("diff", {})
 
 
-def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Changes], images: Any) -> str:
-    """Return the report: scores, parameters, all other metrics (folded), and the images."""
-    # The name of a score on a slice has dots, that of an overall score has none.
-    scores = {name: pair for name, pair in metrics[str(METRICS)].items() if "." not in name}
+def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Changes], pages: Any) -> str:
+    """Return the report: scores, parameters, all other metrics (folded), and links to the pages."""
+    scores = metrics[str(METRICS)]
     others = {
         f"{Path(path).stem}: {name}": pair
         for path, changes in metrics.items()
         for name, pair in changes.items()
-        if not (path == str(METRICS) and name in scores) and pair["old"] != pair["new"]
+        if path != str(METRICS) and pair["old"] != pair["new"]
     }
     changed = {name: pair for changes in parameters.values() for name, pair in changes.items()}
     known = any(pair["old"] is not None for pair in scores.values())
@@ -99,12 +103,10 @@ def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Chang
     else:
         lines += ["<details>", f"<summary>{len(others)} changed</summary>", ""]
         lines += [*table("metric", others), "", "</details>"]
-    lines += ["", "## Plots"]
-    for title, name in images.items():
-        # The name helps where the image cannot be shown.
-        lines += ["", f"{title}, `{name}`:", "", f"![{title}, in {name}]({name})"]
-    if len(images) == 1:
-        lines += ["", "The plots of the base are neither in this cache nor on the remote."]
+    lines += ["", "## Curves, slices and data", ""]
+    lines += [f"- {title}: [{name}]({name})" for title, name in pages.items()]
+    if len(pages) == 1:
+        lines += ["", "The page of the base is neither in this cache nor on the remote."]
     return "\n".join(lines) + "\n"
 
 
@@ -135,21 +137,25 @@ def difference(old: Any, new: Any) -> str:
     return f"{new - old:+.6f}".rstrip("0").rstrip(".") if new != old else "0"
 
 
-def draw_base(commit: str, image: Path) -> bool:
-    """Draw the plots of a commit, from the cache or the remote; return whether they were found."""
-    with TemporaryDirectory() as folder:
-        plots = Path(folder) / "plots"
-        try:
-            with files_of(commit) as files:
-                files.get(str(PLOTS), str(plots), recursive=True)
-            save(plots, image)
-        except (PipelineError, KeyError, ValueError, TypeError):
-            # An older version of the project may have written plots in another format.
-            return False
-    return True
+def copy_base(commit: str, page: Path) -> dict[str, Any] | None:
+    """Copy the report of a commit, from the cache or the remote, to `page`; return the scores of its slices.
+
+    None if they are not found.
+    """
+    try:
+        with files_of(commit) as files, atomic_file(page) as partial:
+            files.get(str(REPORT), str(partial))
+            return flat(json.loads(files.read(str(SLICES))))
+    except (PipelineError, KeyError, ValueError, TypeError):
+        # An older version of the project wrote neither.
+        return None
 
 
-def save(plots: Path, image: Path) -> None:
-    """Draw a folder of plots into a PNG; the same plots give the same bytes."""
-    with atomic_file(image) as partial:
-        draw(plots).savefig(partial, format="png", metadata={"Software": None})
+def flat(slices: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores of slices by one name each, such as `contract.one year.roc_auc`."""
+    return {
+        f"{column}.{value}.{name}": score
+        for column, values in slices.items()
+        for value, scores in values.items()
+        for name, score in scores.items()
+    }

@@ -25,9 +25,9 @@ REGISTERED = "registered."
 class Version:
     """A registered version of the model; `created` is in milliseconds since 1970.
 
-    `scores`, `experiment` (its id), `algorithm` and `test_rows` come from its run in MLflow, and only
-    `Registry.scored` and `Registry.lineage` read them. `standing` is the reason why the champion is the
-    champion, `pinned` whether a person chose it; both are empty for other versions.
+    `scores`, `experiment` (its id), `artifacts` (their URI), `algorithm` and `test_rows` come from its run in
+    MLflow, and only `Registry.scored` and `Registry.lineage` read them. `standing` is the reason why the
+    champion is the champion, `pinned` whether a person chose it; both are empty for other versions.
     """
 
     number: int
@@ -37,6 +37,7 @@ class Version:
     created: int = 0
     scores: dict[str, float] = field(default_factory=dict)
     experiment: str = ""
+    artifacts: str = ""
     algorithm: str = ""
     test_rows: int | None = None
     standing: str = ""

@@ -40,11 +40,16 @@ class Reasons:
         if short in texts or len(texts) < DISTINCT:
             texts[short] += 1
 
-    def worst_columns(self) -> str:
-        """Return the three columns with the most rejections, with their most common reasons."""
+    def worst(self, most: int) -> list[tuple[str, int, str]]:
+        """Return up to `most` columns with the most rejections: name, count, and most common reasons."""
         columns = []
-        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
+        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0]))[:most]:
             commonest = sorted(self._texts[column].items(), key=lambda pair: (-pair[1], pair[0]))
-            examples = "; ".join(text for text, _ in commonest[:EXAMPLES])
-            columns.append(f"{column} {count:,} times ({examples})")
-        return ", ".join(columns)
+            columns.append((column, count, "; ".join(text for text, _ in commonest[:EXAMPLES])))
+        return columns
+
+    def worst_columns(self) -> str:
+        """Return the three columns with the most rejections, with their most common reasons, as text."""
+        return ", ".join(
+            f"{column} {count:,} times ({examples})" for column, count, examples in self.worst(3)
+        )

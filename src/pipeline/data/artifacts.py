@@ -17,7 +17,9 @@ TRAIN = Path("artifacts/features/train")
 TEST = Path("artifacts/features/test")
 MODEL = Path("artifacts/model/model.joblib")
 METRICS = Path("artifacts/evaluation/metrics.json")
+SLICES = Path("artifacts/evaluation/slices.json")
 PLOTS = Path("artifacts/evaluation/plots")
+REPORT = Path("artifacts/evaluation/report.html")
 
 # How many characters of a value a reason quotes.
 LONGEST = 100

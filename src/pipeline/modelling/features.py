@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.config.contract import Contract
 from pipeline.data.artifacts import parts
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,3 +29,23 @@ def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Se
     """
     frame = read_split(folder)
     return frame[list(contract.features)], frame[contract.target.column]
+
+
+def read_sample(folder: Path, most: int) -> tuple[pd.DataFrame, int]:
+    """Return up to `most` evenly spaced rows of a split, and the number of all its rows.
+
+    One part is in memory at a time.
+
+    Raises:
+        PipelineError: there is no part.
+    """
+    paths = parts(folder)
+    sizes = [pq.read_metadata(path).num_rows for path in paths]
+    total, start, tables = sum(sizes), 0, []
+    chosen = np.unique(np.linspace(0, total - 1, min(most, total)).astype(int))
+    for path, size in zip(paths, sizes, strict=True):
+        inside = chosen[(chosen >= start) & (chosen < start + size)] - start
+        tables.append(pq.read_table(path).take(inside))
+        start += size
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame, total

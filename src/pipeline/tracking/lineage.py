@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def locked_tags() -> dict[str, str]:
     if not LOCK.exists():
         return {}
     tags = {"dvc.lock.md5": _md5(LOCK)}
-    outputs = locked_outputs(YAML(typ="safe", pure=True).load(LOCK))
+    # ruamel's parser in C reads YAML 1.1, in which hashes are the same, in a tenth of the time.
+    outputs = locked_outputs(YAML(typ="safe").load(LOCK))
     wanted = {"data.raw.md5": RAW, "data.train.md5": TRAIN, "model.md5": MODEL.parent, "metrics.md5": METRICS}
     return tags | {tag: outputs[str(path)] for tag, path in wanted.items() if str(path) in outputs}
 
@@ -49,6 +51,23 @@ def locked_outputs(lock: dict[str, Any]) -> dict[str, str]:
     return {
         output["path"]: output["md5"] for stage in lock["stages"].values() for output in stage.get("outs", [])
     }
+
+
+def locked_md5(*paths: Path) -> dict[str, str]:
+    """Return the md5 of those of `paths` that dvc.lock names, by path."""
+    outputs = locked_outputs(YAML(typ="safe").load(LOCK)) if LOCK.exists() else {}
+    return {str(path): outputs[str(path)] for path in paths if str(path) in outputs}
+
+
+def committed_file(path: Path) -> bytes | None:
+    """Return an output as dvc.lock of the last commit names it; None if it is not in the cache here."""
+    lock = _git("show", f"HEAD:./{LOCK}")
+    md5 = locked_outputs(YAML(typ="safe").load(lock)).get(str(path)) if lock else None
+    settings = ConfigParser(interpolation=None, strict=False)
+    settings.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    cache = Path(".dvc", settings.get("cache", "dir", fallback="cache").strip("'\""))
+    kept = cache / "files/md5" / md5[:2] / md5[2:] if md5 else None
+    return kept.read_bytes() if kept and kept.is_file() else None
 
 
 def without_credentials(uri: str) -> str:

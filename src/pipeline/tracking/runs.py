@@ -1,4 +1,4 @@
-"""Logs an evaluated model to MLflow: parameters, scores, lineage, plots, and the model ready to serve."""
+"""Logs an evaluated model to MLflow: parameters, scores, lineage, report, and the model ready to serve."""
 
 import logging
 from importlib.metadata import version
@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.config.contract import Contract
 from pipeline.config.packages import PACKAGES
 from pipeline.config.parameters import PATH
-from pipeline.modelling.figure import draw
 from pipeline.tracking.lineage import lineage_tags
 from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store, unset_unused
 from pipeline.tracking.names import mlflow_name
@@ -24,12 +23,13 @@ def log_run(
     contract: Contract,
     example: pd.DataFrame,
     metrics: dict[str, Any],
-    plots: Path,
+    folder: Path,
     failed: bool,
 ) -> str:
     """Log one run and return its id; a `failed` run has the status FAILED.
 
-    `example` has a few rows of the feature columns, `plots` is the folder of the plots' points.
+    `example` has a few rows of the feature columns, `folder` is evaluation's: all its files
+    are logged, among them the report and the points of the plots.
 
     Raises:
         PipelineError: MLflow cannot be reached or refuses.
@@ -55,8 +55,7 @@ def log_run(
                 name: value for name, value in _flat(metrics).items() if isinstance(value, int | float)
             }
             mlflow.log_metrics(_named(numbers), synchronous=True)
-            mlflow.log_artifacts(str(plots), "plots")
-            mlflow.log_figure(draw(plots), "plots/plots.png")
+            mlflow.log_artifacts(str(folder))
             # MLflow predicts the example, which more threads would slow down.
             with threadpool_limits(limits=1):
                 mlflow.sklearn.log_model(model, name="model", **serving(contract, example))

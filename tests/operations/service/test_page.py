@@ -82,7 +82,7 @@ def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None
     # The newest is first, and a score that a run does not have is a dash.
     assert said.index('id="v3"') < said.index('id="v2"') < said.index('id="v1"')
     assert 'data-label="Brier score" class="number">\N{EN DASH}<' in said
-    assert 'href="versions/2/plots.png"' in said
+    assert 'href="versions/2/report.html"' in said
 
 
 def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:

@@ -10,17 +10,13 @@ from operations.versions.comparison import (
     bootstrap,
     collapses,
     compare,
-    losses,
-    weighted_auc,
 )
 from pipeline.config.contract import Contract
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 CONTRACT = Contract.model_validate(
     {
@@ -197,18 +193,6 @@ def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:
         assert decision.reason.startswith("too few to compare")
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(0, 3)), min_size=2, max_size=40).filter(
-        lambda rows: {positive for positive, _, weight in rows if weight} == {True, False}
-    )
-)
-def test_the_weighted_auc_is_that_of_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
-    positive, score, weight = (np.array(column) for column in zip(*rows, strict=True))
-
-    expected = roc_auc_score(positive, score, sample_weight=weight)
-    assert weighted_auc(positive, score, weight) == pytest.approx(expected)
-
-
 def test_resamples_are_drawn_alike_for_both() -> None:
     target = np.arange(300) % 2
     score = np.random.default_rng(0).random(300)
@@ -217,11 +201,3 @@ def test_resamples_are_drawn_alike_for_both() -> None:
         assert not differences.any()
     for differences in bootstrap(target, score, 1 - score):
         assert len(differences) == 1000
-
-
-@given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40))
-def test_the_mean_of_the_losses_is_the_log_loss_of_scikit_learn(rows: list[tuple[bool, float]]) -> None:
-    positive, probability = (np.array(column) for column in zip(*rows, strict=True))
-
-    expected = log_loss(positive, probability, labels=[False, True])
-    assert losses(positive, probability).mean() == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""`pipeline report`: what a change does to parameters, metrics and plots, as Markdown for a comment."""
+"""`pipeline report`: what a change does to parameters, metrics and curves, as Markdown for a comment."""
 
 from typing import Any
 
@@ -7,11 +7,9 @@ from pipeline.data.artifacts import METRICS
 from project import Project
 from workflows import commands, workflow
 
-PNG = b"\x89PNG\r\n\x1a\n"
 
-
-def images(project: Project) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in project.root.glob("report*.png")}
+def pages(project: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in project.root.glob("report*.html")}
 
 
 def refused(project: Project, *options: str) -> str:
@@ -23,7 +21,7 @@ def refused(project: Project, *options: str) -> str:
     return done.stderr
 
 
-def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(ready: Project) -> None:
+def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(ready: Project) -> None:
     # Given a changed parameter, whose metrics are reported only once they are made
     before = ready.json(str(METRICS))
     ready.set(training__hist_gradient_boosting__max_iter=12)
@@ -50,12 +48,12 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(r
     assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
     assert f"| roc_auc | {before['roc_auc']} | {after['roc_auc']} | " in report
     assert f"| rows | {before['rows']} | {before['rows']} | 0 |" in report
-    assert "metrics: slices." in report
-    drawn = images(ready)
-    assert set(drawn) == {"report.png", "report-base.png"}
-    assert all(image.startswith(PNG) and f"]({name})" in report for name, image in drawn.items())
-    # They are plots of two models,
-    assert drawn["report.png"] != drawn["report-base.png"]
+    assert "| slices: contract.one year.roc_auc |" in report
+    kept = pages(ready)
+    assert set(kept) == {"report.html", "report-base.html"}
+    assert all(f"]({name})" in report for name in kept)
+    # They are pages of two models,
+    assert kept["report.html"] != kept["report-base.html"]
     # and Git is not offered the files.
     assert "report" not in ready.git("status", "--porcelain")
 
@@ -67,8 +65,8 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_plots_of_both(r
     assert "neither in this cache nor on the remote: no comparison" in report
     assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
     assert f"| roc_auc | - | {after['roc_auc']} |  |" in report
-    # with the same bytes for the same plots.
-    assert images(ready) == {"report.png": drawn["report.png"]}
+    # with the page that is here.
+    assert pages(ready) == {"report.html": kept["report.html"]}
 
 
 def test_what_cannot_be_reported_is_said_in_one_line(project: Project) -> None:
@@ -78,17 +76,17 @@ def test_what_cannot_be_reported_is_said_in_one_line(project: Project) -> None:
 
 
 def test_the_report_is_the_same_whatever_order_dvc_tells_the_changes_in() -> None:
-    scores = {"roc_auc": {"old": 0.8, "new": 0.81}, "slices.a.f1": {"old": 0.1, "new": 0.2}}
+    scores = {"roc_auc": {"old": 0.8, "new": 0.81}, "f1": {"old": 0.1, "new": 0.2}}
     metrics = {str(METRICS): scores, "artifacts/validation.json": {"read": {"old": 9, "new": 12}}}
     parameters = {"params.yaml": {"b.c": {"old": None, "new": True}, "a": {"old": [1], "new": [2]}}}
 
     def backwards(value: Any) -> Any:
         return {key: backwards(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
 
-    once = markdown("main (0123456789)", metrics, parameters, {"Plots": "report.png"})
+    once = markdown("main (0123456789)", metrics, parameters, {"This workspace": "report.html"})
 
     assert once == markdown(
-        "main (0123456789)", backwards(metrics), backwards(parameters), {"Plots": "report.png"}
+        "main (0123456789)", backwards(metrics), backwards(parameters), {"This workspace": "report.html"}
     )
     for row in (
         "| roc_auc | 0.8 | 0.81 | +0.01 |",
@@ -102,6 +100,6 @@ def test_a_value_cannot_break_the_table_or_hide_what_follows() -> None:
     metrics = {str(METRICS): {"roc_auc": {"old": 0.8, "new": 0.8}}}
     parameters = {"params.yaml": {"derived": {"old": "a | b", "new": "a\n<!-- b"}}}
 
-    report = markdown("main", metrics, parameters, {"Plots": "report.png"})
+    report = markdown("main", metrics, parameters, {"This workspace": "report.html"})
 
     assert "| derived | a \\| b | a &lt;!-- b |  |" in report

@@ -247,7 +247,8 @@ def test_a_null_that_training_never_saw_is_evaluated() -> None:
     fitted = train(typed_frame(rows, CONTRACT), target, parameters, CONTRACT)
     holdout = features(table([one | {"partner": None} for one in rows[:5]] + rows, CONTRACT), CONTRACT)
 
-    metrics, _ = evaluate(fitted, holdout.to_pandas(), CONTRACT, EvaluationParameters(slice_by=("partner",)))
+    slices = EvaluationParameters(slice_by=("partner",))
+    metrics, *_ = evaluate(fitted, holdout.to_pandas(), CONTRACT, slices)
 
     assert metrics["slices"]["partner"]["null"]["rows"] == 5
     assert metrics["roc_auc"] > 0.5

@@ -1,0 +1,92 @@
+"""Confidence intervals (95 %) of scores and of shares."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.modelling.bootstrap import (
+    losses,
+    ranks,
+    resamples,
+    weighted_auc,
+    weighted_precision,
+)
+
+import numpy as np
+
+Interval = tuple[float, float]
+# Many rows are resampled less often, so that the work is bounded.
+MOST, LEAST, DRAWS = 500, 200, 50_000_000
+# The two-sided 95 % quantile of the normal distribution.
+Z = 1.959963984540054
+
+Score = Callable[[np.ndarray], float]
+
+
+def score_intervals(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Interval]:
+    """Return the percentile bootstrap interval of each score of `pipeline.modelling.scores.scores`."""
+    return _intervals(target, _scores(target, probability, threshold))
+
+
+def auc_interval(target: np.ndarray, probability: np.ndarray) -> Interval | None:
+    """Return the interval of the ROC AUC; None if the rows hold one class only."""
+    positive, rank = target.astype(bool), ranks(probability)
+    if positive.all() or not positive.any():
+        return None
+    return _intervals(target, {"auc": lambda drawn: weighted_auc(positive, rank, drawn)})["auc"]
+
+
+def auc_difference(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> Interval:
+    """Return the interval of the difference in ROC AUC (ours minus theirs) on the same resamples."""
+    positive, our_rank, their_rank = target.astype(bool), ranks(ours), ranks(theirs)
+
+    def difference(drawn: np.ndarray) -> float:
+        return weighted_auc(positive, our_rank, drawn) - weighted_auc(positive, their_rank, drawn)
+
+    return _intervals(target, {"difference": difference})["difference"]
+
+
+def share_interval(count: int, rows: int) -> Interval:
+    """Return the interval of a share (Wilson, 1927)."""
+    share, square = count / rows, Z * Z
+    middle = (share + square / (2 * rows)) / (1 + square / rows)
+    half = Z / (1 + square / rows) * math.sqrt(share * (1 - share) / rows + square / (4 * rows * rows))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _intervals(target: np.ndarray, scores: dict[str, Score]) -> dict[str, Interval]:
+    """Return the interval of each score. A resample with one class only has no ROC AUC, and is skipped."""
+    rows, positive = len(target), target.astype(bool)
+    values = [
+        [score(drawn) for score in scores.values()]
+        for drawn in resamples(rows, min(MOST, max(LEAST, DRAWS // rows)))
+        if 0 < drawn[positive].sum() < rows
+    ]
+    low, high = np.quantile(values, (0.025, 0.975), axis=0)
+    return {name: (float(low[i]), float(high[i])) for i, name in enumerate(scores)}
+
+
+def _scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Score]:
+    rows, positive = len(target), target.astype(bool)
+    rank, selected = ranks(probability), probability >= threshold
+    loss, square = losses(positive, probability), np.square(probability - target)
+    hit = positive & selected
+
+    def share(drawn: np.ndarray, part: np.ndarray, whole: Any) -> float:
+        below = int(drawn[whole].sum())
+        return int(drawn[part].sum()) / below if below else 0.0
+
+    def f1(drawn: np.ndarray) -> float:
+        below = int(drawn[selected].sum() + drawn[positive].sum())
+        return 2 * int(drawn[hit].sum()) / below if below else 0.0
+
+    return {
+        "roc_auc": lambda drawn: weighted_auc(positive, rank, drawn),
+        "average_precision": lambda drawn: weighted_precision(positive, rank, drawn),
+        "log_loss": lambda drawn: float(drawn @ loss) / rows,
+        "brier_score": lambda drawn: float(drawn @ square) / rows,
+        "accuracy": lambda drawn: int(drawn[selected == positive].sum()) / rows,
+        "precision": lambda drawn: share(drawn, hit, selected),
+        "recall": lambda drawn: share(drawn, hit, positive),
+        "f1": f1,
+    }

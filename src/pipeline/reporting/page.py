@@ -1,0 +1,229 @@
+"""The page artifacts/evaluation/report.html: self-contained, and the same bytes for the same inputs."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.contract import Contract
+from pipeline.config.packages import PACKAGES
+from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
+from pipeline.modelling.scores import scores
+from pipeline.reporting import performance, pictures
+from pipeline.reporting.baseline import NAME, logistic_regression
+from pipeline.reporting.columns import columns
+from pipeline.reporting.effects import partial_dependence
+from pipeline.reporting.intervals import auc_difference, score_intervals
+from pipeline.reporting.pictures import TITLES, number, percent
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+# The report reads this many train rows, and fewer of wide data, so that its work is bounded.
+TRAIN_ROWS, CELLS = 20_000, 2_000_000
+# Columns with a histogram, columns with a line in the table, columns with a partial dependence.
+DRAWN, LISTED, EFFECTS = 24, 1_000, 4
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {"number": number, "percent": percent}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """All that the page shows: the inputs of evaluation, and what it computed.
+
+    `train` holds up to `rows_to_read` of the `train_rows` rows of the train split, `validation` is
+    validation's report, `lineage` has the hashes of the inputs by path.
+    """
+
+    model: Pipeline
+    test: pd.DataFrame
+    train: pd.DataFrame
+    train_rows: int
+    probability: np.ndarray
+    metrics: dict[str, Any]
+    slices: dict[str, dict[str, Any]]
+    plots: dict[str, list[dict[str, Any]]]
+    validation: dict[str, Any]
+    lineage: dict[str, str]
+    contract: Contract
+    evaluation: EvaluationParameters
+    training: TrainingParameters
+
+
+def rows_to_read(contract: Contract) -> int:
+    """Return how many train rows the page reads at most."""
+    return max(1_000, min(TRAIN_ROWS, CELLS // len(contract.features)))
+
+
+def render(seen: Evaluated) -> str:
+    """Return the page."""
+    with threadpool_limits(limits=1):
+        return ENVIRONMENT.get_template("page.html").render(
+            _performance(seen) | _data(seen) | _lineage(seen) | {"titles": TITLES}
+        )
+
+
+def _performance(seen: Evaluated) -> dict[str, Any]:
+    target = seen.test[seen.contract.target.column].to_numpy()
+    probability, threshold = seen.probability, float(seen.metrics["threshold"])
+    share = float(target.mean())
+    top = performance.axis_top(probability, threshold)
+    linear = logistic_regression(seen.train, seen.test, seen.contract, seen.training)
+    base = np.full(len(target), float(seen.train[seen.contract.target.column].mean()))
+    gains = performance.gain(target, probability)
+    shown = performance.slices(seen.test, target, probability, seen.slices)
+    importances = seen.plots["importance"]
+    strongest = [row["column"] for row in importances if row["roc_auc_lost"] > 0][:EFFECTS]
+    effects = partial_dependence(seen.model, seen.test[list(seen.contract.features)], strongest)
+    highest = max((row["probability"] for rows in effects.values() for row in rows), default=1.0)
+    counts = performance.confusion(target, probability, threshold)
+    weights = costs_of(seen.evaluation.threshold)
+    costs = performance.cost(target, probability, threshold, *weights)
+    return {
+        "target": target_text(seen.contract),
+        "verdict": verdict(counts, target_text(seen.contract)),
+        "comparison": None if linear is None else _compared(target, probability, linear),
+        "threshold": threshold,
+        "rows": len(target),
+        "positive_share": share,
+        "scores": {name: seen.metrics[name] for name in TITLES},
+        "intervals": score_intervals(target, probability, threshold),
+        "linear": None if linear is None else scores(target, linear, threshold),
+        "base": scores(target, base, threshold),
+        "confusion": counts,
+        "curves": [
+            pictures.roc(seen.plots["roc"], seen.metrics["roc_auc"]),
+            pictures.precision_recall(
+                seen.plots["precision_recall"], share, seen.metrics["average_precision"]
+            ),
+            pictures.calibration(
+                performance.calibration(target, probability), top, _calibration_error(seen.metrics)
+            ),
+            pictures.distribution(performance.distribution(target, probability, top), top, threshold),
+            pictures.gain(gains),
+            pictures.lift(gains),
+            pictures.cost(costs, top, threshold, weights),
+        ],
+        "importance": pictures.importance(importances),
+        "effects": [
+            pictures.dependence(name, rows, seen.contract.features[name].type, min(1.0, highest * 1.1))
+            for name, rows in effects.items()
+        ],
+        "slices": shown[: performance.SLICES],
+        "more_slices": max(0, len(shown) - performance.SLICES),
+    }
+
+
+def costs_of(criterion: Any) -> tuple[float, float]:
+    """Return the costs of a false negative and of a false positive in `evaluation.threshold`, or 1 and 1."""
+    match criterion:
+        case {"cost": {"false_negative": missed, "false_positive": alarm}}:
+            return float(missed), float(alarm)
+    return 1.0, 1.0
+
+
+def _compared(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> str:
+    low, high = auc_difference(target, ours, theirs)
+    if low > 0:
+        word = "measurably better than"
+    elif high < 0:
+        word = "measurably worse than"
+    else:
+        word = "not measurably different from"
+    return (
+        f"It is {word} a logistic regression: the difference in ROC AUC has the 95 % interval {low:+.3f} to "
+        f"{high:+.3f}."
+    )
+
+
+def _calibration_error(metrics: dict[str, Any]) -> str:
+    if metrics.get("calibration_error") is None:
+        return ""
+    interval = metrics.get("calibration_error_interval")
+    between = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
+    return f"The expected calibration error is {metrics['calibration_error']:.3f}{between}."
+
+
+def _data(seen: Evaluated) -> dict[str, Any]:
+    facts = {fact["column"]: fact for fact in columns(seen.train, seen.test, seen.contract)}
+    # The most important columns come first.
+    order = list(dict.fromkeys([*(row["column"] for row in seen.plots["importance"]), *facts]))
+    ordered = [facts[name] for name in order if name in facts]
+    name = seen.contract.target.column
+    return {
+        "validation": seen.validation,
+        "train_rows": seen.train_rows,
+        "train_read": len(seen.train),
+        "train_share": float(seen.train[name].mean()),
+        "columns": [pictures.column(fact) for fact in ordered[:DRAWN]],
+        "facts": [(fact["column"], pictures.about(fact)) for fact in ordered[:LISTED]],
+        "more_columns": max(0, len(ordered) - LISTED),
+        "most_different": sorted(
+            (fact for fact in ordered if fact["difference"]),
+            key=lambda fact: (-fact["difference"], fact["column"]),
+        )[:5],
+    }
+
+
+def _lineage(seen: Evaluated) -> dict[str, Any]:
+    training = seen.training.model_dump()
+    algorithm = training["algorithm"]
+    # The parameters of other algorithms have made nothing here.
+    blocks = {name for name, value in training.items() if isinstance(value, dict)} - {
+        algorithm,
+        "derived_features",
+    }
+    used = {f"training.{name}": value for name, value in training.items() if name not in blocks}
+    used |= {f"evaluation.{name}": value for name, value in seen.evaluation.model_dump().items()}
+    return {
+        "algorithm": algorithm,
+        "linear_name": NAME,
+        "hashes": seen.lineage,
+        "packages": {name: version(name) for name in PACKAGES},
+        "parameters": _flat(used),
+    }
+
+
+def _flat(nested: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat({f"{key}.{inner}": item for inner, item in value.items()})
+        else:
+            flat[key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return flat
+
+
+def target_text(contract: Contract) -> str:
+    """Return what a positive row is, such as `churned = true`."""
+    return f"{contract.target.column} = {pictures.value_text(contract.target.positive)}"
+
+
+def verdict(counts: dict[str, int], target: str) -> str:
+    """Return in one sentence what the model finds at the threshold, and what that takes."""
+    positives = counts["true_positive"] + counts["false_negative"]
+    selected = counts["true_positive"] + counts["false_positive"]
+    rows = sum(counts.values())
+    if not selected:
+        return f"Selects no row at this threshold: it finds none of the {positives:,} with {target}"
+    return (
+        f"Finds {of(counts['true_positive'], positives)} with {target} by selecting {of(selected, rows)} rows"
+    )
+
+
+def of(part: int, whole: int) -> str:
+    """Return a share in words, such as "7 of 10": with the smallest round number that is right within 7 %."""
+    for base in (10, 100, 1_000, 10_000):
+        rounded = round(part / whole * base)
+        if base < whole and abs(rounded / base - part / whole) <= 0.07 * part / whole:
+            return f"{rounded:,} of {base:,}"
+    return f"{part:,} of {whole:,}"

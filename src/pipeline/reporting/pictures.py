@@ -1,0 +1,299 @@
+"""The pictures of the report: each a chart with its alt text and with its numbers as a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.reporting.charts import Line, bar_chart, line_chart, mini_columns, paired_columns
+
+from markupsafe import Markup
+
+Rows = list[dict[str, Any]]
+TITLES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier_score": "Brier score",
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+}
+# Points of a curve, and bars of the importance, that the page draws; rows of a table of columns.
+POINTS, BARS, LISTED = 100, 15, 100
+# A longer name is cut in a chart; its table has all of it.
+LONGEST = 44
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart, its title, a note on how to read it, and its numbers."""
+
+    title: str
+    chart: Markup
+    note: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def number(value: Any, decimals: int = 3) -> str:
+    """Return a number as text; a dash for None."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{decimals}f}"
+
+
+def percent(value: float) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * value:.1f} %"
+
+
+def short(text: str) -> str:
+    """Return a text that fits into a chart."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def thinned(rows: Rows) -> Rows:
+    """Return up to `POINTS` evenly spaced rows, with the first and the last."""
+    last, count = len(rows) - 1, min(len(rows), POINTS)
+    return [rows[round(i * last / (count - 1))] for i in range(count)] if count > 1 else rows
+
+
+def roc(rows: Rows, auc: float) -> Picture:
+    """Return the ROC curve."""
+    rows = thinned(rows)
+    points = [(row["false_positive_rate"], row["true_positive_rate"]) for row in rows]
+    return Picture(
+        "ROC",
+        line_chart(
+            f"ROC curve, area {auc:.3f}: true positive rate against false positive rate, above the diagonal "
+            "of chance.",
+            ("false positive rate", "true positive rate"),
+            [Line([(0, 0), (1, 1)], "muted", "chance"), Line(points, "a", "model")],
+        ),
+        "The farther above the diagonal, the better positives are ranked above negatives.",
+        ("false positive rate", "true positive rate"),
+        [[number(x), number(y)] for x, y in points],
+    )
+
+
+def precision_recall(rows: Rows, share: float, average: float) -> Picture:
+    """Return the precision-recall curve; `share` is that of the positives."""
+    rows = thinned(rows)
+    points = [(row["recall"], row["precision"]) for row in rows]
+    return Picture(
+        "Precision and recall",
+        line_chart(
+            f"Precision against recall, average precision {average:.3f}; the base rate is {share:.3f}.",
+            ("recall", "precision"),
+            [Line([(0, share), (1, share)], "muted", "base rate"), Line(points, "a", "model")],
+        ),
+        "Precision: the share of positives among the selected rows. Recall: the share of all positives that "
+        "is selected.",
+        ("recall", "precision"),
+        [[number(x), number(y)] for x, y in points],
+    )
+
+
+def calibration(rows: Rows, top: float, error: str) -> Picture:
+    """Return the calibration; `error` is a sentence on the calibration error, or empty."""
+    points = [(row["predicted"], row["observed"]) for row in rows]
+    top = max(top, *(row["high"] for row in rows))
+    return Picture(
+        "Calibration",
+        line_chart(
+            f"Observed share of positives against the predicted probability in {len(rows)} bins with 95 % "
+            "intervals, beside the diagonal of perfect calibration.",
+            ("predicted probability", "observed share"),
+            [Line([(0, 0), (top, top)], "muted", "perfect"), Line(points, "a", "model", dots=True)],
+            (0, top),
+            (0, top),
+            [(row["predicted"], row["low"], row["high"]) for row in rows],
+        ),
+        f"Bins of equal size; the bars are 95 % intervals of the observed share (Wilson). {error}".strip(),
+        ("predicted", "observed", "95 % interval", "rows"),
+        [
+            [
+                number(row["predicted"]),
+                number(row["observed"]),
+                f"{number(row['low'])} to {number(row['high'])}",
+                number(row["rows"]),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def distribution(rows: Rows, top: float, threshold: float) -> Picture:
+    """Return the distribution of the predicted probabilities by class."""
+    return Picture(
+        "Score distribution",
+        paired_columns(
+            "Histogram of the predicted probability, negatives beside positives, with the threshold at "
+            f"{threshold:.3g}.",
+            ("predicted probability", "share of class"),
+            [(row["negative"], row["positive"]) for row in rows],
+            ("negative", "positive"),
+            (0, top),
+            threshold,
+        ),
+        "The less the two overlap, the better. The dashed line is the threshold.",
+        ("from", "to", "share of negatives", "share of positives"),
+        [
+            [number(row["from"]), number(row["to"]), percent(row["negative"]), percent(row["positive"])]
+            for row in rows
+        ],
+    )
+
+
+def gain(rows: Rows) -> Picture:
+    """Return the cumulative gain."""
+    points = [(row["selected"], row["found"]) for row in rows]
+    return Picture(
+        "Gain",
+        line_chart(
+            "Share of the positives found against the share of rows selected, highest probability first.",
+            ("share of rows selected", "share of positives found"),
+            [Line([(0, 0), (1, 1)], "muted", "random"), Line(points, "a", "model")],
+        ),
+        "How many of the positives are found by selecting the rows with the highest probabilities.",
+        ("selected", "found", "lift"),
+        [[percent(row["selected"]), percent(row["found"]), number(row["lift"], 2)] for row in rows],
+    )
+
+
+def lift(rows: Rows) -> Picture:
+    """Return the lift."""
+    points = [(row["selected"], row["lift"]) for row in rows if row["lift"] is not None]
+    top = max(2.0, *(y for _, y in points))
+    return Picture(
+        "Lift",
+        line_chart(
+            f"Lift against the share of rows selected; {points[0][1]:.1f} for the first {points[0][0]:.0%}.",
+            ("share of rows selected", "lift"),
+            [Line([(0, 1), (1, 1)], "muted", "random"), Line(points, "a", "model")],
+            y=(0, top),
+        ),
+        "How many times more positives the selected rows hold than as many random rows.",
+        ("selected", "lift"),
+        [[percent(x), number(y, 2)] for x, y in points],
+    )
+
+
+def cost(rows: Rows, top: float, threshold: float, weights: tuple[float, float]) -> Picture:
+    """Return the cost against the threshold; `weights` are those of a false negative and a false positive."""
+    points = [(row["threshold"], row["cost"]) for row in rows]
+    best = min(rows, key=lambda row: (row["cost"], row["threshold"]))
+    return Picture(
+        "Cost against threshold",
+        line_chart(
+            f"Mean cost of a row against the threshold, lowest at {best['threshold']:.3g}; the threshold in "
+            f"use is {threshold:.3g}.",
+            ("threshold", "mean cost of a row"),
+            [Line(points, "a")],
+            (0, top),
+            (0, max(y for _, y in points)),
+            mark=threshold,
+        ),
+        f"A false negative costs {weights[0]:g}, a false positive {weights[1]:g}. The dashed line is the "
+        f"threshold in use, {threshold:.3g}. On these rows the lowest cost is at {best['threshold']:.3g}; "
+        "choosing it here would use the test rows for training.",
+        ("threshold", "cost", "selected", "found"),
+        [
+            [number(row["threshold"]), number(row["cost"]), number(row["selected"]), number(row["found"])]
+            for row in rows
+        ],
+    )
+
+
+def importance(rows: Rows) -> Picture:
+    """Return the permutation importance, the most important columns first."""
+    drawn = [
+        (short(row["column"]), max(row["roc_auc_lost"], 0.0), row.get("spread", 0.0)) for row in rows[:BARS]
+    ]
+    listed = [
+        [row["column"], number(row["roc_auc_lost"], 4), number(row.get("spread"), 4)] for row in rows[:LISTED]
+    ]
+    if len(rows) > LISTED:
+        listed.append([f"{len(rows) - LISTED:,} more columns", f"at most {listed[-1][1]}", ""])
+    return Picture(
+        "Permutation importance",
+        bar_chart(
+            f"ROC AUC lost when a column is shuffled, most by {', '.join(name for name, _, _ in drawn[:3])}.",
+            "ROC AUC lost when the column is shuffled",
+            drawn,
+        ),
+        "The thin line is one standard deviation over the shuffles to each side. Columns that carry the same "
+        "information share their importance.",
+        ("column", "ROC AUC lost", "standard deviation"),
+        listed,
+    )
+
+
+def dependence(column: str, rows: Rows, kind: str, top: float) -> Picture:
+    """Return the partial dependence of a column of a type (`kind`)."""
+    values = [value_text(row["value"]) for row in rows]
+    means = [row["probability"] for row in rows]
+    alt = (
+        f"Mean predicted probability by value of {column}: from {min(means):.3f} to {max(means):.3f}."
+        if means
+        else ""
+    )
+    if kind in ("integer", "number") and len(rows) > 1:
+        numbers = [float(row["value"]) for row in rows]
+        points = [*zip(numbers, means, strict=True)]
+        chart = line_chart(
+            alt,
+            (short(column), "mean probability"),
+            [Line(points, "a", dots=True)],
+            (min(numbers), max(numbers)),
+            (0, top),
+        )
+    else:
+        chart = bar_chart(
+            alt, "mean probability", [(short(v), m, 0.0) for v, m in zip(values, means, strict=True)], top
+        )
+    return Picture(
+        column,
+        chart,
+        "",
+        (column, "mean probability"),
+        [[v, number(m)] for v, m in zip(values, means, strict=True)],
+    )
+
+
+def value_text(value: Any) -> str:
+    """Return a column's value as text, as params.yaml has it."""
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value).removesuffix(" 00:00:00")
+
+
+def column(fact: dict[str, Any]) -> Picture:
+    """Return the small histogram of a column in train and test."""
+    alt = f"Histogram of {fact['column']}, train beside test."
+    return Picture(
+        fact["column"],
+        mini_columns(alt, [(a, b) for _, a, b in fact["bars"]]),
+        about(fact),
+        ("from" if fact["range"] else "value", "train", "test"),
+        [[label, percent(a), percent(b)] for label, a, b in fact["bars"]],
+    )
+
+
+def about(fact: dict[str, Any]) -> str:
+    """Return the type, the range or the most common value, the nulls and the difference of a column."""
+    parts = [fact["type"]]
+    if fact["range"]:
+        low, high, test_low, test_high = fact["range"]
+        parts.append(f"{low} to {high} (test {test_low} to {test_high})")
+    elif fact["bars"]:
+        name, share, _ = fact["bars"][0]
+        parts.append(f"most often {name} ({percent(share)})")
+    nulls = fact["train_nulls"], fact["test_nulls"]
+    parts.append(f"null {percent(nulls[0])}, test {percent(nulls[1])}" if any(nulls) else "no nulls")
+    if fact["difference"] is not None:
+        parts.append(f"difference {fact['difference']:.3f}")
+    return ", ".join(parts)
