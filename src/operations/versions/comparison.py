@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.modelling.scores import slice_names
+from pipeline.modelling.slices import slice_names
 
 import numpy as np
 import pandas as pd
