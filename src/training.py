@@ -1,6 +1,7 @@
 """Training: artifacts/features/train/ -> artifacts/model/.
 
-Fits the model in params.yaml, and chooses its threshold (`evaluation.threshold`). The same rows, parameters and packages give the same bytes.
+Fits the model in params.yaml, and chooses its threshold. The same rows, parameters and packages give the
+same bytes.
 """
 
 from pathlib import Path

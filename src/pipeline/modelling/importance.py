@@ -51,7 +51,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
 
 
 def column_weights(model: Pipeline) -> Counter[str]:
-    """Return how much the classifier of a fitted model uses each column, in units of its own; 0 is not at all.
+    """Return how much the classifier of a fitted model uses each column, in a unit of its own.
 
     The weight of a derived feature counts for each column in its expression.
     """

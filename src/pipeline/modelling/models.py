@@ -61,8 +61,8 @@ def build(
     """Return the unfitted model, whose input is a DataFrame with the columns `contract.features`.
 
     An unseen category is a missing value to trees, and has no indicator column in a linear model. With
-    `calibration`, the probabilities of one classifier, fitted on all rows, are calibrated by a sigmoid (Platt,
-    1999) or by isotonic regression (Zadrozny and Elkan, 2002), which is fitted on out-of-fold predictions.
+    `calibration`, a sigmoid (Platt, 1999) or an isotonic regression (Zadrozny and Elkan, 2002) corrects the
+    probabilities of the one classifier; it is fitted on out-of-fold predictions.
     """
     check_parameters(algorithm, parameters)
     expressions = calendar(contract) | derived

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-# A column of more values is binned: numbers and dates by their quantiles, others into the largest and the rest.
+# A column of more values has bins: numbers and dates by quantiles, others the largest values and the rest.
 MOST, QUANTILES, REST = 20, 5, "other"
 
 

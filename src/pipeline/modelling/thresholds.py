@@ -1,4 +1,4 @@
-"""The threshold of a model: `evaluation.threshold` of params.yaml says how it is chosen, on train rows alone."""
+"""The threshold of a model, chosen on train rows as `evaluation.threshold` of params.yaml says."""
 
 import math
 from typing import Any
