@@ -43,6 +43,7 @@ PARAMETERS = {
     # A block of an algorithm that is not in use: the stage runs, and makes the same model.
     "training.random_forest.n_estimators": (10, {"training"}),
     "evaluation.min_scores.roc_auc": (0.5, {"evaluation"}),
+    "evaluation.threshold": (0.3, {"training", "evaluation"}),
     # The contract is every stage's; a wider range accepts the same rows.
     "schema.columns.tenure_months.maximum": (130, set(STAGES)),
     "mlflow.registered_model": ("other", set()),

@@ -15,7 +15,7 @@ from typing import Any
 class _NotHere:
     """Finds none of the project's packages: a server has no code of this project."""
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+    def find_spec(self, name: str, *_: Any) -> None:
         if name.partition(".")[0] in ("pipeline", "operations"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 

@@ -59,8 +59,8 @@ def column_weights(model: Pipeline) -> Counter[str]:
     weights: Counter[str] = Counter()
     for name, transformer, columns in prepare.transformers_:
         made = prepared[prepare.output_indices_[name]]
-        for column, own in zip(columns, np.split(made, _ends(transformer, columns, len(made))), strict=True):
-            weights[column] += float(own.sum())
+        owners = np.repeat(np.arange(len(columns)), _widths(transformer, columns, len(made)))
+        weights.update(dict(zip(columns, np.bincount(owners, made, len(columns)).tolist(), strict=True)))
     if "derive" in model.named_steps:
         lines = model["derive"].kw_args["expr"].splitlines()
         # An expression may use earlier ones.
@@ -75,13 +75,11 @@ def _shuffled(frame: pd.DataFrame, name: str, order: np.ndarray) -> pd.DataFrame
     return frame.assign(**{name: frame[name].to_numpy()[order]})
 
 
-def _ends(transformer: Any, columns: list[str], outputs: int) -> list[int]:
-    """Return where the features that each column became end, but for the last column."""
+def _widths(transformer: Any, columns: list[str], outputs: int) -> list[int]:
+    """Return how many prepared features each column became."""
     if isinstance(transformer, OneHotEncoder):
-        made = [len(values) for values in transformer.categories_]
-    else:
-        made = [outputs // max(1, len(columns))] * len(columns)
-    return [int(end) for end in np.cumsum(made)[:-1]]
+        return [len(values) for values in transformer.categories_] if columns else []
+    return [outputs // len(columns)] * len(columns) if columns else []
 
 
 def _feature_weights(classifier: Any) -> np.ndarray:

@@ -301,8 +301,8 @@ def test_a_run_is_known_by_its_scores_and_not_by_its_model_alone(
         return Registry().run_of({name: tags[name] for name in CONTENT})
 
     committed = run_of_the_lock()
-    # Given an experiment that scores the same model at another threshold, and is given up
-    ready.set(evaluation__threshold=0.3)
+    # Given an experiment that scores the same model on other slices, and is given up
+    ready.set(evaluation__slice_by=["internet_service"])
     assert ready.repro() == ["evaluation"]
     assert run_of_the_lock() not in {None, committed}
     ready.git("checkout", "-q", "dvc.lock", "params.yaml")
