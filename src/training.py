@@ -16,7 +16,7 @@ from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
 from pipeline.modelling.models import build, check_derived, check_derived_names
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
-from pipeline.modelling.thresholds import Criterion, threshold_of, with_threshold
+from pipeline.modelling.thresholds import FOLDS, Criterion, is_number, threshold_of, with_threshold
 
 import joblib
 import pandas as pd
@@ -40,6 +40,13 @@ def train(
     if empty := [str(name) for name in features if features[name].isna().all()]:
         raise PipelineError(f"{', '.join(empty)} is null on every train row: remove it from schema.columns")
     check_derived(features, contract, parameters.derived_features)
+    if (rare := target.value_counts().min()) < FOLDS and (
+        parameters.calibration != "none" or not is_number(threshold)
+    ):
+        raise PipelineError(
+            f"{TRAIN} holds {rare} rows of a class of {contract.target.column}, and cross-validation needs "
+            f"{FOLDS}: use a number as evaluation.threshold, and training.calibration none"
+        )
     block = getattr(parameters, parameters.algorithm)
     model = build(
         contract,

@@ -25,14 +25,14 @@ def check_criterion(criterion: Criterion) -> Criterion:
     match criterion:
         case "f1":
             return criterion
-        case int() | float() if _is_number(criterion) and 0 < criterion < 1:
+        case int() | float() if is_number(criterion) and 0 < criterion < 1:
             return criterion
-        case {"recall_at": share} if len(criterion) == 1 and _is_number(share) and 0 < share <= 1:
+        case {"recall_at": share} if len(criterion) == 1 and is_number(share) and 0 < share <= 1:
             return criterion
         case {"cost": {"false_negative": missed, "false_positive": alarm}} if (
             len(criterion) == 1
             and len(criterion["cost"]) == 2
-            and all(_is_number(cost) and cost > 0 for cost in (missed, alarm))
+            and all(is_number(cost) and cost > 0 for cost in (missed, alarm))
         ):
             return criterion
     raise ValueError(
@@ -73,7 +73,7 @@ def with_threshold(
     the train rows that it was not fitted on.
     """
     threshold = criterion
-    if not _is_number(criterion):
+    if not is_number(criterion):
         # The other steps do not see the target: they are fitted once, as inside CalibratedClassifierCV.
         rows, folds = model[:-1].fit_transform(features), folds_of(random_state)
         probability = cross_val_predict(model[-1], rows, target, cv=folds, method="predict_proba")[:, 1]
@@ -94,5 +94,6 @@ def threshold_of(model: Pipeline) -> float:
     return float(model[-1].threshold)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a value of params.yaml is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -44,18 +44,19 @@ def test_what_the_model_uses_matters_and_the_rest_not_at_all(
 ) -> None:
     frame, target = rows(1500, 0.3)
     calibration = "sigmoid" if algorithm == "random_forest" else "none"
+    block = {algorithm: BLOCKS[algorithm]}
     parameters = TrainingParameters(
         algorithm=algorithm,
         calibration=calibration,
         derived_features=DERIVED,
-        **{algorithm: BLOCKS[algorithm]},
+        **block,
     )
     model = train(frame, pd.Series(target), parameters, CONTRACT)
     before, whole = frame.copy(), model.predict_proba(frame)
     predictions: list[int] = []
     predict = Pipeline.predict_proba
     monkeypatch.setattr(
-        Pipeline, "predict_proba", lambda self, X: (predictions.append(1), predict(self, X))[1]
+        Pipeline, "predict_proba", lambda self, rows: (predictions.append(1), predict(self, rows))[1]
     )
 
     found = importance(model, frame, target)
@@ -78,7 +79,7 @@ def test_what_the_model_uses_matters_and_the_rest_not_at_all(
     # When there are more columns than are shuffled, those that the model uses most are
     monkeypatch.setattr(module, "COLUMNS", 2)
     predictions.clear()
-    assert [row["column"] for row in importance(model, frame, target)][0] == "strong"
+    assert importance(model, frame, target)[0]["column"] == "strong"
     assert len(predictions) <= 1 + module.REPEATS * 2
 
 
@@ -87,6 +88,7 @@ def test_a_class_that_is_rare_is_looked_for_among_all_rows() -> None:
     frame, target = rows(4 * module.ROWS, 1 / (4 * module.ROWS))
     assert target.sum() == 1
     fitted = TrainingParameters(algorithm="random_forest", random_forest={"n_estimators": 5})
-    model = train(*(lambda f, t: (f, pd.Series(t)))(*rows(500, 0.3)), fitted, CONTRACT)
+    known, labels = rows(500, 0.3)
+    model = train(known, pd.Series(labels), fitted, CONTRACT)
 
     assert importance(model, frame, target)[0]["roc_auc_lost"] > 0

@@ -5,11 +5,12 @@ from typing import Any
 import evaluation
 import training
 import transformation
+from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import MODEL, TEST
 from pipeline.modelling.features import read_split
-from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
+from pipeline.modelling.parameters import EvaluationParameters
 from pipeline.modelling.thresholds import choose, threshold_of
-from stages import Folder, row
+from stages import Folder, failure, row
 
 import joblib
 import numpy as np
@@ -49,7 +50,7 @@ def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: 
     found = choose(criterion, target, probability)
 
     best = score(target, probability >= found)
-    for other in np.linspace(0, 1, 500):
+    for other in np.linspace(0, 1, 60):
         value = score(target, probability >= other)
         assert value <= best
         # Chosen thresholds have six decimals.
@@ -59,7 +60,7 @@ def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: 
 def test_a_costly_alarm_is_raised_for_nobody() -> None:
     costs = {"cost": {"false_negative": 1, "false_positive": 1000}}
 
-    assert choose(costs, TARGETS["distinct"], PROBABILITIES["distinct"]) > 0.99
+    assert choose(costs, 1 - TARGETS["distinct"], PROBABILITIES["distinct"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -106,11 +107,7 @@ def test_too_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest
     transformation.main()
     folder.set(training={"algorithm": "random_forest"}, evaluation={"threshold": "f1"})
 
-    with pytest.raises(
-        training.PipelineError, match=r"^training\.random_forest cannot be fitted: n_splits=5"
-    ):
-        training.main()
+    assert "3 rows of a class of churned" in failure(training.main, PipelineError)
 
-
-def test_calibration_is_off_unless_asked_for() -> None:
-    assert TrainingParameters(algorithm="random_forest").calibration == "none"
+    folder.set(evaluation={"threshold": 0.5})
+    training.main()
