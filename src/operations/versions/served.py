@@ -66,8 +66,8 @@ def reasons_not_to_serve(registry: Registry, version: Version) -> list[str]:
 
 def requests_for(path: Path, rows: pd.DataFrame, contract: Contract) -> Requests:
     """Return requests as JSON: the input example of a logged model, and rows with nulls and unseen values."""
-    records: list[dict[str, Any]] = rows[list(contract.features)].astype(object).to_dict("records")
-    sent = [{name: None if pd.isna(value) else value for name, value in row.items()} for row in records]
+    records = rows[list(contract.features)].astype(object).to_dict("records")
+    sent = [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in records]
     nullable = [name for name, column in contract.features.items() if column.nullable]
     categories = [name for name, column in contract.features.items() if column.type == "category"]
     null, unseen = sent[0] | dict.fromkeys(nullable), sent[0] | dict.fromkeys(categories, UNSEEN)

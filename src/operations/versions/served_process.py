@@ -9,6 +9,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 
@@ -20,7 +21,7 @@ class _NotHere:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-sys.meta_path.insert(0, _NotHere())  # type: ignore[arg-type]
+sys.meta_path.insert(0, _NotHere())
 # The collector would examine the many objects of the libraries repeatedly.
 gc.disable()
 
@@ -31,12 +32,12 @@ from mlflow.pyfunc.scoring_server import invocations  # noqa: E402
 
 def answers(path: str, requests: dict[str, str]) -> dict[str, Any]:
     """Return the predictions for each request, or the first error."""
-    model, error = _tried(lambda: load_model(path))
+    model, error = _tried(partial(load_model, path))
     if error:
         return {"error": f"cannot be loaded: {error}"}
     schema, found = model.metadata.get_input_schema(), {}
     for name, body in requests.items():
-        answer, error = _tried(lambda body=body: invocations(body, "application/json", model, schema))
+        answer, error = _tried(partial(invocations, body, "application/json", model, schema))
         if error or answer.status != 200:
             return {"error": f"fails on {name}: {error or answer.response}"}
         found[name] = json.loads(answer.response)["predictions"]

@@ -1,5 +1,7 @@
 """The slices of a column: a name for each row, and a bounded number of names."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -25,7 +27,7 @@ def slice_names(values: pd.Series) -> pd.Series:
     return named.reindex(values.index, fill_value="null")
 
 
-def slice_edges(values: pd.Series) -> list[float | pd.Timestamp]:
+def slice_edges(values: pd.Series) -> list[Any]:
     """Return the largest value of each quantile but the last; empty if the column's values are the slices."""
     known = values.dropna()
     ordered = pd.api.types.is_datetime64_dtype(known) or pd.api.types.is_numeric_dtype(known)
