@@ -27,12 +27,10 @@ def main() -> None:
             probability = model.predict_proba(holdout)[:, 1]
             error = calibration_error(truth.to_numpy(), probability)
             found = scores(truth.to_numpy(), probability, 0.5)
-            low, high = error["calibration_error_interval"]
-            print(
-                f"| {algorithm} | {calibration} | {error['calibration_error']:.4f} | {low:.4f} to {high:.4f} | "
-                f"{found['log_loss']:.4f} | {found['roc_auc']:.4f} |",
-                flush=True,
-            )
+            interval = " to ".join(f"{end:.4f}" for end in error["calibration_error_interval"])
+            numbers = error["calibration_error"], found["log_loss"], found["roc_auc"]
+            value, loss, auc = (f"{number:.4f}" for number in numbers)
+            print(f"| {algorithm} | {calibration} | {value} | {interval} | {loss} | {auc} |", flush=True)
 
 
 if __name__ == "__main__":

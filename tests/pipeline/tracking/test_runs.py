@@ -78,6 +78,8 @@ def test_an_evaluated_model_is_one_run_with_all_that_made_it(
 
     metrics = ready.json("artifacts/evaluation/metrics.json")
     assert run.data.metrics["roc_auc"] == metrics["roc_auc"]
+    ends = [run.data.metrics[f"calibration_error_interval.{end}"] for end in ("low", "high")]
+    assert ends == metrics["calibration_error_interval"]
     by_contract = metrics["slices"]["contract"]["one year"]
     assert run.data.metrics["slices.contract.one year.log_loss"] == by_contract["log_loss"]
     assert run.data.params["training.hist_gradient_boosting.learning_rate"]
