@@ -15,8 +15,11 @@ from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import METRICS, MODEL, PLOTS, REPORT, SLICES, TEST, TRAIN, VALIDATION_REPORT
 from pipeline.data.atomic import atomic_file, atomic_folder, write_json
 from pipeline.modelling.features import read_sample, read_split
+from pipeline.modelling.importance import importance
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters, check_slices
-from pipeline.modelling.scores import curves, scores, slice_scores
+from pipeline.modelling.scores import calibration_error, curves, scores, slice_scores
+from pipeline.modelling.slices import binned
+from pipeline.modelling.thresholds import threshold_of
 from pipeline.reporting.page import Evaluated, render, rows_to_read
 from pipeline.reporting.summary import print_summary
 from pipeline.tracking.lineage import locked_md5
@@ -25,12 +28,8 @@ from pipeline.tracking.runs import log_run
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
-
-# A column's importance is computed on at most this many rows, each shuffled this many times.
-IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 1_000, 2
 
 
 def evaluate(
@@ -54,42 +53,14 @@ def evaluate(
     with threadpool_limits(limits=1):
         probability = model.predict_proba(features)[:, 1]
         importances = importance(model, features, target)
-    metrics: dict[str, Any] = {"rows": len(frame), "threshold": parameters.threshold}
-    metrics |= scores(target, probability, parameters.threshold)
+    threshold = threshold_of(model)
+    metrics: dict[str, Any] = {"rows": len(frame), "threshold": threshold}
+    metrics |= scores(target, probability, threshold) | calibration_error(target, probability)
     metrics["slices"] = {
-        name: slice_scores(frame[name], target, probability, parameters.threshold)
-        for name in parameters.slice_by
+        name: slice_scores(frame[name], target, probability, threshold) for name in parameters.slice_by
     }
-    plots = curves(target, probability, parameters.threshold) | {"importance": importances}
+    plots = curves(target, probability, threshold) | {"importance": importances}
     return metrics, plots, probability
-
-
-def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> list[dict[str, Any]]:
-    """Return how much ROC AUC is lost when each column is shuffled, the most important column first.
-
-    This is permutation importance (Breiman, Random Forests, 2001) on a sample of the rows. scikit-learn's
-    `max_samples` is not used: it compares the score of a shuffled sample with that of all rows, so that an
-    ignored column seems to matter.
-    """
-    chosen = np.random.default_rng(0).permutation(len(features))[:IMPORTANCE_ROWS]
-    if len(set(target[chosen])) == 1:
-        # The sample lacks a rare class: use all rows.
-        chosen = np.arange(len(features))
-    shuffled = permutation_importance(
-        model,
-        features.iloc[chosen],
-        target[chosen],
-        scoring="roc_auc",
-        n_repeats=IMPORTANCE_REPEATS,
-        random_state=0,
-    )
-    rows = [
-        {"column": name, "roc_auc_lost": round(float(lost), 6), "spread": round(float(spread), 6)}
-        for name, lost, spread in zip(
-            features.columns, shuffled.importances_mean, shuffled.importances_std, strict=True
-        )
-    ]
-    return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))
 
 
 def shortfalls(metrics: dict[str, Any], minimum: dict[str, float]) -> list[str]:
@@ -111,6 +82,8 @@ def main() -> None:
         raise PipelineError(f"{MODEL} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
     frame = read_split(TEST)
     metrics, plots, probability = evaluate(model, frame, contract, parameters)
+    if bins := binned(frame, parameters.slice_by):
+        print(f"evaluation: slices: {'; '.join(bins)}")
     # In a file of their own, which is no DVC metric: they would hide the scores.
     slices = metrics.pop("slices")
     write_json(METRICS, metrics)

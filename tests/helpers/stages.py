@@ -94,6 +94,7 @@ class Folder:
             "schema": SCHEMA,
             "validation": {"min_rows": 2},
             "transformation": {},
+            "evaluation": {},
         }
         self.set()
 

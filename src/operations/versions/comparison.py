@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.config.contract import Contract
 from pipeline.modelling.bootstrap import RESAMPLES, losses, ranks, resamples, weighted_auc
-from pipeline.modelling.scores import slice_names
+from pipeline.modelling.slices import slice_names
 
 import numpy as np
 import pandas as pd

@@ -23,6 +23,19 @@ def unreadable(version: Version, error: Exception) -> UnreadableModelError:
     )
 
 
+def download(registry: Registry, version: Version, folder: str) -> Path:
+    """Copy the model of a version from MLflow into a folder, and return its path.
+
+    Raises:
+        PipelineError: MLflow is away, or the model is missing there.
+    """
+    # Reading in place, MLflow decodes the path twice and does not find one with %20 in it.
+    with plain_mlflow_errors(registry.uri, "run the same command again"):
+        from mlflow.artifacts import download_artifacts
+
+        return Path(download_artifacts(f"models:/{registry.name}/{version.number}", dst_path=folder))
+
+
 def load_model(registry: Registry, version: Version) -> Any:
     """Load the scikit-learn model of a version from MLflow.
 
@@ -30,19 +43,17 @@ def load_model(registry: Registry, version: Version) -> Any:
         UnreadableModelError: other versions of the packages made it, and those here cannot read it.
         PipelineError: MLflow is away, or the model there is missing or damaged.
     """
-    # Reading in place, MLflow decodes the path twice and does not find one with %20 in it.
     with (
         tempfile.TemporaryDirectory() as folder,
         plain_mlflow_errors(registry.uri, "run the same command again"),
     ):
         import mlflow.sklearn
-        from mlflow.artifacts import download_artifacts
 
-        path = download_artifacts(f"models:/{registry.name}/{version.number}", dst_path=folder)
+        path = download(registry, version, folder)
         # MLflow writes this file beside each model.
-        requirements = (Path(path) / "requirements.txt").read_text(encoding="utf-8")
+        requirements = (path / "requirements.txt").read_text(encoding="utf-8")
         try:
-            return mlflow.sklearn.load_model(path)
+            return mlflow.sklearn.load_model(str(path))
         except (MemoryError, OSError):
             raise
         except Exception as error:

@@ -12,6 +12,7 @@ from operations.versions.data_gate import hold_changed_data
 from operations.versions.loading import UnreadableModelError, load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
+from operations.versions.served import reasons_not_to_serve
 from operations.versions.version import (
     ASKED,
     COMPARISON,
@@ -94,7 +95,7 @@ def judge(
         decision = hold_changed_data(decision, champion, version.number)
     if champion and decision.promoted:
         decision = check_against_best(registry, decision, champion, version.number, holdout_commit)
-    return decision
+    return decision.stopped(*reasons_not_to_serve(registry, version)) if decision.promoted else decision
 
 
 def check_champion(registry: Registry) -> None:

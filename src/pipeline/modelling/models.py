@@ -11,10 +11,12 @@ from typing import Any, cast
 from pipeline.config.contract import Column, Contract
 from pipeline.config.errors import ConfigurationError
 from pipeline.modelling.inputs import calendar, derive, groups, script, typed
+from pipeline.modelling.thresholds import folds_of
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -49,15 +51,25 @@ def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
 
 
 def build(
-    contract: Contract, algorithm: str, parameters: dict[str, Any], derived: dict[str, str], random_state: int
+    contract: Contract,
+    algorithm: str,
+    parameters: dict[str, Any],
+    derived: dict[str, str],
+    random_state: int,
+    calibration: str = "none",
 ) -> Pipeline:
     """Return the unfitted model, whose input is a DataFrame with the columns `contract.features`.
 
-    An unseen category is a missing value to trees, and has no indicator column in a linear model.
+    An unseen category is a missing value to trees, and has no indicator column in a linear model. With
+    `calibration`, a sigmoid (Platt, 1999) or an isotonic regression (Zadrozny and Elkan, 2002) corrects the
+    probabilities of the one classifier; it is fitted on out-of-fold predictions.
     """
     check_parameters(algorithm, parameters)
     expressions = calendar(contract) | derived
     estimator = ALGORITHMS[algorithm](random_state=random_state).set_params(**parameters)
+    if calibration != "none":
+        folds = folds_of(random_state)
+        estimator = CalibratedClassifierCV(estimator, method=calibration, cv=folds, ensemble=False)
     prepare = _for_linear if algorithm == "logistic_regression" else _for_trees
     prepared = prepare(contract.features, [*expressions])
     return Pipeline(

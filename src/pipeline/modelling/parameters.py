@@ -1,13 +1,14 @@
 """The sections `training` and `evaluation` of params.yaml."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pipeline.config.contract import Contract, check_name
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section
 from pipeline.modelling.models import ALGORITHMS, check_parameters
+from pipeline.modelling.thresholds import Criterion, check_criterion
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 BETTER_WHEN_HIGHER = ("roc_auc", "average_precision", "accuracy", "precision", "recall", "f1")
 
@@ -17,6 +18,7 @@ class TrainingParameters(Section):
 
     algorithm: str
     random_state: int = Field(default=0, ge=0, lt=2**32)
+    calibration: Literal["none", "sigmoid", "isotonic"] = "none"
     derived_features: dict[str, str] = Field(default_factory=dict)
     hist_gradient_boosting: dict[str, Any] = Field(default_factory=dict)
     random_forest: dict[str, Any] = Field(default_factory=dict)
@@ -48,7 +50,7 @@ class EvaluationParameters(Section):
 
     min_scores: dict[str, float] = Field(default_factory=dict)
     slice_by: tuple[str, ...] = Field(default=(), strict=False)
-    threshold: float = Field(default=0.5, gt=0, lt=1)
+    threshold: Annotated[Criterion, AfterValidator(check_criterion)] = 0.5
 
     @field_validator("min_scores")
     @classmethod

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.modelling.slices import slice_names
+
 import numpy as np
 import pandas as pd
 from sklearn.calibration import calibration_curve
@@ -21,6 +23,8 @@ from sklearn.metrics import (
 
 # More decimals depend on the processor.
 DECIMALS = 6
+# The bins of the calibration error, and the draws of its interval.
+CALIBRATION_BINS, DRAWS = 10, 10_000
 # Enough points for a smooth curve.
 CURVE_POINTS = 500
 
@@ -48,18 +52,35 @@ def scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> Sco
     return {name: None if value is None else _round(value) for name, value in values.items()}
 
 
-def slice_names(values: pd.Series) -> pd.Series:
-    """Return the value of each row as text, as in params.yaml; 'null' for a null."""
-    named = values.astype(object).map(
-        lambda value: str(value).lower() if isinstance(value, bool) else str(value)
-    )
-    return named.where(values.notna(), "null")
+def calibration_error(target: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    """Return the expected calibration error, and its 95 % interval.
+
+    The error is the mean over all rows of |mean probability - share of positives| in the row's bin, with bins
+    of equally many rows (Nguyen and O'Connor, Posterior calibration, 2015). Chance alone gives an error above
+    0, which the basic bootstrap corrects (Davison and Hinkley, Bootstrap methods, 1997, section 5.2). The
+    interval begins at 0 if chance gives a calibrated model such an error in one of 20 cases. The sum of a bin
+    is drawn from its normal limit, so that the cost of a draw does not depend on the rows.
+    """
+    rows, difference = len(target), probability - target
+    edges = np.quantile(probability, np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS)
+    found = np.searchsorted(edges, probability, side="right")
+    sums, squares = (np.bincount(found, power, CALIBRATION_BINS) for power in (difference, difference**2))
+    error = np.abs(sums).sum() / rows
+    deviations = np.sqrt(squares - sums**2 / rows)
+    noise = deviations * np.random.default_rng(0).normal(size=(DRAWS, CALIBRATION_BINS))
+    drawn, by_chance = (np.abs(bins).sum(axis=1) / rows for bins in (sums + noise, noise))
+    low, high = 2 * error - np.quantile(drawn, (0.975, 0.025))
+    if error <= np.quantile(by_chance, 0.95):
+        low = 0.0
+    # The error is within its interval, also where the correction is larger than the interval.
+    interval = [_round(max(0.0, min(low, error))), _round(max(high, error))]
+    return {"calibration_error": _round(error), "calibration_error_interval": interval}
 
 
 def slice_scores(
     values: pd.Series, target: np.ndarray, probability: np.ndarray, threshold: float
 ) -> dict[str, Any]:
-    """Return the scores of the rows of each value of a column, by the value's name."""
+    """Return the scores of the rows of each slice of a column, by the slice's name."""
     named = slice_names(values)
     report = {}
     for value in sorted(named.unique()):

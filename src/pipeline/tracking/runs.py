@@ -50,11 +50,7 @@ def log_run(
             parameters = _named(_flat(YAML(typ="safe", pure=True).load(PATH)))
             # Synchronous despite MLFLOW_ENABLE_ASYNC_LOGGING, so that a finished run is complete.
             mlflow.log_params(parameters, synchronous=True)
-            # A metric may be None, and there may be no slice.
-            numbers = {
-                name: value for name, value in _flat(metrics).items() if isinstance(value, int | float)
-            }
-            mlflow.log_metrics(_named(numbers), synchronous=True)
+            mlflow.log_metrics(_named(_numbers(metrics)), synchronous=True)
             mlflow.log_artifacts(str(folder))
             # MLflow predicts the example, which more threads would slow down.
             with threadpool_limits(limits=1):
@@ -109,6 +105,15 @@ def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
+    """Return the metrics that are numbers: one may be None, and an interval has a low and a high end."""
+    ends = {
+        name: dict(zip(("low", "high"), value, strict=True)) if isinstance(value, list) else value
+        for name, value in metrics.items()
+    }
+    return {name: value for name, value in _flat(ends).items() if isinstance(value, int | float)}
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ transformation: {}
 training:
   algorithm: logistic_regression
   derived_features: {ratio: number / whole, one: number * (kind == 'one'), late: day_year + 1}
-evaluation: {slice_by: [code, text]}
+evaluation: {slice_by: [code, text], threshold: 0.5}
 mlflow: {}
 """
 

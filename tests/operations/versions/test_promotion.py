@@ -16,6 +16,7 @@ from operations.versions.promotion import check_against_best, check_champion, de
 from operations.versions.publishing import reconsidered
 from operations.versions.registry import BEST, CHAMPION, Registry
 from operations.versions.restoring import prove, unpin
+from operations.versions.served import reasons_not_to_serve
 from operations.versions.version import (
     ASKED,
     DATA_FROM,
@@ -141,6 +142,8 @@ def here(kept: tuple[Path, dict[float, str]], tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(comparison, "RESAMPLES", 200)
     # The comparison of the data is for test_data_gate.py: no validation ran here.
     monkeypatch.setattr(promotion, "hold_changed_data", lambda decision, *_: decision)
+    # Nor was a model logged as evaluation does: test_served.py serves some.
+    monkeypatch.setattr(promotion, "reasons_not_to_serve", lambda *_: [])
     # On a busy machine a server may not answer in time: no server is away unless a test says so.
     monkeypatch.setattr(promotion, "unreachable", lambda **_: {})
     Registry()
@@ -205,6 +208,22 @@ def test_the_first_version_is_champion_and_best(here: Workspace) -> None:
     # What has no champion to be compared with later is not called the first
     Registry().client.delete_registered_model_alias(PROJECT, CHAMPION)
     assert here.decided(2, WORST).reason == "no champion to compare with"
+
+
+def test_a_version_that_is_not_served_as_trained_is_not_promoted(
+    here: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.decided(1, WORST)
+    # Given a better model, which MLflow answers for with classes in place of probabilities
+    monkeypatch.setattr(promotion, "reasons_not_to_serve", reasons_not_to_serve)
+
+    refused = here.decided(2, 0.0)
+
+    assert not refused.promoted
+    assert (refused.difference_low or 0) > 0
+    assert "; the served model answers otherwise than the model in DVC: " in refused.reason
+    assert (champion().number, best()) == (1, 1)
+    assert Registry().version(2).verdict == "not promoted"
 
 
 def test_many_small_steps_do_not_lead_down(descent: Workspace) -> None:

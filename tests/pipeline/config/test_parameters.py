@@ -79,7 +79,18 @@ REFUSED: list[tuple[str, Any]] = [
     ("transformation.test_size", 1.5),
     ("training.algorithm", "xgboost"),
     ("training.random_state", -1),
-    ("evaluation.threshold", 1),
+    ("training.calibration", "platt"),
+    *[
+        ("evaluation.threshold", value)
+        for value in (
+            *(0, 1, True, "0.5", "F1", None, [0.5], {}, float("nan")),
+            *({"recall_at": 0}, {"recall_at": 1.1}, {"recall_at": True}, {"recall": 0.8}),
+            *({"cost": 5}, {"cost": {"false_negative": 5}}, {"recall_at": 0.8, "cost": {}}),
+            *({"cost": {"false_negative": 0, "false_positive": 1}},),
+            *({"cost": {"false_negative": 5, "false_positive": 1, "true_positive": 1}},),
+            *({"cost": {"false_negative": float("inf"), "false_positive": 1}},),
+        )
+    ],
 ]
 # The same, where the message names the key above and the word at fault.
 REFUSED_BELOW: list[tuple[str, Any, str, str]] = [

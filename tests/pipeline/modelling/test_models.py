@@ -21,6 +21,8 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "random_forest": {"n_estimators": 20},
     "logistic_regression": {"max_iter": 1000},
 }
+# What holds for a model holds for a calibrated one.
+CALIBRATION = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}
 DERIVED = {"average": "total_charges / tenure_months", "long": "tenure_months > 24", "twice": "average * 2"}
 CONTRACT = contract_with(
     opened={"path": "opened", "type": "datetime", "nullable": True},
@@ -61,7 +63,13 @@ FEATURES, TARGET = FRAME[list(CONTRACT.features)], FRAME["churned"].astype("int8
 
 def parameters(algorithm: str, **changes: Any) -> TrainingParameters:
     return TrainingParameters.model_validate(
-        {"algorithm": algorithm, algorithm: BLOCKS[algorithm], "derived_features": DERIVED} | changes
+        {
+            "algorithm": algorithm,
+            algorithm: BLOCKS[algorithm],
+            "calibration": CALIBRATION.get(algorithm, "none"),
+            "derived_features": DERIVED,
+        }
+        | changes
     )
 
 

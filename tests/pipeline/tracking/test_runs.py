@@ -78,6 +78,8 @@ def test_an_evaluated_model_is_one_run_with_all_that_made_it(
 
     metrics = ready.json("artifacts/evaluation/metrics.json")
     assert run.data.metrics["roc_auc"] == metrics["roc_auc"]
+    ends = [run.data.metrics[f"calibration_error_interval.{end}"] for end in ("low", "high")]
+    assert ends == metrics["calibration_error_interval"]
     by_contract = ready.json("artifacts/evaluation/slices.json")["contract"]["one year"]
     assert run.data.metrics["slices.contract.one year.log_loss"] == by_contract["log_loss"]
     assert run.data.params["training.hist_gradient_boosting.learning_rate"]
@@ -303,8 +305,8 @@ def test_a_run_is_known_by_its_scores_and_not_by_its_model_alone(
         return Registry().run_of({name: tags[name] for name in CONTENT})
 
     committed = run_of_the_lock()
-    # Given an experiment that scores the same model at another threshold, and is given up
-    ready.set(evaluation__threshold=0.3)
+    # Given an experiment that scores the same model on other slices, and is given up
+    ready.set(evaluation__slice_by=["internet_service"])
     assert ready.repro() == ["evaluation"]
     assert run_of_the_lock() not in {None, committed}
     ready.git("checkout", "-q", "dvc.lock", "params.yaml")

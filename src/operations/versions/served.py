@@ -1,0 +1,110 @@
+"""Tries a version as MLflow serves it, before it becomes champion."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from operations.console import echo
+from operations.versions.loading import download
+from operations.versions.registry import Registry
+from operations.versions.version import Version
+from pipeline.config.contract import Contract, load_contract
+from pipeline.config.errors import cause_of
+from pipeline.data.artifacts import MODEL, TEST
+from pipeline.modelling.features import read_split
+
+import joblib
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+PROCESS = Path(__file__).with_name("served_process.py")
+# How many rows of the holdout are sent, and how long all answers may take, in seconds.
+ROWS, PATIENCE = 5, 600
+# The sum of a linear model may differ in the last bits.
+TOLERANCE = 1e-9
+UNSEEN = "a category that training has not seen"
+# A request, and the name of its rows in a reason.
+Requests = dict[str, str]
+
+
+def reasons_not_to_serve(registry: Registry, version: Version) -> list[str]:
+    """Return why the model that MLflow holds must not be served; empty if it answers as the model in DVC.
+
+    The workspace is the version's. A fresh process loads the model, without this project, and answers
+    requests with MLflow's own code.
+
+    Raises:
+        PipelineError: MLflow is away.
+    """
+    echo(f"publishing: serving version {version.number} once")
+    with TemporaryDirectory() as folder:
+        path = download(registry, version, folder)
+        requests = requests_for(path, read_split(TEST).head(ROWS), load_contract())
+        answers = answers_of(path, requests)
+    if isinstance(answers, str):
+        return [f"the served model {answers}"]
+    try:
+        model = joblib.load(MODEL)
+        with threadpool_limits(limits=1):
+            expected = {name: model.predict_proba(_frame(body)) for name, body in requests.items()}
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a model can raise anything
+        return [f"the model in DVC cannot answer what the served one answers: {cause_of(error)}"]
+    return [
+        f"the served model answers otherwise than the model in DVC: {name}"
+        for name, answer in answers.items()
+        if np.shape(answer) != expected[name].shape
+        or not np.allclose(answer, expected[name], rtol=0, atol=TOLERANCE)
+    ]
+
+
+def requests_for(path: Path, rows: pd.DataFrame, contract: Contract) -> Requests:
+    """Return requests as JSON: the input example of a logged model, and rows with nulls and unseen values."""
+    records = rows[list(contract.features)].astype(object).to_dict("records")
+    sent = [{str(name): None if pd.isna(value) else value for name, value in row.items()} for row in records]
+    nullable = [name for name, column in contract.features.items() if column.nullable]
+    categories = [name for name, column in contract.features.items() if column.type == "category"]
+    null, unseen = sent[0] | dict.fromkeys(nullable), sent[0] | dict.fromkeys(categories, UNSEEN)
+    requests = {"rows of the holdout": sent, "null in each nullable column": [null]}
+    requests |= {"an unseen category in each": [unseen], "rows with and without nulls": [*sent, null, unseen]}
+    example = path / "serving_input_example.json"
+    own = {"the input example": example.read_text(encoding="utf-8")} if example.exists() else {}
+    return own | {name: _body(some) for name, some in requests.items()}
+
+
+def answers_of(path: Path, requests: Requests) -> dict[str, Any] | str:
+    """Return what a logged model answers in a process of its own; a text if it does not answer."""
+    # One thread, as in the comparison: more do not pay for a few rows.
+    words, env = [sys.executable, "-I", str(PROCESS), str(path)], os.environ | {"OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            words,
+            input=json.dumps(requests),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            env=env,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"does not answer within {PATIENCE} seconds"
+    if done.returncode:
+        return f"ends its process with exit code {done.returncode}"
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return str(answer["error"]) if "error" in answer else answer
+
+
+def _body(rows: list[dict[str, Any]]) -> str:
+    split = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
+    return json.dumps({"dataframe_split": split}, default=str)
+
+
+def _frame(body: str) -> pd.DataFrame:
+    split = json.loads(body)["dataframe_split"]
+    return pd.DataFrame(split["data"], columns=split["columns"])

@@ -1,0 +1,58 @@
+"""Answers requests with a logged model as `mlflow models serve` does, where this project cannot be imported.
+
+    python -I served_process.py MODEL < requests.json
+
+The last line of the output is JSON: the predictions for each request by its name, or {"error": text}.
+"""
+
+import gc
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+
+class _NotHere:
+    """Finds none of the project's packages: a server has no code of this project."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name.partition(".")[0] in ("pipeline", "operations"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, _NotHere())
+# The collector would examine the many objects of the libraries repeatedly.
+gc.disable()
+
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.pyfunc import load_model  # noqa: E402
+from mlflow.pyfunc.scoring_server import invocations  # noqa: E402
+
+
+def answers(path: str, requests: dict[str, str]) -> dict[str, Any]:
+    """Return the predictions for each request, or the first error."""
+    model, error = _tried(partial(load_model, path))
+    if error:
+        return {"error": f"cannot be loaded: {error}"}
+    schema, found = model.metadata.get_input_schema(), {}
+    for name, body in requests.items():
+        answer, error = _tried(partial(invocations, body, "application/json", model, schema))
+        if error or answer.status != 200:
+            return {"error": f"fails on {name}: {error or answer.response}"}
+        found[name] = json.loads(answer.response)["predictions"]
+    return found
+
+
+def _tried(action: Callable[[], Any]) -> tuple[Any, str]:
+    """Return the result and no text, or None and the cause of the error in one line."""
+    try:
+        return action(), ""
+    except Exception as error:  # noqa: BLE001 - a model can raise anything
+        # MLflow raises an error of its own in place of the model's.
+        cause = error.__context__ if isinstance(error, MlflowException) and error.__context__ else error
+        return None, " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
+
+
+if __name__ == "__main__":
+    print(json.dumps(answers(sys.argv[1], json.load(sys.stdin))))
