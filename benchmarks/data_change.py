@@ -12,7 +12,7 @@ from operations.versions.data_change import DataFacts, changes
 from pipeline.checks.facts import merge, part_facts
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Contract, load_contract
-from pipeline.source.sample import FIRST_ARRIVALS, documents
+from pipeline.source.sample import LATE_ARRIVALS, documents
 
 import numpy as np
 import pyarrow as pa
@@ -88,9 +88,9 @@ def halves(table: pa.Table, contract: Contract) -> int:
 
 def arrivals(table: pa.Table, contract: Contract) -> tuple[int, int]:
     """Return how often, and of how many times, more customers are held against fewer, as they arrive."""
-    steps = [10, 20, 50, 100, 300, 1000, 1040, len(table) - FIRST_ARRIVALS]
-    pairs = [(FIRST_ARRIVALS, FIRST_ARRIVALS + step) for step in steps]
-    pairs += [(rows, rows + 100) for rows in range(FIRST_ARRIVALS, 7000, 100)]
+    first = len(table) - LATE_ARRIVALS
+    pairs = [(first, first + step) for step in (10, 20, 50, 100, 300, 1000, 1040, LATE_ARRIVALS)]
+    pairs += [(rows, rows + 100) for rows in range(first, 7000, 100)]
     # And to ten times and more as many.
     pairs += [(rows, len(table)) for rows in (500, 1000, 3000)]
     held = [found(table.slice(0, new), table.slice(0, old), contract) for old, new in pairs]
