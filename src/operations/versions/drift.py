@@ -40,7 +40,6 @@ class Drift(BaseModel):
     classifier_auc: float | None = Field(
         default=None, description="cross-validated ROC AUC of a classifier that separates old from new rows"
     )
-    classifier_columns: list[str] = Field(default=[], description="the columns that it uses most")
     not_compared: list[str] = Field(default=[], description="what could not be compared, and why")
 
     def text(self) -> str:

@@ -11,21 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.versions.drift import Finding, Rows
+from operations.versions.drift_classifier import separated
+from pipeline.checks.leakage import doubles
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp, mannwhitneyu
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits
 
 # Fewer rows a side are not tested.
 LEAST_ROWS = 100
 BINS = 10
 # Categories beyond the most common, and those rarer than a chi-squared test allows, count as one.
 CATEGORIES, LEAST_EXPECTED = 30, 5
-# The rows of a side that the classifier learns from, and the columns whose importance is measured.
-CLASSIFIER_ROWS, FOLDS, IMPORTANT = 5_000, 3, 10
 # How many values or columns are named, and how many characters of each.
 NAMED, LONGEST = 3, 40
 
@@ -99,7 +96,8 @@ def _tests(new: Side, old: Side, types: Mapping[str, str], rows: Rows) -> Iterat
         yield from _shares("target", new.target == 1, old.target == 1, "positive", rows)
     if new.probability is not None and old.probability is not None:
         yield from _numbers("predictions", _known(new.probability), _known(old.probability), "number", rows)
-    yield from _classifier(new, old, types, sizes, rows)
+    if types:
+        yield _classifier(new, old, types, sizes, rows)
 
 
 def _of_column(name: str, new: pd.Series, old: pd.Series, kind: str, rows: Rows) -> Iterator[Finding]:
@@ -108,7 +106,7 @@ def _of_column(name: str, new: pd.Series, old: pd.Series, kind: str, rows: Rows)
     if kind in ("category", "boolean"):
         yield from _categories(name, new[~null], old[~null_before], rows)
     else:
-        yield from _numbers(name, _known(_doubles(new, kind)), _known(_doubles(old, kind)), kind, rows)
+        yield from _numbers(name, _known(doubles(new, kind)), _known(doubles(old, kind)), kind, rows)
 
 
 def _numbers(subject: str, new: np.ndarray, old: np.ndarray, kind: str, rows: Rows) -> Iterator[Finding]:
@@ -153,11 +151,11 @@ def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Ite
     if rest.sum() * min(len(new), len(old)) / (len(new) + len(old)) >= LEAST_EXPECTED:
         table = np.vstack([table, rest])
     moved = (counts["new"] / len(new) - counts["old"] / len(old)).abs().idxmax()
-    shares = counts.loc[moved, "new"] / len(new), counts.loc[moved, "old"] / len(old)
-    detail = f"{_named([moved])} {_percent(shares[0])} vs {_percent(shares[1])}"
-    if appeared := [value for value in counts.index if not counts.loc[value, "old"]]:
+    shares = [_percent((side == moved).mean()) for side in (new, old)]
+    detail = f"{_named([moved])} {shares[0]} vs {shares[1]}"
+    if appeared := list(counts.index[counts["old"] == 0]):
         detail += f"; new: {_named(appeared)}"
-    if vanished := [value for value in counts.index if not counts.loc[value, "new"]]:
+    if vanished := list(counts.index[counts["new"] == 0]):
         detail += f"; vanished: {_named(vanished)}"
     yield from _table(subject, table, detail, rows)
 
@@ -185,63 +183,26 @@ def _table(subject: str, table: np.ndarray, detail: str, rows: Rows) -> Iterator
 
 def _classifier(
     new: Side, old: Side, types: Mapping[str, str], sizes: Mapping[str, float], rows: Rows
-) -> Iterator[Finding]:
-    """Test whether a classifier separates new from old rows (Lopez-Paz and Oquab, ICLR 2017).
-
-    It finds differences that no single column shows. Both rows of an id are in the same fold.
-    """
-    if not types:
-        return
-    ids = np.concatenate([new.ids[:CLASSIFIER_ROWS], old.ids[:CLASSIFIER_ROWS]])
-    is_new = np.arange(len(ids)) < len(new.ids[:CLASSIFIER_ROWS])
-    both = pd.concat([new.columns[:CLASSIFIER_ROWS], old.columns[:CLASSIFIER_ROWS]], ignore_index=True)
-    values = np.column_stack([_doubles(both[name], kind) for name, kind in types.items()])
-    model = HistGradientBoostingClassifier(
-        max_iter=40, max_leaf_nodes=8, early_stopping=False, random_state=0
-    )
-    scores, lost = (
-        np.empty(len(ids)),
-        dict.fromkeys(sorted(sizes, key=lambda name: -sizes[name])[:IMPORTANT], 0.0),
-    )
-    codes, distinct = pd.factorize(ids)
-    names, random = list(types), np.random.default_rng(0)
-    fold = random.permutation(len(distinct))[codes] % FOLDS
-    with threadpool_limits(limits=1):
-        for number in range(FOLDS):
-            scored = fold == number
-            model.fit(values[~scored], is_new[~scored])
-            scores[scored] = model.predict_proba(values[scored])[:, 1]
-        # The importance in the last fold: the ROC AUC lost when a column is shuffled.
-        reached = roc_auc_score(is_new[scored], scores[scored])
-        for name in lost:
-            shuffled = values[scored]
-            shuffled[:, names.index(name)] = random.permutation(shuffled[:, names.index(name)])
-            lost[name] = reached - roc_auc_score(is_new[scored], model.predict_proba(shuffled)[:, 1])
-    top = [name for name in sorted(lost, key=lambda name: -lost[name]) if lost[name] > 0][:NAMED]
-    auc = float(roc_auc_score(is_new, scores))
-    yield Finding(
+) -> Finding:
+    """Test the scores of a classifier that separates the two: they find what no single column shows."""
+    largest = sorted(sizes, key=lambda name: -sizes[name])
+    ours, theirs, top = separated((new.ids, new.columns), (old.ids, old.columns), types, largest)
+    tested = mannwhitneyu(ours, theirs, alternative="greater")
+    auc = float(tested.statistic) / (len(ours) * len(theirs))
+    return Finding(
         subject="classifier",
         rows=rows,
-        psi=psi(*_binned(scores[is_new], scores[~is_new])),
+        psi=psi(*_binned(ours, theirs)),
         test="Mann-Whitney",
         statistic=auc,
-        p_value=mannwhitneyu(scores[is_new], scores[~is_new], alternative="greater").pvalue,
+        p_value=tested.pvalue,
         detail=f"ROC AUC {auc:.3f}{f' by {_named(top)}' if top else ''}",
     )
 
 
-def _doubles(values: pd.Series, kind: str) -> np.ndarray:
-    """Return a column as doubles with NaN for null: categories as codes, dates as milliseconds."""
-    if kind == "category":
-        codes = pd.factorize(values, sort=True)[0]
-        return np.where(codes < 0, np.nan, codes)
-    if kind == "datetime":
-        return np.where(values.isna(), np.nan, values.to_numpy().astype("datetime64[ms]").astype(np.int64))
-    return values.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
 def _known(values: np.ndarray) -> np.ndarray:
-    return values[~np.isnan(values)]
+    known: np.ndarray = values[~np.isnan(values)]
+    return known
 
 
 def _mean(values: np.ndarray, kind: str) -> str:

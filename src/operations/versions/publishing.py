@@ -7,6 +7,7 @@ again, each step skips what is done.
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import repro
@@ -33,6 +34,7 @@ from operations.versions.version import (
     COMPARISON,
     DATA_FROM,
     DECISION,
+    DRIFT,
     LOCAL,
     NOT_ASKED,
     PROMOTE,
@@ -53,7 +55,7 @@ CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
 class Published:
     """The version of this model, whether it is new, whether it is champion, and the decision on it.
 
-    `verdict` is the decision in a word, as `Version.verdict`.
+    `verdict` is the decision in a word, as `Version.verdict`, and `drift` what `Drift` records.
     """
 
     version: int
@@ -63,6 +65,7 @@ class Published:
     verdict: str
     decision: Decision
     comparison: Decision | None = None
+    drift: dict[str, Any] | None = None
 
 
 def publish(branch: str | None, source: Version | None = None, promote: bool = True) -> Published:
@@ -147,7 +150,8 @@ def decided(
         comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
     now = registry.version(version.number)
     verdict = now.verdict or "not promoted"
-    return Published(now.number, now.tags["git.commit"], new, now.champion, verdict, decision, comparison)
+    commit, drift = now.tags["git.commit"], now.kept(DRIFT)
+    return Published(now.number, commit, new, now.champion, verdict, decision, comparison, drift)
 
 
 def reconsidered(registry: Registry, version: Version, current: str, source: Version) -> Published:
