@@ -64,7 +64,7 @@ def drift_metrics(drift: Drift) -> Iterator[Metric]:
     """Yield the metrics of a drift. Without a comparison there is no PSI: a 0 would mean no drift."""
     yield GaugeMetricFamily(
         "pipeline_drift_found",
-        "Significant differences of the newest data from the champion's",
+        "Drifts found in the newest data against the champion's",
         len(drift.found),
     )
     index = GaugeMetricFamily(

@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 # How many findings are quoted in a decision, how many are stored, and of how many subjects the PSI is.
 QUOTED, STORED, INDICES = 3, 20, 100
 
+# The subject of a test of nulls, before the name of the column.
+NULLS = "nulls of "
+
 Rows = Literal["all", "new"]
 
 
@@ -20,6 +23,8 @@ class Finding(BaseModel):
     statistic: float = Field(description="of the test; the ROC AUC of the classifier")
     p_value: float = Field(description="adjusted by Holm's method for all tests of the comparison")
     detail: str = Field(description="the numbers here versus the champion's")
+    new_categories: list[str] = Field(default=[], description="categories that the champion's data lacks")
+    vanished_categories: list[str] = Field(default=[], description="categories that only that data has")
 
     def text(self) -> str:
         """The finding in a few words."""
@@ -35,7 +40,7 @@ class Drift(BaseModel):
     rows: int = Field(default=0, description="compared rows of this data, at most a sample")
     champion_rows: int = Field(default=0, description="compared rows of the champion's data")
     new_rows: int = Field(default=0, description="compared rows whose id the champion's data does not have")
-    found: list[Finding] = Field(default=[], description="significant differences, the largest PSI first")
+    found: list[Finding] = Field(default=[], description="what has drifted, the largest PSI first")
     psi: dict[str, float] = Field(default={}, description="the largest PSI of each subject, found or not")
     classifier_auc: float | None = Field(
         default=None, description="cross-validated ROC AUC of a classifier that separates old from new rows"

@@ -10,7 +10,7 @@ from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.versions.comparison import Decision
 from operations.versions.data_gate import data_here, data_of
-from operations.versions.drift import INDICES, STORED, Drift, Finding
+from operations.versions.drift import INDICES, NULLS, STORED, Drift, Finding
 from operations.versions.loading import load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
@@ -127,6 +127,9 @@ def measured(registry: Registry, champion: Version, parameters: DriftParameters)
 def summarized(drift: Drift, findings: list[Finding], parameters: DriftParameters) -> Drift:
     """Return the drift with the findings that are significant and as large as `parameters` ask.
 
+    A significant change of nulls or of the set of categories is reported whatever its size: it is a fault of
+    the source more often than a change of the customers.
+
     Each subject is reported once: all rows or the new ones, whichever has the larger PSI. The classifier,
     which sums up the columns, comes last.
     """
@@ -134,7 +137,9 @@ def summarized(drift: Drift, findings: list[Finding], parameters: DriftParameter
     index: dict[str, float] = {}
     for finding in sorted(findings, key=lambda item: -item.psi):
         index.setdefault(finding.subject, round(finding.psi, 6))
-        if finding.p_value < parameters.significance and finding.psi >= parameters.warn:
+        categories = finding.new_categories or finding.vanished_categories
+        large = finding.psi >= parameters.warn or finding.subject.startswith(NULLS) or categories
+        if finding.p_value < parameters.significance and large:
             largest.setdefault(finding.subject, finding)
     classifiers = [finding for finding in findings if finding.subject == "classifier"]
     best = max(classifiers, key=lambda item: item.statistic, default=None)

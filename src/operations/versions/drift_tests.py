@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from operations.versions.drift import Finding, Rows
+from operations.versions.drift import NULLS, Finding, Rows
 from operations.versions.drift_classifier import separated
 from pipeline.checks.leakage import doubles
 
@@ -23,8 +23,8 @@ LEAST_ROWS = 100
 BINS = 10
 # Categories beyond the most common, and those rarer than a chi-squared test allows, count as one.
 CATEGORIES, LEAST_EXPECTED = 30, 5
-# How many values or columns are named, and how many characters of each.
-NAMED, LONGEST = 3, 40
+# How many values or columns are named in a text, how many are listed, and how many characters of each.
+NAMED, LISTED, LONGEST = 3, 10, 40
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _tests(new: Side, old: Side, types: Mapping[str, str], rows: Rows) -> Iterat
 
 def _of_column(name: str, new: pd.Series, old: pd.Series, kind: str, rows: Rows) -> Iterator[Finding]:
     null, null_before = new.isna().to_numpy(), old.isna().to_numpy()
-    yield from _shares(f"nulls of {name}", null, null_before, "null", rows)
+    yield from _shares(f"{NULLS}{name}", null, null_before, "null", rows)
     if kind in ("category", "boolean"):
         yield from _categories(name, new[~null], old[~null_before], rows)
     else:
@@ -153,11 +153,14 @@ def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Ite
     moved = (counts["new"] / len(new) - counts["old"] / len(old)).abs().idxmax()
     shares = [_percent((side == moved).mean()) for side in (new, old)]
     detail = f"{_named([moved])} {shares[0]} vs {shares[1]}"
-    if appeared := list(counts.index[counts["old"] == 0]):
+    appeared, vanished = (list(counts.index[counts[side] == 0]) for side in ("old", "new"))
+    if appeared:
         detail += f"; new: {_named(appeared)}"
-    if vanished := list(counts.index[counts["new"] == 0]):
+    if vanished:
         detail += f"; vanished: {_named(vanished)}"
-    yield from _table(subject, table, detail, rows)
+    for finding in _table(subject, table, detail, rows):
+        changes = {"new_categories": _texts(appeared), "vanished_categories": _texts(vanished)}
+        yield finding.model_copy(update=changes)
 
 
 def _shares(subject: str, new: np.ndarray, old: np.ndarray, word: str, rows: Rows) -> Iterator[Finding]:
@@ -211,11 +214,15 @@ def _mean(values: np.ndarray, kind: str) -> str:
 
 
 def _named(values: list[Any]) -> str:
-    texts = [
+    more = f" and {len(values) - NAMED} more" if len(values) > NAMED else ""
+    return ", ".join(_texts(values)[:NAMED]) + more
+
+
+def _texts(values: list[Any]) -> list[str]:
+    return [
         str(value).lower() if isinstance(value, bool | np.bool_) else str(value)[:LONGEST]
-        for value in values[:NAMED]
+        for value in values[:LISTED]
     ]
-    return ", ".join(texts) + (f" and {len(values) - NAMED} more" if len(values) > NAMED else "")
 
 
 def _percent(share: float) -> str:

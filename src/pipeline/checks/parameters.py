@@ -11,11 +11,11 @@ class DriftParameters(Section):
     """When a drift of the data is named, and when it stops a promotion.
 
     `significance` bounds the probability of naming any where there is none. A significant drift is named if
-    its PSI is at least `warn`, and stops the promotion if it is more than `hold`; None never does.
+    its PSI is at least `warn`, and stops the promotion if its PSI is more than `hold`; None never does.
     """
 
-    significance: float = Field(default=0.01, gt=0, lt=1)
-    warn: float = Field(default=0.01, ge=0)
+    significance: float = Field(default=0.05, gt=0, lt=1)
+    warn: float = Field(default=0.02, ge=0)
     hold: float | None = Field(default=None, ge=0)
 
 
