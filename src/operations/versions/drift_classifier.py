@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 # The rows of a side that it learns from and scores, and the columns whose importance is measured and named.
 ROWS, FOLDS, MEASURED, NAMED = 5_000, 3, 10, 3
 
+NULL = -1e300
+
 # The ids and the columns of one side.
 Side = tuple[np.ndarray, pd.DataFrame]
 
@@ -28,7 +30,9 @@ def separated(
     ids = np.concatenate([new[0][:ROWS], old[0][:ROWS]])
     is_new = np.arange(len(ids)) < len(new[0][:ROWS])
     both = pd.concat([new[1][:ROWS], old[1][:ROWS]], ignore_index=True)
-    values = np.column_stack([doubles(both[name], kind) for name, kind in types.items()])
+    # scikit-learn refuses a column without a value: null is a number below all others.
+    columns = [np.nan_to_num(doubles(both[name], kind), nan=NULL) for name, kind in types.items()]
+    values = np.column_stack(columns)
     model = HistGradientBoostingClassifier(
         max_iter=40, max_leaf_nodes=8, early_stopping=False, random_state=0
     )

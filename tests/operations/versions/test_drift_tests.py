@@ -123,14 +123,18 @@ INJECTED: dict[str, tuple[Callable[[dict[str, Any]], dict[str, Any]], str, str]]
     "another churn rate": (
         lambda each: {"churned": each["churned"] or each["_id"].endswith("3")},
         "target",
-        " positive vs 26.",
+        " positive vs 25.6 %",
     ),
     "later dates": (
         lambda each: {"opened": each["opened"] + timedelta(days=200)},
         "opened",
-        "mean 2021-11-",
+        "mean 2021-12-02 vs 2021-05-16",
     ),
-    "an inverted boolean": (lambda each: {"paperless": not each["paperless"]}, "paperless", "true "),
+    "an inverted boolean": (
+        lambda each: {"paperless": not each["paperless"]},
+        "paperless",
+        "61.3 % vs 38.7 %",
+    ),
 }
 
 
