@@ -38,8 +38,9 @@ def decided(champion: Version, new: Version = NEW) -> tuple[Decision, Drift | No
     """Return the decision, and the drift as it is recorded."""
     recorded: dict[str, Any] = {}
     registry = Registry()
-    registry.record = lambda number, name, content: recorded.update({name: content})  # type: ignore[method-assign]
-    decision = hold_drift(registry, GOOD, champion, new)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "record", lambda _, name, content: recorded.update({name: content}))
+        decision = hold_drift(registry, GOOD, champion, new)
     return decision, Drift.model_validate_json(recorded[DRIFT]) if recorded else None
 
 
@@ -53,7 +54,7 @@ def change(edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
 
 
 def dearer(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(monthly_charges=frame["monthly_charges"] + 20)
+    return frame.assign(monthly_charges=frame["monthly_charges"] + 20, contract="month-to-month")
 
 
 def test_drift_is_recorded_named_and_holds_only_if_asked(
