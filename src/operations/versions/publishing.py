@@ -23,6 +23,7 @@ from operations.git_and_dvc.git import (
 )
 from operations.git_and_dvc.origin import check_push
 from operations.git_and_dvc.remote_settings import check_remotes
+from operations.versions.card import write_cards
 from operations.versions.comparison import Decision
 from operations.versions.promotion import check_champion, compare_with_source, decide
 from operations.versions.recipe import check_workspace, commit_recipe, undo_commit
@@ -149,6 +150,7 @@ def decided(
         kept = version.kept(COMPARISON)
         comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
     now = registry.version(version.number)
+    write_cards(registry, now.number, again=version.decision is None)
     verdict = now.verdict or "not promoted"
     commit, drift = now.tags["git.commit"], now.kept(DRIFT)
     return Published(now.number, commit, new, now.champion, verdict, decision, comparison, drift)

@@ -8,6 +8,8 @@ DECISION = "promotion"
 COMPARISON = "comparison"
 ROLLBACK = "rollback"
 DRIFT = "drift"
+# On a version whose model card is written.
+CARD = "card"
 DATA_FROM = "data.from"
 # Whether the request excludes the promotion (NOT_ASKED) or asks for it (ASKED). It is part of the
 # publication, so that an interrupted one is finished as requested.
