@@ -121,7 +121,7 @@ def _data(lineage: dict[str, Any], report: dict[str, Any]) -> Iterator[str]:
     if (kept := lineage["tags"].get(DRIFT)) is not None:
         drift = Drift.model_validate_json(kept)
         yield ""
-        yield f"{escaped(drift.text().capitalize())}."
+        yield f"Data: {escaped(drift.text())}."
         if drift.found:
             yield ""
             titles = ("drift", "rows", "PSI", "test", "adjusted p", "here vs champion")
@@ -144,7 +144,7 @@ def _data(lineage: dict[str, Any], report: dict[str, Any]) -> Iterator[str]:
 def _scores(lineage: dict[str, Any], metrics: dict[str, Any]) -> Iterator[str]:
     decision = lineage["decision"]
     if decision:
-        yield f"{escaped(lineage['verdict'].capitalize())}: {escaped(decision['reason'])}."
+        yield f"Decision: {escaped(lineage['verdict'])}: {escaped(decision['reason'])}."
         yield ""
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     yield from table(("score", "value"), numbers.items())
