@@ -74,9 +74,9 @@ def test_a_card_shows_what_is_known_and_what_people_state() -> None:
         f"random_forest, model `{'m' * 32}`, code and lock at commit `{'c' * 40}`.\n",
         "| n_estimators | 300 |\n- derived feature each: a \\* b\n",
         f"1,000 rows, 26.5 % positive; 10 of 1,010 documents rejected. Raw data `{'d' * 32}`.\n",
-        "\nDrift from version 3: price PSI 0.31 (mean 9 vs 5).\n",
+        "\nData: drift from version 3: price PSI 0.31 (mean 9 vs 5).\n",
         "| price | all | 0.310 | Kolmogorov-Smirnov | 1e-09 | mean 9 vs 5 |\n",
-        "\nPromoted: ROC AUC 0.84 vs 0.83 (version 3), 95 % interval +0.001 to +0.020.\n",
+        "\nDecision: promoted: ROC AUC 0.84 vs 0.83 (version 3), 95 % interval +0.001 to +0.020.\n",
         "| threshold | 0.42 |\n",
         "## Limits\n\nNot stated (mlflow.card.limits).\n",
         "## Restore\n\n`git checkout model-v4 && dvc pull`\n",
@@ -142,13 +142,14 @@ def test_a_missing_card_is_written_by_the_next_publication(
     with monkeypatch.context() as patch:
         patch.setattr(cards, "files", lambda _: {})
         write_cards(registry, 2, again=False)
-    assert capsys.readouterr().err == "pipeline: the model card of version 1 is not written: KeyError\n"
+    error = capsys.readouterr().err
+    assert error.endswith("pipeline: the model card of version 1 is not written: KeyError\n")
     assert CARD not in registry.version(1).tags
 
     write_cards(registry, 2, again=False)
 
     assert described().startswith("# Model card: version 1\n")
-    assert "\nPromoted: the first version.\n" in described()
+    assert "\nDecision: promoted: the first version.\n" in described()
     from mlflow.artifacts import load_text
 
     assert load_text(f"runs:/{run}/model_card.md") == described()
