@@ -112,7 +112,7 @@ def tumours() -> tuple[pa.Table, Contract]:
 
 
 def halves(table: pa.Table, contract: Contract) -> tuple[int, int, int]:
-    """Return how often a random half is held against the other, how often it drifts, and of how many pairs."""
+    """Return how often one of two random halves is held, how often it drifts, and of how many pairs."""
     random = np.random.default_rng(SEED)
     held = alarms = 0
     for _ in range(PAIRS):
