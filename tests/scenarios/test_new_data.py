@@ -6,7 +6,7 @@ from customers import customer
 from pipeline.tracking.lineage import locked_outputs
 from promises import check, check_whole
 from served import Service, running_service
-from team import Team, champion, lineage, models
+from team import Team, champion, lineage, models, registry
 
 from ruamel.yaml import YAML
 
@@ -59,6 +59,14 @@ def two_thousand_new_customers_make_version_2(team: Team, service: Service) -> N
     assert done["promoted"] == two["champion"]
     assert done["reason"] == f"{two['decision']}: {lineage(service.project, 2)['decision']['reason']}"
     assert "refs/tags/model-v2" in team.refs()
+    # Why it may differ: the rows of both, and what moved, here and for Prometheus.
+    drift = done["drift"]
+    assert (drift["champion"], drift["champion_rows"], drift["rows"]) == (1, 1200, 11_200)
+    assert (drift["new_rows"], drift["not_compared"]) == (10_000, [])
+    assert {"contract", "monthly_charges", "target", "predictions", "classifier"} <= drift["psi"].keys()
+    assert f"pipeline_drift_found {len(drift['found'])}.0\n" in service.get("/metrics").text
+    assert f'pipeline_drift_psi{{subject="target"}} {drift["psi"]["target"]}' in service.get("/metrics").text
+    assert "# Model card: version 2\n" in described(service, 2)
     assert service.post(Idempotency_Key="tonight").json() == {
         "id": job,
         "state": "succeeded",
@@ -72,6 +80,12 @@ def two_thousand_new_customers_make_version_2(team: Team, service: Service) -> N
     assert set(locked_outputs(lock).values()) <= keys
     events = service.get(f"/train/{job}/events").text
     assert json.loads(events.split("data: ")[-1].splitlines()[0])["state"] == "succeeded"
+
+
+def described(service: Service, number: int) -> str:
+    """Return the description of a version in MLflow."""
+    versions = registry(service.project)
+    return str(versions.client.get_model_version(versions.name, str(number)).description)
 
 
 def bad_data_fails_and_says_why(team: Team, service: Service) -> None:
@@ -115,6 +129,7 @@ def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> No
     assert "refs/tags/model-v3" in team.refs()
     three = models(service.project)[2]
     assert (three["decision"], champion(service.project)) == ("no-promote", before)
+    assert "# Model card: version 3\n" in described(service, 3)
     assert three["reason"].endswith("; promotion is switched off for this run (--no-promote)")
     # And with nothing new there is no new version, no commit and no object.
     before = team.refs(), models(service.project), team.s3.objects()

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from operations.versions.drift import Drift
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -42,6 +44,7 @@ class Outcome(BaseModel):
     metrics: dict[str, float] = {}
     rows_read: int | None = None
     rows_rejected: int | None = None
+    drift: Drift | None = None
 
 
 class Failure(BaseModel):

@@ -13,6 +13,7 @@ from operations.retraining.old_data import lock_data_of, override
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
 from operations.versions.data_gate import stop_on_changed_data
+from operations.versions.drift import Drift
 from operations.versions.publishing import Published, publish
 from operations.versions.registration import numbers
 from operations.versions.registry import SCORES, Registry
@@ -167,6 +168,7 @@ def outcome_of(published: Published) -> Outcome:
             "promoted": published.champion,
             "commit": published.commit,
             "reason": f"{published.verdict}: {reason}",
+            "drift": published.drift and Drift.model_validate(published.drift),
         }
     )
 

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from operations.versions.drift import Drift
+
 from pydantic import BaseModel, Field
 
 State = Literal["queued", "running", "succeeded", "unchanged", "failed", "interrupted"]
@@ -42,6 +44,10 @@ class Job(BaseModel):
     message: str | None = Field(default=None, description="what came of it, in one line")
     rows_read: int | None = None
     rows_rejected: int | None = None
+    drift: Drift | None = Field(
+        default=None,
+        description="how the data of the version differs from the champion's; null for the same data",
+    )
     seconds: dict[str, float] = Field(default={}, description="how long each stage took, in seconds")
 
 

@@ -1,11 +1,15 @@
 """Prometheus metrics, computed from the job history at each request."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from operations.service.champion import champion
 from operations.service.job_store import ACTIVE, Job, Jobs
+from operations.service.version_cache import version_cache
+from operations.versions.drift import Drift
+from operations.versions.version import DRIFT, Version
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
@@ -16,7 +20,7 @@ OUTCOMES = ("succeeded", "unchanged", "failed", "interrupted")
 
 
 class History(Collector):
-    """Collects metrics of the jobs, and the age of the champion's data."""
+    """Collects metrics of the jobs, of the champion's data, and of the drift of the newest data from it."""
 
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
@@ -43,6 +47,38 @@ class History(Collector):
             age = (datetime.now(UTC) - current.data_since).total_seconds()
             yield GaugeMetricFamily("pipeline_champion_data_age_seconds", "Age of the champion's data", age)
             yield GaugeMetricFamily("pipeline_champion_version", "Version of the champion", current.number)
+        if (drift := newest_drift(version_cache.get().versions)) is not None:
+            yield from drift_metrics(drift)
+
+
+def newest_drift(versions: Sequence[Version]) -> Drift | None:
+    """Return the drift that was recorded last, or None; `versions` begin with the oldest."""
+    for version in reversed(versions):
+        if DRIFT in version.tags:
+            with suppress(ValueError):
+                return Drift.model_validate_json(version.tags[DRIFT])
+    return None
+
+
+def drift_metrics(drift: Drift) -> Iterator[Metric]:
+    """Yield the metrics of a drift. Without a comparison there is no PSI: a 0 would mean no drift."""
+    yield GaugeMetricFamily(
+        "pipeline_drift_found",
+        "Drifts found in the newest data against the champion's",
+        len(drift.found),
+    )
+    index = GaugeMetricFamily(
+        "pipeline_drift_psi", "Population stability index against the champion's data", labels=["subject"]
+    )
+    for subject, value in drift.psi.items():
+        index.add_metric([subject], value)
+    yield index
+    if drift.classifier_auc is not None:
+        yield GaugeMetricFamily(
+            "pipeline_drift_classifier_auc",
+            "ROC AUC of a classifier of new against old rows",
+            drift.classifier_auc,
+        )
 
 
 def render(jobs: Jobs) -> bytes:

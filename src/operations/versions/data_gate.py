@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
@@ -65,11 +66,10 @@ def compare_with(champion: Version) -> tuple[str | None, str | None]:
     Raises:
         PipelineError: a server is away.
     """
-    report = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
-    here = DataFacts.of(report, load_contract().model_dump())
+    here = data_here()
     theirs = f"that of version {champion.number}"
     try:
-        there = facts_of(commit_of(champion))
+        there, _ = data_of(commit_of(champion))
     except PipelineError as error:
         if unreachable(source=False):
             # The caller waits for the server.
@@ -83,8 +83,14 @@ def compare_with(champion: Version) -> tuple[str | None, str | None]:
     )
 
 
-def facts_of(commit: str) -> DataFacts:
-    """Return the facts of a commit's data, from the cache or the remote.
+def data_here() -> DataFacts:
+    """Return the facts of the workspace's data."""
+    report = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
+    return DataFacts.of(report, load_contract().model_dump())
+
+
+def data_of(commit: str) -> tuple[DataFacts, dict[str, Any]]:
+    """Return the facts of a commit's data, from the cache or the remote, and the commit's parameters.
 
     Raises:
         PipelineError: neither has them, or another version of the project wrote them in another format.
@@ -93,7 +99,7 @@ def facts_of(commit: str) -> DataFacts:
         with files_of(commit) as files:
             report = json.loads(files.read_text(str(VALIDATION_REPORT)))
             parameters = YAML(typ="safe", pure=True).load(files.read_text(str(PATH)))
-            return DataFacts.of(report, parameters["schema"])
+            return DataFacts.of(report, parameters["schema"]), parameters
     except PipelineError as error:
         why = type(error.__cause__).__name__
         raise PipelineError(f"{VALIDATION_REPORT} of commit {commit[:10]} cannot be read ({why})") from None

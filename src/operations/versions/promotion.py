@@ -9,6 +9,7 @@ from operations.git_and_dvc.dvc_remotes import files_of
 from operations.readiness.waiting import unreachable
 from operations.versions.comparison import Decision, compare, incomparable
 from operations.versions.data_gate import hold_changed_data
+from operations.versions.drift_gate import hold_drift
 from operations.versions.loading import UnreadableModelError, load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
@@ -93,6 +94,7 @@ def judge(
     if champion and holdout_commit is None:
         # With a holdout commit, the data is old because the request said so.
         decision = hold_changed_data(decision, champion, version.number)
+        decision = hold_drift(registry, decision, champion, version)
     if champion and decision.promoted:
         decision = check_against_best(registry, decision, champion, version.number, holdout_commit)
     return decision.stopped(*reasons_not_to_serve(registry, version)) if decision.promoted else decision

@@ -7,6 +7,7 @@ again, each step skips what is done.
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_process import repro
@@ -22,6 +23,7 @@ from operations.git_and_dvc.git import (
 )
 from operations.git_and_dvc.origin import check_push
 from operations.git_and_dvc.remote_settings import check_remotes
+from operations.versions.card import write_cards
 from operations.versions.comparison import Decision
 from operations.versions.promotion import check_champion, compare_with_source, decide
 from operations.versions.recipe import check_workspace, commit_recipe, undo_commit
@@ -33,6 +35,7 @@ from operations.versions.version import (
     COMPARISON,
     DATA_FROM,
     DECISION,
+    DRIFT,
     LOCAL,
     NOT_ASKED,
     PROMOTE,
@@ -53,7 +56,7 @@ CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
 class Published:
     """The version of this model, whether it is new, whether it is champion, and the decision on it.
 
-    `verdict` is the decision in a word, as `Version.verdict`.
+    `verdict` is the decision in a word, as `Version.verdict`, and `drift` what `Drift` records.
     """
 
     version: int
@@ -63,6 +66,7 @@ class Published:
     verdict: str
     decision: Decision
     comparison: Decision | None = None
+    drift: dict[str, Any] | None = None
 
 
 def publish(branch: str | None, source: Version | None = None, promote: bool = True) -> Published:
@@ -146,8 +150,10 @@ def decided(
         kept = version.kept(COMPARISON)
         comparison = Decision(**kept) if kept else compare_with_source(registry, version, source)
     now = registry.version(version.number)
+    write_cards(registry, now.number, again=version.decision is None)
     verdict = now.verdict or "not promoted"
-    return Published(now.number, now.tags["git.commit"], new, now.champion, verdict, decision, comparison)
+    commit, drift = now.tags["git.commit"], now.kept(DRIFT)
+    return Published(now.number, commit, new, now.champion, verdict, decision, comparison, drift)
 
 
 def reconsidered(registry: Registry, version: Version, current: str, source: Version) -> Published:

@@ -29,11 +29,20 @@ CHAMPION, BEST = "champion", "best"
 SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 
 
+class CardParameters(Section):
+    """What people state in a model card; Markdown is shown as it is."""
+
+    intended_use: str | None = None
+    owner: str | None = None
+    limits: str | None = None
+
+
 class MLflowParameters(Section):
     """The section `mlflow` of params.yaml."""
 
     # MLflow refuses some other characters, and cannot find names with some others again.
     registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
+    card: CardParameters = CardParameters()
 
 
 def model_name() -> str:

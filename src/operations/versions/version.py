@@ -7,6 +7,9 @@ from typing import Any
 DECISION = "promotion"
 COMPARISON = "comparison"
 ROLLBACK = "rollback"
+DRIFT = "drift"
+# On a version whose model card is written.
+CARD = "card"
 DATA_FROM = "data.from"
 # Whether the request excludes the promotion (NOT_ASKED) or asks for it (ASKED). It is part of the
 # publication, so that an interrupted one is finished as requested.

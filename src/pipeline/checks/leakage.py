@@ -45,7 +45,7 @@ def suspicious(frame: pd.DataFrame, contract: Contract, maximum: float) -> dict[
     numbers: dict[str, np.ndarray] = {}
     found = {}
     for name, column in contract.features.items():
-        values = _numbers(frame[name], column.type)
+        values = doubles(frame[name], column.type)
         score = separation(values, target, half, ordered=column.type != "category")
         if score >= WARN or score > maximum:
             found[name] = score
@@ -162,7 +162,7 @@ def _furthest_apart(head: np.ndarray, target: np.ndarray) -> Iterator[tuple[int,
     yield from zip(left.tolist(), right.tolist(), strict=True)
 
 
-def _numbers(values: pd.Series, kind: str) -> np.ndarray:
+def doubles(values: pd.Series, kind: str) -> np.ndarray:
     """Return a column as doubles with NaN for null: categories as codes, dates as milliseconds."""
     if kind == "category":
         codes = pd.factorize(values)[0]

@@ -7,11 +7,23 @@ from pipeline.config.parameters import Section
 from pydantic import Field
 
 
+class DriftParameters(Section):
+    """When a drift of the data is named, and when it stops a promotion.
+
+    `significance` bounds the probability of naming any where there is none. A significant drift is named if
+    its PSI is at least `warn`, and stops the promotion if its PSI is more than `hold`; None never does.
+    """
+
+    significance: float = Field(default=0.05, gt=0, lt=1)
+    warn: float = Field(default=0.02, ge=0)
+    hold: float | None = Field(default=None, ge=0)
+
+
 class ValidationParameters(Section):
     """The limits of the stage, and of the change of new data from the champion's.
 
-    The stage uses the first three. `operations.versions.data_change` uses the others, since a stage does not
-    know the champion.
+    The stage uses the first three. `operations.versions` (`data_change`, `drift_gate`) uses the others, since
+    a stage does not know the champion.
     """
 
     max_rejected: float = Field(default=0.01, ge=0, le=1)
@@ -24,3 +36,4 @@ class ValidationParameters(Section):
     max_null_change: float = Field(default=0.05, ge=0, le=1)
     max_category_change: float = Field(default=0.1, ge=0, le=1)
     max_target_change: float = Field(default=0.25, ge=0)
+    drift: DriftParameters = DriftParameters()

@@ -290,6 +290,7 @@ def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
         "max_category_change": 0.1,
         "max_target_change": 0.25,
         "max_single_column_auc": 0.99,
+        "drift": {"significance": 0.05, "warn": 0.02, "hold": None},
     }
     assert found["transformation"] == {"test_size": 0.2}
     assert found["training"]["random_state"] == 0
