@@ -1,11 +1,13 @@
 """Changes the parameters of an algorithm in params.yaml, and nothing else in the file."""
 
 import io
-from typing import Any
+import json
+from contextlib import suppress
 
 from operations.tuning.folds import Block
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 
 def with_block(text: str, algorithm: str, block: Block) -> str:
@@ -22,7 +24,10 @@ def with_block(text: str, algorithm: str, block: Block) -> str:
     edited = _replaced(
         text, algorithm, {name: block[name] for name in block if block[name] != before.get(name)}
     )
-    return edited if plain.load(edited) == wanted else _written_again(text, algorithm, block)
+    with suppress(YAMLError):
+        if plain.load(edited) == wanted:
+            return edited
+    return _written_again(text, algorithm, block)
 
 
 def _replaced(text: str, algorithm: str, changes: Block) -> str:
@@ -33,7 +38,7 @@ def _replaced(text: str, algorithm: str, changes: Block) -> str:
             children = node.value if node is not None and isinstance(node.value, list) else []
             node = next((child for own, child in children if own.value == key), None)
         if node is not None:
-            places.append((node.start_mark.index, node.end_mark.index, _scalar(value)))
+            places.append((node.start_mark.index, node.end_mark.index, json.dumps(value)))
     for start, end, value in sorted(places, reverse=True):
         text = text[:start] + value + text[end:]
     return text
@@ -51,9 +56,3 @@ def _written_again(text: str, algorithm: str, block: Block) -> str:
     with io.StringIO() as file:
         yaml.dump(content, file)
         return file.getvalue()
-
-
-def _scalar(value: Any) -> str:
-    with io.StringIO() as file:
-        YAML(pure=True).dump([value], file)
-        return file.getvalue().strip().removeprefix("- ")

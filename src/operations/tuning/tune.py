@@ -1,22 +1,21 @@
 """Tunes the parameters of the algorithm in params.yaml."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, as_completed
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 from operations.console import echo
 from operations.retraining.exclusive import BusyError
-from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, rows, setting
+from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, read, setting
 from operations.tuning.gain import Gain, gain
 from operations.tuning.params_file import with_block
 from operations.tuning.results import Results
 from operations.tuning.study import BATCH, Trial, search
-from operations.tuning.tracking import logged
+from operations.tuning.tracking import Log
 from pipeline.config.contract import load_contract
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import PATH, load
-from pipeline.data.artifacts import TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.data.executor import part_executor
 from pipeline.modelling.models import ALGORITHMS, check_derived
@@ -50,13 +49,18 @@ class Folds:
         try:
             for future in as_completed(missing):
                 self._results.add(*missing[future], future.result())
+        except BrokenExecutor:
+            raise PipelineError(
+                "a process died, probably out of memory, since each holds the training split: the "
+                "same command continues, with more memory or LOKY_MAX_CPU_COUNT=1"
+            ) from None
         finally:
             for future in missing:
                 future.cancel()
 
-    def failure(self, block: Block) -> str | None:
-        """Return why a fold of the search cannot be fitted, or None."""
-        found = (self._results.get(block, 0, fold) for fold in range(FOLDS))
+    def failure(self, block: Block, repeats: Sequence[int] = (0,)) -> str | None:
+        """Return why a fold of the repeats cannot be fitted, or None."""
+        found = (self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS))
         return next((text for text in found if isinstance(text, str)), None)
 
     def scores(self, block: Block, name: str, repeats: Sequence[int]) -> np.ndarray:
@@ -94,11 +98,12 @@ def tune(trials: int, dry: bool) -> str:
             f"{PATH}: training.search.{algorithm} is missing: name the parameters to search, for example "
             f"'{'C' if algorithm == 'logistic_regression' else 'max_features'}: {{low: 0.1, high: 1.0}}'"
         )
-    study = setting(TRAIN, contract, parameters)
-    features, _ = rows(study)
+    study = setting(contract, parameters)
+    features, _ = read(study)
     check_derived(features, contract, parameters.derived_features)
     defaults = ALGORITHMS[algorithm]().get_params()
-    with _alone(), nullcontext() if dry else logged(study) as log, part_executor(BATCH * FOLDS) as executor:
+    with _alone(), part_executor(BATCH * FOLDS) as executor:
+        log = None if dry else Log(study)
         results = Results(FOLDER / f"{study.identity}.jsonl")
         if results:
             echo(f"tune: continues a search: the scores of {len(results):,} folds are known")
@@ -117,11 +122,13 @@ def tune(trials: int, dry: bool) -> str:
         best = _best(found)
         gained = _compare(folds, best, study.block) if best.number else None
         text, written = _verdict(best, gained, study.block, dry)
-        if written:
-            _write(parameters, best.block)
+        content = with_winner(parameters, best.block) if written else None
         if log:
             metrics = {"cv_roc_auc": best.score or 0.0, "trials": len(found)}
             log.end(metrics | ({"gain": gained.mean, "gain_p": gained.p} if gained else {}), text[0])
+    if content is not None:
+        with atomic_file(PATH) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+            file.write(content)
     failed = sum(trial.score is None for trial in found)
     head = f"tune: {algorithm}, {trials} trials on {len(features):,} train rows, {FOLDS} folds"
     return "\n".join([head + (f", {failed} could not be fitted" if failed else ""), *text])
@@ -134,6 +141,8 @@ def _best(found: list[Trial]) -> Trial:
 
 def _compare(folds: Folds, best: Trial, present: Block) -> Gain:
     folds.compute([best.block, present], REPEATS)
+    if why := folds.failure(best.block, REPEATS) or folds.failure(present, REPEATS):
+        raise PipelineError(f"trial {best.number} cannot be compared on other folds: {why}")
     return gain(*(folds.scores(block, "roc_auc", REPEATS) for block in (best.block, present)))
 
 
@@ -154,13 +163,16 @@ def _verdict(best: Trial, gained: Gain | None, present: Block, dry: bool) -> tup
     return lines if dry else [*lines, "next: 'dvc repro' trains with them"], not dry
 
 
-def _write(parameters: TrainingParameters, block: Block) -> None:
+def with_winner(parameters: TrainingParameters, block: Block) -> str:
+    """Return the text of params.yaml with the winner.
+
+    Raises:
+        PipelineError: its section `training` is no longer the one that the search began with.
+    """
     if load("training", TrainingParameters) != parameters:
         raise PipelineError(f"{PATH} changed during the search: nothing is written; run the command again")
     with PATH.open(encoding="utf-8", newline="") as file:
-        text = with_block(file.read(), parameters.algorithm, block)
-    with atomic_file(PATH) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
+        return with_block(file.read(), parameters.algorithm, block)
 
 
 @contextmanager
