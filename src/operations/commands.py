@@ -126,6 +126,22 @@ def retrain(
     echo_result(run(request).message)
 
 
+@app.command("tune")
+def tune_parameters(
+    trials: Annotated[
+        int, typer.Option(metavar="N", min=2, help="how many sets of parameters, the present ones included")
+    ] = 40,
+    dry: Annotated[bool, typer.Option("--dry", help="only print the result")] = False,
+) -> None:
+    """Search better parameters of the algorithm, and write them to params.yaml.
+
+    The search uses training.search and the training split. It continues where a killed one ended.
+    """
+    from operations.tuning.tune import tune
+
+    echo_result(tune(trials, dry))
+
+
 @app.command("serve")
 def serve_api(
     host: Annotated[

@@ -6,6 +6,7 @@ from pipeline.config.contract import Contract, check_name
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section
 from pipeline.modelling.models import ALGORITHMS, check_parameters
+from pipeline.modelling.search import Values
 from pipeline.modelling.thresholds import Criterion, check_criterion
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -14,7 +15,10 @@ BETTER_WHEN_HIGHER = ("roc_auc", "average_precision", "accuracy", "precision", "
 
 
 class TrainingParameters(Section):
-    """The section `training` of params.yaml, with a block of parameters for each algorithm."""
+    """The section `training` of params.yaml, with a block of parameters for each algorithm.
+
+    `search` has the values that `pipeline tune` searches, by algorithm and parameter; training ignores it.
+    """
 
     algorithm: str
     random_state: int = Field(default=0, ge=0, lt=2**32)
@@ -23,6 +27,7 @@ class TrainingParameters(Section):
     hist_gradient_boosting: dict[str, Any] = Field(default_factory=dict)
     random_forest: dict[str, Any] = Field(default_factory=dict)
     logistic_regression: dict[str, Any] = Field(default_factory=dict)
+    search: dict[str, dict[str, Values]] = Field(default_factory=dict)
 
     @field_validator("algorithm")
     @classmethod
@@ -43,6 +48,18 @@ class TrainingParameters(Section):
     def _possible(cls, block: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         check_parameters(str(info.field_name), block)
         return block
+
+    @field_validator("search")
+    @classmethod
+    def _searchable(cls, search: dict[str, dict[str, Values]]) -> dict[str, dict[str, Values]]:
+        for algorithm, space in search.items():
+            for name, values in space.items():
+                for value in values.extremes():
+                    try:
+                        check_parameters(cls._known(algorithm), {name: value})
+                    except ValueError as error:
+                        raise ValueError(f"{algorithm}.{name}: {error}") from None
+        return search
 
 
 class EvaluationParameters(Section):

@@ -47,7 +47,10 @@ def log_run(
         run = mlflow.start_run(experiment_id=_experiment(uri, artifacts), tags=lineage_tags())
         status = "FAILED"
         try:
-            parameters = _named(_flat(YAML(typ="safe", pure=True).load(PATH)))
+            content = YAML(typ="safe", pure=True).load(PATH)
+            # The model does not depend on what a later search may try.
+            content["training"].pop("search", None)
+            parameters = _named(_flat(content))
             # Synchronous despite MLFLOW_ENABLE_ASYNC_LOGGING, so that a finished run is complete.
             mlflow.log_params(parameters, synchronous=True)
             mlflow.log_metrics(_named(_numbers(metrics)), synchronous=True)

@@ -32,6 +32,18 @@ COLUMN = {"path": "somewhere", "type": "number"}
 # Names that an expression cannot use, of which pandas takes some for a value without a word.
 MEANINGFUL = ["from", "class", "and", "None", "True", "inf", "Inf"]
 
+# Searches that hold no value.
+SEARCHES: list[tuple[str, Any]] = [
+    ("random_forest.max_depth", {"low": 3, "high": 3}),
+    ("random_forest.max_depth", {"low": 3, "high": 2}),
+    ("random_forest.max_depth", {"low": 3}),
+    ("random_forest.max_depth", {"choices": []}),
+    ("random_forest.max_depth", {"choices": [3], "low": 1}),
+    ("random_forest.max_depth.step", 2),
+    ("random_forest.max_depth", [3, 4]),
+    ("logistic_regression.C", {"low": 0, "high": 1.0, "log": True}),
+]
+
 # Key -> an impossible value of it; the message must name the key.
 REFUSED: list[tuple[str, Any]] = [
     # Unknown keys, at each level.
@@ -78,6 +90,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("transformation.test_size", 1),
     ("transformation.test_size", 1.5),
     ("training.algorithm", "xgboost"),
+    *[(f"training.search.{key}", value) for key, value in SEARCHES],
     ("training.random_state", -1),
     ("training.calibration", "platt"),
     *[
@@ -98,6 +111,11 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
     ("training.random_forest.n_estimators", 0, "training.random_forest", "n_estimators"),
     ("training.hist_gradient_boosting.learning_rate", "fast", "hist_gradient_boosting", "learning_rate"),
     ("training.logistic_regression.random_state", 1, "training.logistic_regression", "random_state"),
+    ("training.search.boosting", {"x": {"choices": [1]}}, "training.search", "unknown algorithm boosting"),
+    ("training.search.random_forest.max_dept", {"low": 1, "high": 2}, "training.search", "max_dept"),
+    ("training.search.random_forest.max_depth", {"low": 0, "high": 2}, "training.search", "max_depth"),
+    ("training.search.random_forest.max_depth", {"choices": [2, "deep"]}, "training.search", "Got 'deep'"),
+    ("training.search.random_forest.n_jobs", {"low": 1, "high": 2}, "training.search", "n_jobs"),
     ("training.random_forest.n_jobs", 2, "training.random_forest", "n_jobs"),
     ("schema.columns.tenure_months.minimum", 200, "schema.columns.tenure_months", "above maximum"),
     ("schema.columns.contract.minimum", 2, "schema.columns.contract", "minimum"),
@@ -151,7 +169,7 @@ def change(tmp_path: Path) -> Callable[[str, Any], Path]:
         *parents, leaf = key.split(".")
         inner = content
         for parent in parents:
-            inner = inner[parent]
+            inner = inner.setdefault(parent, {})
         inner[leaf] = value
         YAML().dump(content, tmp_path / "params.yaml")
         return tmp_path / "params.yaml"

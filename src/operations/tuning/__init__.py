@@ -1,0 +1,1 @@
+"""`pipeline tune`: searches the algorithm's parameters by cross-validation on the training split."""

@@ -1,0 +1,185 @@
+"""Tunes the parameters of the algorithm in params.yaml."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+from operations.console import echo
+from operations.retraining.exclusive import BusyError
+from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, read, setting
+from operations.tuning.gain import Gain, gain
+from operations.tuning.params_file import with_block
+from operations.tuning.results import Results
+from operations.tuning.study import BATCH, Trial, search
+from operations.tuning.tracking import Log
+from pipeline.config.contract import load_contract
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.parameters import PATH, load
+from pipeline.data.atomic import atomic_file
+from pipeline.data.executor import part_executor
+from pipeline.modelling.models import ALGORITHMS, check_derived
+from pipeline.modelling.parameters import TrainingParameters
+
+import numpy as np
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+# Git and DVC ignore it.
+FOLDER = Path(".dvc/tmp/tuning")
+# The search uses one partition of the rows into folds, the comparison of the winner these others: on the
+# search's own, the best of many trials is partly the luckiest.
+REPEATS = range(1, 5)
+
+
+class Folds:
+    """Computes scores on folds over all cores, except those in the results."""
+
+    def __init__(self, setting: Setting, results: Results, executor: Executor) -> None:
+        self._setting, self._results, self._executor = setting, results, executor
+
+    def compute(self, blocks: Sequence[Block], repeats: Sequence[int]) -> None:
+        """Compute the scores of parameters on all folds of the repeats."""
+        tasks = [(block, repeat, fold) for block in blocks for repeat in repeats for fold in range(FOLDS)]
+        missing = {
+            self._executor.submit(fold_scores, self._setting, *task): task
+            for task in tasks
+            if self._results.get(*task) is None
+        }
+        try:
+            for future in as_completed(missing):
+                self._results.add(*missing[future], future.result())
+        except BrokenExecutor:
+            raise PipelineError(
+                "a process died, probably out of memory, since each holds the training split: the "
+                "same command continues, with more memory or LOKY_MAX_CPU_COUNT=1"
+            ) from None
+        finally:
+            for future in missing:
+                future.cancel()
+
+    def failure(self, block: Block, repeats: Sequence[int] = (0,)) -> str | None:
+        """Return why a fold of the repeats cannot be fitted, or None."""
+        found = (self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS))
+        return next((text for text in found if isinstance(text, str)), None)
+
+    def scores(self, block: Block, name: str, repeats: Sequence[int]) -> np.ndarray:
+        """Return a score on each fold of the repeats (float, shape (len(repeats) * FOLDS,))."""
+        found = [self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS)]
+        return np.array([scores[name] for scores in found if isinstance(scores, dict)])
+
+    def means(self, block: Block) -> Scores:
+        """Return the mean scores in the search; none if a fold cannot be fitted."""
+        names = () if self.failure(block) else ("roc_auc", "log_loss")
+        return {name: float(self.scores(block, name, [0]).mean()) for name in names}
+
+    def evaluate(self, blocks: list[Block]) -> list[float | None]:
+        """Compute and return the mean ROC AUC of parameters in the search."""
+        self.compute(blocks, [0])
+        return [self.means(block).get("roc_auc") for block in blocks]
+
+
+def tune(trials: int, dry: bool) -> str:
+    """Search, write the winner to params.yaml if it gains anything, and return the result as text.
+
+    A `dry` search writes neither params.yaml nor to MLflow.
+
+    Raises:
+        ConfigurationError: `training.search` has no values for the algorithm.
+        BusyError: another search is running in this checkout.
+        PipelineError: the training split is missing, the present parameters cannot be fitted, or params.yaml
+            changed during the search.
+    """
+    parameters, contract = load("training", TrainingParameters), load_contract()
+    algorithm = parameters.algorithm
+    space = parameters.search.get(algorithm)
+    if not space:
+        raise ConfigurationError(
+            f"{PATH}: training.search.{algorithm} is missing: name the parameters to search, for example "
+            f"'{'C' if algorithm == 'logistic_regression' else 'max_features'}: {{low: 0.1, high: 1.0}}'"
+        )
+    study = setting(contract, parameters)
+    features, _ = read(study)
+    check_derived(features, contract, parameters.derived_features)
+    defaults = ALGORITHMS[algorithm]().get_params()
+    with _alone(), part_executor(BATCH * FOLDS) as executor:
+        log = None if dry else Log(study)
+        results = Results(FOLDER / f"{study.identity}.jsonl")
+        if results:
+            echo(f"tune: continues a search: the scores of {len(results):,} folds are known")
+        folds = Folds(study, results, executor)
+        found: list[Trial] = []
+        searched = search(space, study.block, defaults, parameters.random_state, folds.evaluate, trials)
+        with tqdm(searched, total=trials, unit=" trials", desc="tune", disable=None) as bar:
+            for trial in bar:
+                if trial.score is None and trial.number == 0:
+                    why = folds.failure(trial.block)
+                    raise PipelineError(f"training.{algorithm} cannot be fitted: {why}")
+                if log:
+                    log.add(trial, folds.means(trial.block))
+                found.append(trial)
+                bar.set_postfix_str(f"best ROC AUC {_best(found).score:.4f}")
+        best = _best(found)
+        gained = _compare(folds, best, study.block) if best.number else None
+        text, written = _verdict(best, gained, study.block, dry)
+        content = with_winner(parameters, best.block) if written else None
+        if log:
+            metrics = {"cv_roc_auc": best.score or 0.0, "trials": len(found)}
+            log.end(metrics | ({"gain": gained.mean, "gain_p": gained.p} if gained else {}), text[0])
+    if content is not None:
+        with atomic_file(PATH) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+            file.write(content)
+    failed = sum(trial.score is None for trial in found)
+    head = f"tune: {algorithm}, {trials} trials on {len(features):,} train rows, {FOLDS} folds"
+    return "\n".join([head + (f", {failed} could not be fitted" if failed else ""), *text])
+
+
+def _best(found: list[Trial]) -> Trial:
+    # The first of equals, so that the present parameters stay if nothing is better.
+    return max(found, key=lambda trial: -1 if trial.score is None else trial.score)
+
+
+def _compare(folds: Folds, best: Trial, present: Block) -> Gain:
+    folds.compute([best.block, present], REPEATS)
+    if why := folds.failure(best.block, REPEATS) or folds.failure(present, REPEATS):
+        raise PipelineError(f"trial {best.number} cannot be compared on other folds: {why}")
+    return gain(*(folds.scores(block, "roc_auc", REPEATS) for block in (best.block, present)))
+
+
+def _verdict(best: Trial, gained: Gain | None, present: Block, dry: bool) -> tuple[list[str], bool]:
+    """Return the result in lines, and whether the winner is to be written."""
+    if gained is None:
+        return [f"kept: no trial is better than the present parameters, ROC AUC {best.score:.4f}"], False
+    on = f"{len(REPEATS)} x {FOLDS} other folds"
+    if not gained.positive:
+        return [f"kept: the winner, trial {best.number}, gains nothing on {on}: {gained}"], False
+    changes = [
+        f"  {name}: {present.get(name, 'default')} -> {value}"
+        for name, value in best.block.items()
+        if name not in present or present[name] != value
+    ]
+    what = f"dry, {PATH} is unchanged" if dry else f"written to {PATH}"
+    lines = [f"{what}: trial {best.number} on {on}: {gained}", *changes]
+    return lines if dry else [*lines, "next: 'dvc repro' trains with them"], not dry
+
+
+def with_winner(parameters: TrainingParameters, block: Block) -> str:
+    """Return the text of params.yaml with the winner.
+
+    Raises:
+        PipelineError: its section `training` is no longer the one that the search began with.
+    """
+    if load("training", TrainingParameters) != parameters:
+        raise PipelineError(f"{PATH} changed during the search: nothing is written; run the command again")
+    with PATH.open(encoding="utf-8", newline="") as file:
+        return with_block(file.read(), parameters.algorithm, block)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(FOLDER / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise BusyError("another 'pipeline tune' is running here: wait for it to end") from None
