@@ -28,12 +28,13 @@ class Reasons:
                 for line in lines:
                     documents += 1
                     for reason in json.loads(line)["reasons"]:
-                        self._add(reason)
+                        self.add(reason)
         except FileNotFoundError:
             raise PipelineError(f"{path} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
         return documents
 
-    def _add(self, reason: str) -> None:
+    def add(self, reason: str) -> None:
+        """Count a reason, whose text begins with the name of its column."""
         column, _, text = reason.partition(":")
         texts, short = self._texts[column], " ".join(text.split())[:80]
         self._columns[column] += 1

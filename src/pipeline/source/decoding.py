@@ -54,8 +54,8 @@ class Decoder:
         parents = {
             path for column in contract.columns.values() if column.nullable for path in _parents(column)
         }
-        self._parents = {f"__parent_{place}": path for place, path in enumerate(sorted(parents))}
-        self._fields = [*contract.columns, *self._parents]
+        self.parents = {f"__parent_{place}": path for place, path in enumerate(sorted(parents))}
+        self._fields = [*contract.columns, *self.parents]
         self._all_fields = itemgetter(*self._fields)
         self._numeric = [
             (place, name, column.type)
@@ -72,7 +72,7 @@ class Decoder:
         wrong, not null.
         """
         fields: dict[str, Any] = {name: f"${column.path}" for name, column in self._columns}
-        fields |= {field: {"$type": f"${path}"} for field, path in self._parents.items()}
+        fields |= {field: {"$type": f"${path}"} for field, path in self.parents.items()}
         return fields if self._contract.id == "_id" else fields | {ID_FIELD: f"${self._contract.id}"}
 
     def decode(self, raw: bytes) -> Batch:
@@ -150,7 +150,7 @@ class Decoder:
         return verdict + problems
 
     def _verdict(self, shape: tuple[Any, ...]) -> list[str]:
-        kinds = dict(zip(self._parents.values(), shape[len(self._columns) :], strict=True))
+        kinds = dict(zip(self.parents.values(), shape[len(self._columns) :], strict=True))
         reasons = []
         for (name, column), kind in zip(self._columns, shape, strict=False):
             if reason := wrong_type(name, column, kind):
