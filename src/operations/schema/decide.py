@@ -18,7 +18,7 @@ LEAST_PRESENT = 0.01
 # Categories with at most so many values list them; with more than MOST_CATEGORIES, the field is left out.
 MOST_LISTED, MOST_CATEGORIES = 50, 200
 # The share of texts of a form (number, date, sentence) above which the field is of that form.
-MOSTLY, PERSONAL_SHARE = 0.9, 0.05
+MOSTLY, MOSTLY_FREE, PERSONAL_SHARE = 0.9, 0.2, 0.05
 IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|no|nr|number|ref|code|hash|token)$")
 _LARGEST_BOUND = 2**53
 
@@ -124,17 +124,21 @@ def _unusable(field: Field, profile: Profile) -> str | None:
         return "always null"
     if field.present < LEAST_PRESENT * profile.documents:
         return f"rare: only {field.present:,} documents have it"
+    return _no_one_type(field)
+
+
+def _no_one_type(field: Field) -> str | None:
     families, main = field.families, main_family(field)
     if field.present - families[main] > TOLERATED * field.present:
         counts = ", ".join(
             f"{family} {count:,} times{_example(field, family)}" for family, count in families.most_common(4)
         )
         return f"mixed types: {counts}"
-    if main == "array":
-        return "an array: a path names one value; store its length or an element as a field"
-    if main == "document":
-        return "a document in all but a few documents: its fields are listed"
-    return None if main in VALUES else f"no model uses the type {main}"
+    unusable = {
+        "array": "an array: a path names one value; store its length or an element as a field",
+        "document": "a document in almost all documents: its fields are decided on",
+    }
+    return None if main in VALUES else unusable.get(main, f"no model uses the type {main}")
 
 
 def _example(field: Field, family: str) -> str:
@@ -163,7 +167,7 @@ def _column(field: Field, name: str, complete: bool) -> tuple[Column, str] | str
         return {"type": "boolean"}, ""
     if family == "date":
         return {"type": "datetime"}, "gives its year, month and day of the week"
-    return _number(field, name) if family == "number" else _text(field, name, complete)
+    return _number(field, name) if family == "number" else _text(field, complete)
 
 
 def _number(field: Field, name: str) -> tuple[Column, str] | str:
@@ -180,49 +184,48 @@ def _number(field: Field, name: str) -> tuple[Column, str] | str:
     return {"type": "integer" if whole else "number"} | range_of(field), ""
 
 
-def _text(field: Field, name: str, complete: bool) -> tuple[Column, str] | str:
-    for form, advice in (("number", "numbers"), ("date", "dates")):
-        if field.forms[form] > MOSTLY * field.present and field.distinct > 2:
-            return f"{advice} stored as text: store {advice}"
-    if field.distinct > 3 and field.unique_share > 0.5:
-        free = field.forms["sentence"] > 0.2 * field.present
-        return "free text" if free else "near-unique texts: an identifier"
-    if field.forms["sentence"] > MOSTLY * field.present and field.distinct > MOST_LISTED:
-        return "free text"
-    if field.distinct > MOST_CATEGORIES:
-        more = "more than " if field.distinct >= MOST_VALUES else ""
-        return f"{more}{field.distinct:,} different texts: too many for a category"
+def _text(field: Field, complete: bool) -> tuple[Column, str] | str:
     texts = sorted(value for family, value in field.values if family == "text")
-    if any(len(text) > 100 for text in texts):
-        return "long texts"
-    note = "a boolean stored as text" if {text.lower() for text in texts} in BOOLEAN_TEXTS else ""
+    if reason := _no_category(field, texts):
+        return reason
     certain = complete or min(field.values.values()) > 1
     if len(texts) <= MOST_LISTED and certain:
+        note = "a boolean stored as text" if {text.lower() for text in texts} in BOOLEAN_TEXTS else ""
         return {"type": "category", "values": texts}, note
     if "" in texts:
         return "a category with empty texts and rare values"
     return {
         "type": "category"
-    }, f"{len(texts)} values, not listed: {'there are many' if certain else 'some are rare'}"
+    }, f"{len(texts)} values, not listed{'' if certain else ', since some are rare'}"
+
+
+def _no_category(field: Field, texts: list[str]) -> str | None:
+    """Return why texts are no category, or None."""
+    for form in ("number", "date"):
+        if field.forms[form] > MOSTLY * field.present and len(texts) > 2:
+            return f"{form}s stored as text: store {form}s"
+    unique = len(texts) > 3 and field.unique_share > 0.5
+    if (unique or len(texts) > MOST_LISTED) and field.forms["sentence"] > MOSTLY_FREE * field.present:
+        return "free text"
+    if unique:
+        return "near-unique texts: an identifier"
+    if len(texts) > MOST_CATEGORIES:
+        more = "more than " if field.distinct >= MOST_VALUES else ""
+        return f"{more}{len(texts)} different texts: too many for a category"
+    return "long texts" if any(len(text) > 100 for text in texts) else None
+
+
+# Names that a target often has.
+_TARGET = re.compile(r"churn|target|label|outcome|default|fraud|cancel|class|diagnos|result|convert|surviv")
 
 
 def candidates(found: list[Decision]) -> list[str]:
     """Return `path=value` for the fields that may be the target: two values, the rarer one as positive."""
     targets = []
     for decision in found:
-        field = decision.field
-        if (
-            decision.column
-            and field.distinct == 2
-            and len(field.families) == 1
-            and not decision.column.get("nullable")
-        ):
+        field, column = decision.field, decision.column
+        if column and not column.get("nullable") and field.distinct == 2 and len(field.families) == 1:
             (_, value), _ = min(field.values.items(), key=lambda pair: pair[1])
             text = short(int(value) if isinstance(value, float) else value)
             targets.append((not _TARGET.search(snake(field.path[-1])), f"{decision.path}={text}"))
     return [text for _, text in sorted(targets, key=lambda pair: pair[0])]
-
-
-_TARGET = re.compile(
-    r"churn|target|label|outcome|default|fraud|cancel|class|diagnos|result|convert|respon|surviv"
-)

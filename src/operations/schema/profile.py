@@ -1,5 +1,6 @@
 """What the documents hold: for each field its types, values and examples, in bounded memory."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -175,7 +176,10 @@ def _plain(value: Any) -> str:
 def _key(value: Any) -> Any:
     if isinstance(value, str):
         return value if len(value) <= 100 else value[:100] + str(hash(value))
-    return str(value) if isinstance(value, Decimal128 | DatetimeMS) or value != value else value
+    if isinstance(value, Decimal128 | DatetimeMS):
+        return str(value)
+    # NaN is not equal to itself: it would count again each time.
+    return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 
 def _fields(above: Path, document: dict[str, Any]) -> Iterator[tuple[Path, Any]]:

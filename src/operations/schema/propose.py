@@ -15,7 +15,7 @@ from pipeline.config.parameters import explain
 
 from pydantic import ValidationError
 
-# The share of the documents that the proposed contract may reject. It is half of what a run tolerates by default.
+# The share of the documents that the proposed contract may reject: half of what a run tolerates by default.
 REJECTED = 0.005
 
 Documents = Callable[[], Iterable[dict[str, Any]]]
@@ -80,7 +80,7 @@ def _parsed(target: str) -> tuple[str, str]:
     path, equals, text = target.partition("=")
     if not path or not equals or not text.strip():
         raise ConfigurationError(
-            f"--target {target}: name the field and the value that the model predicts, as in --target churned=true"
+            f"--target {target}: name a field and the value that the model predicts, as in churned=true"
         )
     return path.strip(), text.strip()
 

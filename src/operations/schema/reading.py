@@ -72,8 +72,7 @@ def reading(parameters: IngestionParameters, everything: bool, most: int = SAMPL
         documents = Documents(name, total, complete, batches, collection, query)
         if next(documents(), None) is None:
             raise ConfigurationError(
-                f"{name} holds no document that the filter selects: correct ingestion in params.yaml, or name "
-                "the collection"
+                f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
             )
         yield documents
 

@@ -40,12 +40,10 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
         first = last = _end_of_block(lines, parent)
         indent = parent.lc.col
     old = lines[first:last]
-    comment = (
-        re.search(r"^\s*[\w.]+:\s*(?:[^\s#'\"][^#'\"]*)?(\s+#.*)$", old[0].rstrip("\n")) if old else None
-    )
+    comment = re.match(r"\s*[\w.]+:[^#'\"]*?(\s+#.*)?$", old[0].rstrip("\n")) if old else None
     new = _block(key, value, indent)
-    if comment:
-        new[0] = f"{new[0]}{comment[1]}"
+    if comment and comment[1]:
+        new[0] += f"  {comment[1].lstrip()}"
     return "".join([*lines[:first], *(f"{line}\n" for line in new), *lines[last:]])
 
 
@@ -90,6 +88,6 @@ def _styled(value: Any, indent: int) -> Any:
     mapping = CommentedMap({name: _styled(inner, indent + 2) for name, inner in value.items()})
     nested = any(isinstance(inner, dict) for inner in value.values())
     length = sum(len(f"{name}: {inner}, ") for name, inner in value.items())
-    if not value or (not nested and length + indent < WIDTH - 30):
+    if not value or (not nested and length + indent < WIDTH - 20):
         mapping.fa.set_flow_style()
     return mapping
