@@ -1,12 +1,13 @@
-"""The commands `pipeline schema ...`."""
+"""The commands `pipeline schema infer` and `pipeline schema check`."""
 
 import difflib
 import json
 from typing import Annotated, Any
 
 from operations.console import echo, echo_result
-from pipeline.config.errors import ConfigurationError
-from pipeline.config.parameters import PATH, load
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.parameters import PATH, explain, load
+from pipeline.data.atomic import atomic_file
 from pipeline.source.parameters import IngestionParameters
 
 import typer
@@ -17,14 +18,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Collection = Annotated[
-    str | None,
-    typer.Option(metavar="DATABASE.COLLECTION", help="read this collection of MONGODB_URI, not ingestion's"),
-]
-Filter = Annotated[
-    str | None,
-    typer.Option("--filter", metavar="JSON", help="read what this query selects, not ingestion.filter"),
-]
 Everything = Annotated[bool, typer.Option("--all", help="read every document, not a random sample of 10,000")]
 
 
@@ -34,11 +27,17 @@ def infer(
         str | None, typer.Option(metavar="PATH=VALUE", help="the field and the value that the model predicts")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="write the schema into params.yaml")] = False,
-    collection: Collection = None,
-    query: Filter = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(metavar="DATABASE.COLLECTION", help="of MONGODB_URI, in place of that of params.yaml"),
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="JSON", help="a query, in place of ingestion.filter"),
+    ] = None,
     everything: Everything = False,
 ) -> None:
-    """Propose the schema: a column for each useful field, and the reason for each other one.
+    """Propose the schema: a column for each useful field, and the reason for each other field.
 
     Nothing is changed without --write.
     """
@@ -49,27 +48,44 @@ def infer(
 
     if write and target is None:
         raise ConfigurationError("--write needs --target PATH=VALUE: run without --write for the candidates")
-    ingestion, source = _source(collection, query)
+    changes, source = _source(collection, query)
     with reading(source, everything) as documents:
         proposal = propose(documents, documents.complete, target, max_auc())
-        for line in lines_of(proposal, documents):
-            echo(line)
-        total = documents.total
+    for line in lines_of(proposal, documents):
+        echo(line)
     if proposal.section is None:
         return
-    before, after = changed(proposal.section, ingestion, total)
-    diff = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), str(PATH), str(PATH), lineterm="", n=1
-    )
-    for line in diff:
+    before, after = changed(proposal.section, changes, documents.total)
+    lines = before.splitlines(), after.splitlines()
+    for line in difflib.unified_diff(*lines, str(PATH), str(PATH), lineterm="", n=1):
         echo(line)
-    if write:
-        PATH.write_text(after, encoding="utf-8")
-    echo_result(
-        f"{PATH} is written: 'pipeline check', then 'dvc repro'"
-        if write
-        else "nothing was changed: --write writes it"
-    )
+    if not write:
+        echo_result("nothing was changed: --write writes it")
+        return
+    with atomic_file(PATH) as path:
+        path.write_text(after, encoding="utf-8")
+    echo_result(f"{PATH} is written: 'dvc repro' runs the pipeline, 'git diff {PATH}' shows the changes")
+
+
+@app.command("check")
+def check(everything: Everything = False) -> None:
+    """Compare the schema with the documents of the collection, and change nothing.
+
+    Exit code 1 if a retrain would fail.
+    """
+    from operations.schema.compare import compare
+    from operations.schema.reading import reading
+    from pipeline.checks.parameters import ValidationParameters
+    from pipeline.config.contract import load_contract
+
+    contract, limits = load_contract(), load("validation", ValidationParameters)
+    with reading(load("ingestion", IngestionParameters), everything) as documents:
+        found = compare(documents, contract, limits)
+    for line in (found.summary, *found.lines):
+        echo(line)
+    if found.failures:
+        raise PipelineError(f"a retrain would fail: {'; '.join(found.failures)}")
+    echo_result("a retrain would pass validation, as far as these documents show")
 
 
 def _source(collection: str | None, query: str | None) -> tuple[dict[str, Any], IngestionParameters]:
@@ -80,15 +96,13 @@ def _source(collection: str | None, query: str | None) -> tuple[dict[str, Any], 
         if not (database and dot and name):
             raise ConfigurationError(f"--collection {collection}: name it as DATABASE.COLLECTION")
         changes |= {"source": "mongodb", "database": database, "collection": name, "filter": {}}
-    before = load("ingestion", IngestionParameters)
     if query is not None:
         try:
             changes["filter"] = json.loads(query)
         except ValueError as error:
             raise ConfigurationError(f"--filter: not JSON: {error}") from None
+    section = load("ingestion", IngestionParameters).model_dump() | changes
     try:
-        return changes, IngestionParameters.model_validate(before.model_dump() | changes)
+        return changes, IngestionParameters.model_validate(section)
     except ValidationError as error:
-        from pipeline.config.parameters import explain
-
         raise ConfigurationError(f"--filter: {explain('ingestion', error)}") from None

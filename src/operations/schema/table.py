@@ -24,7 +24,7 @@ def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
         yield f"and {proposal.profile.not_kept:,} values of more fields: are names of fields data?"
     if proposal.section is None:
         if proposal.candidates:
-            yield "no target: name a field and the value that the model predicts; candidates, the rarer value each:"
+            yield "no target: name a field and the value to predict; candidates, with their rarer value:"
             yield from (
                 f"  pipeline schema infer --target {candidate}" for candidate in proposal.candidates[:10]
             )

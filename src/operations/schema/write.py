@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.config.errors import ConfigurationError
+
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
@@ -16,8 +18,17 @@ def with_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
 
     Comments inside a value that is replaced go with it.
     """
+    wanted = YAML(typ="safe", pure=True).load(text)
     for path, value in values.items():
         text = _with_value(text, path, value)
+        inner = wanted
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = value
+    if YAML(typ="safe", pure=True).load(text) != wanted:
+        raise ConfigurationError(
+            f"params.yaml cannot be edited safely: set {', '.join(map('.'.join, values))} by hand"
+        )
     return text
 
 
@@ -73,21 +84,22 @@ def _block(key: str, value: Any, indent: int) -> list[str]:
     yaml.width = 2**20
     yaml.indent(mapping=2, sequence=4, offset=2)
     stream = io.StringIO()
-    yaml.dump({key: _styled(value, indent + 2)}, stream)
+    yaml.dump({key: _styled(value, WIDTH - indent - len(key))}, stream)
     return [f"{' ' * indent}{line}" for line in stream.getvalue().splitlines()]
 
 
-def _styled(value: Any, indent: int) -> Any:
+def _styled(value: Any, room: int) -> Any:
+    """Return a value as ruamel.yaml writes it: in one line if it fits into `room` characters."""
     if isinstance(value, list | tuple):
         sequence = CommentedSeq(value)
-        if sum(len(str(one)) + 2 for one in value) + indent < WIDTH - 20:
+        if not value or sum(len(str(one)) + 2 for one in value) + 4 < room:
             sequence.fa.set_flow_style()
         return sequence
     if not isinstance(value, dict):
         return value
-    mapping = CommentedMap({name: _styled(inner, indent + 2) for name, inner in value.items()})
+    mapping = CommentedMap({name: _styled(inner, room - 2 - len(name)) for name, inner in value.items()})
     nested = any(isinstance(inner, dict) for inner in value.values())
     length = sum(len(f"{name}: {inner}, ") for name, inner in value.items())
-    if not value or (not nested and length + indent < WIDTH - 20):
+    if not value or (not nested and length + 4 < room):
         mapping.fa.set_flow_style()
     return mapping

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pipeline.config.errors import PipelineError
@@ -41,11 +43,15 @@ class Reasons:
         if short in texts or len(texts) < DISTINCT:
             texts[short] += 1
 
+    def by_column(self) -> Iterator[tuple[str, int, list[str]]]:
+        """Yield each column, its number of rejections and its most common reasons, the worst first."""
+        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0])):
+            commonest = sorted(self._texts[column].items(), key=lambda pair: (-pair[1], pair[0]))
+            yield column, count, [text for text, _ in commonest[:EXAMPLES]]
+
     def worst_columns(self) -> str:
         """Return the three columns with the most rejections, with their most common reasons."""
-        columns = []
-        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0]))[:3]:
-            commonest = sorted(self._texts[column].items(), key=lambda pair: (-pair[1], pair[0]))
-            examples = "; ".join(text for text, _ in commonest[:EXAMPLES])
-            columns.append(f"{column} {count:,} times ({examples})")
-        return ", ".join(columns)
+        return ", ".join(
+            f"{column} {count:,} times ({'; '.join(examples)})"
+            for column, count, examples in islice(self.by_column(), 3)
+        )
