@@ -8,7 +8,7 @@ from typing import Any
 
 from operations.schema.names import Path
 from operations.schema.texts import forms
-from pipeline.source.bson_types import BSON_NAMES, inexact
+from pipeline.source.bson_types import BSON_NAMES, double_of, inexact
 
 from bson import DatetimeMS, Decimal128, Int64
 
@@ -78,7 +78,7 @@ class Field:
             elif problem := inexact(kind, value):
                 counts[problem if not counts else next(iter(counts))] += 1
         if not inexact("number", value):
-            number = float(value.to_decimal()) if type(value) is Decimal128 else value
+            number = double_of(value) if type(value) is Decimal128 else value
             self.smallest = number if self.smallest is None else min(self.smallest, number)
             self.largest = number if self.largest is None else max(self.largest, number)
 

@@ -13,12 +13,14 @@ from typing import Any
 from pipeline.config.contract import Column, Contract
 from pipeline.data.artifacts import shortened
 from pipeline.data.ids import id_text
-from pipeline.source.bson_types import ACCEPTED, MISSING, inexact, type_name, wrong_type
+from pipeline.source.bson_types import ACCEPTED, MISSING, double_of, inexact, type_name, wrong_type
 from pipeline.source.mongo import CODEC
 
 import bson
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from bson import Decimal128
 from bson.errors import InvalidBSON
 from pymongoarrow.context import PyMongoArrowContext
 from pymongoarrow.schema import Schema
@@ -81,7 +83,7 @@ class Decoder:
         Returns a `Batch` whose table has the schema `contract.arrow()`.
         """
         documents, not_utf8 = _documents(raw)
-        table = self._values(raw)
+        table = self._with_decimals(self._values(raw), documents)
         lost = self._lost(table, documents, not_utf8)
         id_field = "_id" if self._contract.id == "_id" else ID_FIELD
         ids, texts, kept, rejections = [], [], [], []
@@ -105,6 +107,24 @@ class Decoder:
         context = PyMongoArrowContext(Schema(types), allow_invalid=True)
         context.process_bson_stream(raw)
         return context.finish()
+
+    def _with_decimals(self, table: pa.Table, documents: list[dict[str, Any]]) -> pa.Table:
+        # `pymongoarrow` reads a decimal in a column of doubles as null.
+        for place, (name, column) in enumerate(self._columns):
+            if column.type != "number" or not table[name].null_count:
+                continue
+            nulls = pc.indices_nonzero(pc.is_null(table[name])).to_pylist()
+            doubles = {
+                row: double_of(value)
+                for row in nulls
+                if type(value := documents[row].get(name)) is Decimal128
+            }
+            if doubles:
+                mask = np.zeros(len(documents), dtype=bool)
+                mask[list(doubles)] = True
+                filled = pc.replace_with_mask(table[name], mask, pa.array(doubles.values(), pa.float64()))
+                table = table.set_column(place, self._arrow.field(name), filled)
+        return table
 
     def _lost(
         self, table: pa.Table, documents: list[dict[str, Any]], not_utf8: dict[int, set[str]]
