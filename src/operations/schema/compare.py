@@ -36,7 +36,7 @@ def compare(documents: Documents, contract: Contract, limits: ValidationParamete
         f"beyond the schema: {column}, {count:,} documents: {'; '.join(examples)}"
         for column, count, examples in proof.reasons.by_column()
     ]
-    found.failures += _failures(proof, contract, limits, documents.total)
+    found.failures += _failures(proof, contract, limits, documents)
     return found
 
 
@@ -69,7 +69,9 @@ def _undeclared(profile: Profile, contract: Contract) -> list[str]:
     return lines
 
 
-def _failures(proof: Proof, contract: Contract, limits: ValidationParameters, total: int | None) -> list[str]:
+def _failures(
+    proof: Proof, contract: Contract, limits: ValidationParameters, documents: Documents
+) -> list[str]:
     """Return why validation would fail, as far as these documents show."""
     failures = []
     share = proof.rejected / proof.read
@@ -78,11 +80,12 @@ def _failures(proof: Proof, contract: Contract, limits: ValidationParameters, to
             f"{proof.rejected:,} of {proof.read:,} documents would be rejected, a share of {share:.4g}, more "
             f"than validation.max_rejected {limits.max_rejected}: {proof.reasons.worst_columns()}"
         )
-    if total is not None and (remain := int(total * (1 - share))) < limits.min_rows:
+    if documents.total is not None and (remain := int(documents.total * (1 - share))) < limits.min_rows:
         failures.append(f"about {remain:,} rows are fewer than validation.min_rows {limits.min_rows:,}")
     frame = proof.frame(contract)
     positives = int((frame[contract.target.column] == contract.target.positive).sum())
-    if len(frame) and positives in (0, len(frame)):
+    # A sample may miss a rare class.
+    if documents.complete and len(frame) and positives in (0, len(frame)):
         failures.append(
             f"the target {contract.target.column} has one class only: "
             f"{'every' if positives else 'no'} row is positive"
