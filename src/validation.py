@@ -6,6 +6,7 @@ many of them, too few rows or a feature that leaks the target fail the stage, af
 
 import shutil
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from pipeline.checks.facts import merge
@@ -110,7 +111,9 @@ def main() -> None:
         "read": accepted + before + here,
         "accepted": accepted,
         "rejected": {"ingestion": before, "validation": here},
-        "reasons": reasons.worst(REASONS),
+        "reasons": [
+            [column, count, "; ".join(texts)] for column, count, texts in islice(reasons.by_column(), REASONS)
+        ],
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
         "columns": merge([part.facts for part in checked], contract),
     }

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+from operations import schema_commands
 from operations.console import echo, echo_result
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(schema_commands.app, name="schema")
 
 
 @app.callback()

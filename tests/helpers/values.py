@@ -53,6 +53,15 @@ VALUES: Document = {
     "infinity": math.inf,
     "minus infinity": -math.inf,
     "decimal": Decimal128("1.5"),
+    "decimal of money": Decimal128("-19999.99"),
+    "decimal of 15 digits": Decimal128("0.123456789012345"),
+    "decimal with zeros": Decimal128("12.5000000000000000000"),
+    "decimal of 34 digits": Decimal128("0.1000000000000000055511151231257827"),
+    "decimal of 17 digits": Decimal128("0.12345678901234567"),
+    "huge decimal": Decimal128("1E+400"),
+    "tiny decimal": Decimal128("1.5E-320"),
+    "decimal NaN": Decimal128("NaN"),
+    "decimal infinity": Decimal128("-Infinity"),
     "empty string": "",
     "string": "red",
     "string of digits": "12",
@@ -80,7 +89,9 @@ INTEGERS = {"zero", "int32", "int64", "int64 of a small double", "whole double",
 STRINGS = {name for name, value in VALUES.items() if type(value) is str}
 ACCEPTED = {
     "integer": INTEGERS | {"int64 beyond the doubles", "largest int64", "smallest int64"},
-    "number": INTEGERS | {"fractional double", "tiny double", "double of 64 bits", "huge double"},
+    "number": INTEGERS
+    | {"fractional double", "tiny double", "double of 64 bits", "huge double"}
+    | {"decimal", "decimal of money", "decimal of 15 digits", "decimal with zeros"},
     "boolean": {"true", "false"},
     "category": STRINGS,
     "string": STRINGS,
@@ -115,6 +126,8 @@ def document(identity: Any, **values: Any) -> Document:
 
 def identical(value: Any, source: Any) -> bool:
     """Whether a value of a Parquet row is the value of the document, to the last bit."""
+    if isinstance(source, Decimal128):
+        source = float(str(source))
     if isinstance(value, float):
         return value.hex() == float(source).hex() and (type(source) is float or int(value) == source)
     if isinstance(source, datetime):

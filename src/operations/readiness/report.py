@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from operations.readiness.asking import Check, ask, wrong
+from operations.readiness.collection import schema
 from operations.readiness.servers import RIGHTS
 from operations.readiness.workspace import dvc, identity, packages
 from pipeline.config.errors import ConfigurationError
@@ -43,6 +44,7 @@ CHECKS: dict[str, Check] = {
     "dvc": dvc,
     "workers": workers,
     **RIGHTS,
+    "schema": schema,
 }
 
 

@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pipeline.config.errors import PipelineError
@@ -28,28 +30,28 @@ class Reasons:
                 for line in lines:
                     documents += 1
                     for reason in json.loads(line)["reasons"]:
-                        self._add(reason)
+                        self.add(reason)
         except FileNotFoundError:
             raise PipelineError(f"{path} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
         return documents
 
-    def _add(self, reason: str) -> None:
+    def add(self, reason: str) -> None:
+        """Count a reason, whose text begins with the name of its column."""
         column, _, text = reason.partition(":")
         texts, short = self._texts[column], " ".join(text.split())[:80]
         self._columns[column] += 1
         if short in texts or len(texts) < DISTINCT:
             texts[short] += 1
 
-    def worst(self, most: int) -> list[tuple[str, int, str]]:
-        """Return up to `most` columns with the most rejections: name, count, and most common reasons."""
-        columns = []
-        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0]))[:most]:
+    def by_column(self) -> Iterator[tuple[str, int, list[str]]]:
+        """Yield each column, its number of rejections and its most common reasons, the worst first."""
+        for column, count in sorted(self._columns.items(), key=lambda pair: (-pair[1], pair[0])):
             commonest = sorted(self._texts[column].items(), key=lambda pair: (-pair[1], pair[0]))
-            columns.append((column, count, "; ".join(text for text, _ in commonest[:EXAMPLES])))
-        return columns
+            yield column, count, [text for text, _ in commonest[:EXAMPLES]]
 
     def worst_columns(self) -> str:
-        """Return the three columns with the most rejections, with their most common reasons, as text."""
+        """Return the three columns with the most rejections, with their most common reasons."""
         return ", ".join(
-            f"{column} {count:,} times ({examples})" for column, count, examples in self.worst(3)
+            f"{column} {count:,} times ({'; '.join(examples)})"
+            for column, count, examples in islice(self.by_column(), 3)
         )

@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pipeline.config.contract import Column
@@ -42,7 +43,7 @@ BSON_NAMES: dict[type, str] = {
 }
 ACCEPTED: dict[str, tuple[type, ...]] = {
     "integer": (int, Int64, float),
-    "number": (float, int, Int64),
+    "number": (float, int, Int64, Decimal128),
     "boolean": (bool,),
     "category": (str,),
     "string": (str,),
@@ -73,14 +74,38 @@ def inexact(kind: str, value: Any) -> str | None:
     """Return why a number is invalid for the type `kind` (not finite, not whole, too large), or None."""
     # Other values are judged by their type alone.
     if type(value) is float:
-        if math.isnan(value):
-            return "is NaN, not a value"
-        if math.isinf(value):
-            return "is infinite"
-        if kind == "integer" and not value.is_integer():
-            return f"is {value!r}, not a whole number"
-        if kind == "integer" and abs(value) > _EXACT:
-            return f"is {value!r}, too large a double to be one certain integer"
-    elif kind == "number" and type(value) in (int, Int64) and abs(value) > _EXACT:
+        return None if kind == "number" and math.isfinite(value) else _inexact_double(kind, value)
+    if kind == "number" and type(value) in (int, Int64) and abs(value) > _EXACT:
         return f"is {int(value)}, too large an integer to be a number without loss"
+    if kind == "number" and type(value) is Decimal128:
+        return _inexact_decimal(value)
     return None
+
+
+def _inexact_double(kind: str, value: float) -> str | None:
+    if math.isnan(value):
+        return "is NaN, not a value"
+    if math.isinf(value):
+        return "is infinite"
+    if kind == "integer" and not value.is_integer():
+        return f"is {value!r}, not a whole number"
+    if kind == "integer" and abs(value) > _EXACT:
+        return f"is {value!r}, too large a double to be one certain integer"
+    return None
+
+
+def double_of(value: Decimal128) -> float:
+    """Return the double that is nearest to a decimal."""
+    return float(value.to_decimal())
+
+
+def _inexact_decimal(value: Decimal128) -> str | None:
+    decimal, double = value.to_decimal(), double_of(value)
+    if decimal.is_nan():
+        return "is NaN, not a value"
+    if math.isinf(double):
+        return "is infinite" if decimal.is_infinite() else f"is {value}, too large for a double"
+    # Any 15 significant digits survive in a double; more of them only if they are those of a double.
+    if decimal in (Decimal(f"{double:.14e}"), Decimal(double)):
+        return None
+    return f"is {value}, which a double does not hold: it holds 15 significant digits"

@@ -13,12 +13,14 @@ from typing import Any
 from pipeline.config.contract import Column, Contract
 from pipeline.data.artifacts import shortened
 from pipeline.data.ids import id_text
-from pipeline.source.bson_types import ACCEPTED, MISSING, inexact, type_name, wrong_type
+from pipeline.source.bson_types import ACCEPTED, MISSING, double_of, inexact, type_name, wrong_type
 from pipeline.source.mongo import CODEC
 
 import bson
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from bson import Decimal128
 from bson.errors import InvalidBSON
 from pymongoarrow.context import PyMongoArrowContext
 from pymongoarrow.schema import Schema
@@ -54,8 +56,8 @@ class Decoder:
         parents = {
             path for column in contract.columns.values() if column.nullable for path in _parents(column)
         }
-        self._parents = {f"__parent_{place}": path for place, path in enumerate(sorted(parents))}
-        self._fields = [*contract.columns, *self._parents]
+        self.parents = {f"__parent_{place}": path for place, path in enumerate(sorted(parents))}
+        self._fields = [*contract.columns, *self.parents]
         self._all_fields = itemgetter(*self._fields)
         self._numeric = [
             (place, name, column.type)
@@ -72,7 +74,7 @@ class Decoder:
         wrong, not null.
         """
         fields: dict[str, Any] = {name: f"${column.path}" for name, column in self._columns}
-        fields |= {field: {"$type": f"${path}"} for field, path in self._parents.items()}
+        fields |= {field: {"$type": f"${path}"} for field, path in self.parents.items()}
         return fields if self._contract.id == "_id" else fields | {ID_FIELD: f"${self._contract.id}"}
 
     def decode(self, raw: bytes) -> Batch:
@@ -81,7 +83,7 @@ class Decoder:
         Returns a `Batch` whose table has the schema `contract.arrow()`.
         """
         documents, not_utf8 = _documents(raw)
-        table = self._values(raw)
+        table = self._with_decimals(self._values(raw), documents)
         lost = self._lost(table, documents, not_utf8)
         id_field = "_id" if self._contract.id == "_id" else ID_FIELD
         ids, texts, kept, rejections = [], [], [], []
@@ -105,6 +107,24 @@ class Decoder:
         context = PyMongoArrowContext(Schema(types), allow_invalid=True)
         context.process_bson_stream(raw)
         return context.finish()
+
+    def _with_decimals(self, table: pa.Table, documents: list[dict[str, Any]]) -> pa.Table:
+        # `pymongoarrow` reads a decimal in a column of doubles as null.
+        for place, (name, column) in enumerate(self._columns):
+            if column.type != "number" or not table[name].null_count:
+                continue
+            nulls = pc.indices_nonzero(pc.is_null(table[name])).to_pylist()
+            doubles = {
+                row: double_of(value)
+                for row in nulls
+                if type(value := documents[row].get(name)) is Decimal128
+            }
+            if doubles:
+                mask = np.zeros(len(documents), dtype=bool)
+                mask[list(doubles)] = True
+                filled = pc.replace_with_mask(table[name], mask, pa.array(doubles.values(), pa.float64()))
+                table = table.set_column(place, self._arrow.field(name), filled)
+        return table
 
     def _lost(
         self, table: pa.Table, documents: list[dict[str, Any]], not_utf8: dict[int, set[str]]
@@ -150,7 +170,7 @@ class Decoder:
         return verdict + problems
 
     def _verdict(self, shape: tuple[Any, ...]) -> list[str]:
-        kinds = dict(zip(self._parents.values(), shape[len(self._columns) :], strict=True))
+        kinds = dict(zip(self.parents.values(), shape[len(self._columns) :], strict=True))
         reasons = []
         for (name, column), kind in zip(self._columns, shape, strict=False):
             if reason := wrong_type(name, column, kind):

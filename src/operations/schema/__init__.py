@@ -1,0 +1,1 @@
+"""Proposes the schema from the collection's documents, and compares the schema with them."""

@@ -1,0 +1,100 @@
+"""Compares the schema with documents: fields that came or went, values beyond it, the verdict."""
+
+from dataclasses import dataclass, field
+
+from operations.schema.profile import Profile
+from operations.schema.prove import Proof, prove
+from operations.schema.reading import Documents
+from operations.schema.table import read_text, types
+from pipeline.checks.leakage import suspicious
+from pipeline.checks.parameters import ValidationParameters
+from pipeline.config.contract import Contract
+
+# How many undeclared fields are listed.
+MOST_LISTED = 30
+
+
+@dataclass
+class Comparison:
+    """Lines that describe the difference, and the reasons for which a retrain would fail."""
+
+    summary: str
+    lines: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def compare(documents: Documents, contract: Contract, limits: ValidationParameters) -> Comparison:
+    """Return how the documents differ from the contract."""
+    profile = Profile(documents())
+    proof = prove(contract, documents())
+    accepted = proof.read - proof.rejected
+    found = Comparison(
+        f"{read_text(proof.read, documents)}; the schema accepts {accepted:,} ({accepted / proof.read:.2%})"
+    )
+    found.lines += _vanished(profile, contract) + _undeclared(profile, contract)
+    found.lines += [
+        f"beyond the schema: {column}, {count:,} documents: {'; '.join(examples)}"
+        for column, count, examples in proof.reasons.by_column()
+    ]
+    found.failures += _failures(proof, contract, limits, documents)
+    return found
+
+
+def _vanished(profile: Profile, contract: Contract) -> list[str]:
+    lines = []
+    for name, column in contract.columns.items():
+        of_path = profile.fields.get(tuple(column.path.split(".")))
+        if of_path is None or not of_path.present:
+            state = "missing" if of_path is None else "null"
+            lines.append(f"vanished: {name} is {state} in all documents ({column.path})")
+    return lines
+
+
+def _undeclared(profile: Profile, contract: Contract) -> list[str]:
+    declared = {contract.id, *(column.path for column in contract.columns.values())}
+    fields = [
+        each
+        for path, each in profile.fields.items()
+        if not declared & {".".join(path[:depth]) for depth in range(1, len(path) + 1)}
+        and path[0] != "_id"
+        and set(each.families) != {"document"}
+    ]
+    lines = [
+        f"not in the schema: {'.'.join(each.path)}, {each.present / profile.documents:.1%} of the documents "
+        f"({types(each)})"
+        for each in fields[:MOST_LISTED]
+    ]
+    if len(fields) > MOST_LISTED:
+        lines.append(f"not in the schema: {len(fields) - MOST_LISTED:,} more fields")
+    return lines
+
+
+def _failures(
+    proof: Proof, contract: Contract, limits: ValidationParameters, documents: Documents
+) -> list[str]:
+    """Return why validation would fail, as far as these documents show."""
+    failures = []
+    share = proof.rejected / proof.read
+    if share > limits.max_rejected:
+        failures.append(
+            f"{proof.rejected:,} of {proof.read:,} documents would be rejected, a share of {share:.4g}, more "
+            f"than validation.max_rejected {limits.max_rejected}: {proof.reasons.worst_columns()}"
+        )
+    if documents.total is not None and (remain := int(documents.total * (1 - share))) < limits.min_rows:
+        failures.append(f"about {remain:,} rows are fewer than validation.min_rows {limits.min_rows:,}")
+    frame = proof.frame(contract)
+    positives = int((frame[contract.target.column] == contract.target.positive).sum())
+    # A sample may miss a rare class.
+    if documents.complete and len(frame) and positives in (0, len(frame)):
+        failures.append(
+            f"the target {contract.target.column} has one class only: "
+            f"{'every' if positives else 'no'} row is positive"
+        )
+    maximum = limits.max_single_column_auc
+    for name, score in suspicious(frame, contract, maximum).items():
+        if score > maximum:
+            failures.append(
+                f"the target leaks through {name} (alone ROC AUC {score:.4f}), more than "
+                f"validation.max_single_column_auc {maximum}"
+            )
+    return failures

@@ -1,0 +1,231 @@
+"""Decides for each field what column it becomes, or why it becomes none."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from operations.schema.names import is_addressable, snake
+from operations.schema.profile import FAMILIES, MOST_VALUES, VALUES, Field, Profile, short, type_text
+from operations.schema.texts import BOOLEAN_TEXTS, PERSONAL, personal_by_name
+
+from bson import Int64
+
+# The share of values of another type that a column may have: their documents will be rejected.
+TOLERATED = 0.005
+# A field with a value in fewer documents is left out.
+LEAST_PRESENT = 0.01
+# Categories with at most so many values list them; with more than MOST_CATEGORIES, the field is left out.
+MOST_LISTED, MOST_CATEGORIES = 50, 200
+# The share of texts of a form (number, date, sentence) above which the field is of that form.
+MOSTLY, MOSTLY_FREE, PERSONAL_SHARE = 0.9, 0.2, 0.05
+IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|no|nr|number|ref|code|hash|token)$")
+_LARGEST_BOUND = 2**53
+
+Column = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a field: a column (the keys of its declaration but the path), or none; and why."""
+
+    field: Field
+    column: Column | None
+    why: str
+    personal: bool = False
+
+    @property
+    def path(self) -> str:
+        """The dotted path."""
+        return ".".join(self.field.path)
+
+    def left_out(self, why: str) -> "Decision":
+        """Return the decision to leave the field out, for another reason."""
+        return Decision(self.field, None, why)
+
+
+def decisions(profile: Profile, complete: bool) -> list[Decision]:
+    """Return a decision for each field that is not a document, in the order of the profile.
+
+    `complete` says that the profile is of all documents: then a rare category is certain to be listed.
+    """
+    found = []
+    for field in profile.fields.values():
+        families = field.families
+        if field.path == ("_id",):
+            found.append(Decision(field, None, "the id"))
+        elif field.path[0] == "_id" or (families and not set(families) - {"document"}):
+            continue
+        else:
+            found.append(decide(field, profile, complete))
+    return found
+
+
+def decide(field: Field, profile: Profile, complete: bool) -> Decision:
+    """Return the decision for one field: a column with its type, range and values, or the reason for none."""
+    if reason := _unusable(field, profile):
+        return Decision(field, None, reason)
+    name = snake(field.path[-1])
+    if personal := _personal(field, name):
+        return Decision(field, None, f"personal data: looks like {personal}", personal=True)
+    column = _column(field, name, complete)
+    if isinstance(column, str):
+        return Decision(field, None, column)
+    keys, note = column
+    nullable = field.present < profile.documents
+    if field.distinct == 1 and not nullable:
+        return Decision(field, None, "constant: all documents have the same value")
+    keys |= {"nullable": True} if nullable else {}
+    return Decision(field, keys, note)
+
+
+def main_family(field: Field) -> str:
+    """Return the family of most of a field's values; empty if it has none."""
+    families = field.families
+    return max(families, key=lambda family: families[family]) if families else ""
+
+
+def range_of(field: Field) -> Column:
+    """Return `minimum` and `maximum` for a field of numbers: they hold for all values, with headroom.
+
+    The bounds are 0 where the sign is the same, else the next of 1, 2, 5, 10, ... to twice the extreme: a new
+    customer is within them, a price in cents is not.
+    """
+    if field.smallest is None or field.largest is None:
+        return {}
+    low = 0 if field.smallest >= 0 else -_round_up(-2 * field.smallest)
+    high = 0 if field.largest <= 0 else _round_up(2 * field.largest)
+    if high and {value for _, value in field.values} <= {0, 1}:
+        high = 1
+    bounds = {"minimum": low, "maximum": high}
+    return {name: bound for name, bound in bounds.items() if abs(bound) <= _LARGEST_BOUND}
+
+
+def _round_up(value: float) -> float:
+    if value > _LARGEST_BOUND:
+        return math.inf
+    exponent = math.floor(math.log10(value))
+    for digit in (1, 2, 5, 10, 20):
+        bound = digit * 10**exponent if exponent >= 0 else float(f"{digit}e{exponent}")
+        if bound >= value:
+            return bound
+    raise AssertionError("unreachable: 10 times the power of ten is above the value")
+
+
+def _unusable(field: Field, profile: Profile) -> str | None:
+    """Return why no type of column fits the field, or None."""
+    if not is_addressable(field.path):
+        return "a dotted path cannot name it: a name has a dot, is empty or starts with $"
+    for above in profile.ancestors(field):
+        others = above.present - above.types[dict]
+        if others > TOLERATED * profile.documents:
+            return f"inside {'.'.join(above.path)}, which is no document in {others:,} documents"
+    if not field.present:
+        return "always null"
+    if field.present < LEAST_PRESENT * profile.documents:
+        return f"rare: only {field.present:,} documents have it"
+    return _no_one_type(field)
+
+
+def _no_one_type(field: Field) -> str | None:
+    families, main = field.families, main_family(field)
+    if field.present - families[main] > TOLERATED * field.present:
+        counts = ", ".join(
+            f"{family} {count:,} times{_example(field, family)}" for family, count in families.most_common(4)
+        )
+        return f"mixed types: {counts}"
+    unusable = {
+        "array": "an array: a path names one value; store its length or an element as a field",
+        "document": "a document in almost all documents: its fields are decided on",
+    }
+    return None if main in VALUES else unusable.get(main, f"no model uses the type {main}")
+
+
+def _example(field: Field, family: str) -> str:
+    kinds = [type_text(kind) for kind in field.types if FAMILIES.get(kind, type_text(kind)) == family]
+    examples = [text for kind in kinds for text in field.examples.get(kind, [])]
+    return f" ({examples[0]})" if examples else ""
+
+
+def _personal(field: Field, name: str) -> str | None:
+    family = main_family(field)
+    if family == "text":
+        for what in PERSONAL:
+            if field.forms[what] > PERSONAL_SHARE * field.present:
+                return what
+    identifying = field.distinct > MOST_LISTED or field.unique_share > 0.5
+    if family == "text" and identifying:
+        return personal_by_name(name)
+    telephone = family == "number" and identifying and (field.smallest or 0) >= 1e6
+    return "a phone number" if telephone and personal_by_name(name) == "a phone number" else None
+
+
+def _column(field: Field, name: str, complete: bool) -> tuple[Column, str] | str:
+    """Return the keys of a column and a note, or why there is none."""
+    family = main_family(field)
+    if family == "boolean":
+        return {"type": "boolean"}, ""
+    if family == "date":
+        return {"type": "datetime"}, "gives its year, month and day of the week"
+    return _number(field, name) if family == "number" else _text(field, complete)
+
+
+def _number(field: Field, name: str) -> tuple[Column, str] | str:
+    bad = field.not_number.total()
+    if bad > TOLERATED * field.present:
+        problem = next(iter(field.not_number))
+        return f"{bad:,} of {field.present:,} values are no number: one {problem}"
+    whole = not field.not_integer and bool(field.types.keys() & {int, Int64})
+    if whole and IDENTIFIER.search(name) and field.unique_share > MOSTLY and field.distinct > 1:
+        return "near-unique integers: an identifier"
+    if len(field.values) == 2 and {value for _, value in field.values} <= {0, 1}:
+        # 0.0 and 1.0 too.
+        return {"type": "integer", "minimum": 0, "maximum": 1}, "a boolean stored as 0 and 1"
+    return {"type": "integer" if whole else "number"} | range_of(field), ""
+
+
+def _text(field: Field, complete: bool) -> tuple[Column, str] | str:
+    texts = sorted(value for family, value in field.values if family == "text")
+    if reason := _no_category(field, texts):
+        return reason
+    certain = complete or min(field.values.values()) > 1
+    if len(texts) <= MOST_LISTED and certain:
+        note = "a boolean stored as text" if {text.lower() for text in texts} in BOOLEAN_TEXTS else ""
+        return {"type": "category", "values": texts}, note
+    if "" in texts:
+        return "a category with empty texts and rare values"
+    return {
+        "type": "category"
+    }, f"{len(texts)} values, not listed{'' if certain else ', since some are rare'}"
+
+
+def _no_category(field: Field, texts: list[str]) -> str | None:
+    """Return why texts are no category, or None."""
+    for form in ("number", "date"):
+        if field.forms[form] > MOSTLY * field.present and len(texts) > 2:
+            return f"{form}s stored as text: store {form}s"
+    unique = len(texts) > 3 and field.unique_share > 0.5
+    if (unique or len(texts) > MOST_LISTED) and field.forms["sentence"] > MOSTLY_FREE * field.present:
+        return "free text"
+    if unique:
+        return "near-unique texts: an identifier"
+    if len(texts) > MOST_CATEGORIES:
+        more = "more than " if field.distinct >= MOST_VALUES else ""
+        return f"{more}{len(texts)} different texts: too many for a category"
+    return "long texts" if any(len(text) > 100 for text in texts) else None
+
+
+# Names that a target often has.
+_TARGET = re.compile(r"churn|target|label|outcome|default|fraud|cancel|class|diagnos|result|convert|surviv")
+
+
+def candidates(found: list[Decision]) -> list[str]:
+    """Return `path=value` for the fields that may be the target: two values, the rarer one as positive."""
+    targets = []
+    for decision in found:
+        field, column = decision.field, decision.column
+        if column and not column.get("nullable") and field.distinct == 2 and len(field.families) == 1:
+            (_, value), _ = min(field.values.items(), key=lambda pair: pair[1])
+            text = short(int(value) if isinstance(value, float) else value)
+            targets.append((not _TARGET.search(snake(field.path[-1])), f"{decision.path}={text}"))
+    return [text for _, text in sorted(targets, key=lambda pair: pair[0])]

@@ -1,0 +1,50 @@
+"""Names of columns, made from the paths of fields."""
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+from pipeline.config.contract import CALENDAR, check_name
+
+Path = tuple[str, ...]
+
+
+def snake(text: str) -> str:
+    """Return a field's name as lowercase ASCII words joined by underscores; empty if it has none."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", ascii_text)
+    return re.sub(r"\W+|_+", "_", words).strip("_").lower()
+
+
+def column_name(path: Path, taken: Collection[str]) -> str:
+    """Return a valid name for the column at `path`: the end of the path, as short as is free.
+
+    `taken` are the names of other columns. A name is also not free if it is the calendar feature of another
+    column, which may be a datetime, or the other way around.
+    """
+    parts = [part for part in map(snake, path) if part] or ["column"]
+    short = ["_".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
+    numbered = [f"{short[-1]}_{number}" for number in range(2, len(taken) + 4)]
+    for candidate in (*short, *numbered):
+        name = _valid(candidate)
+        if not any(_clash(name, other) or _clash(other, name) for other in taken):
+            return name
+    raise AssertionError("unreachable: there are more numbers than names")
+
+
+def is_addressable(path: Path) -> bool:
+    """Whether a dotted path can name the field."""
+    return all(part and "." not in part and "\0" not in part and not part.startswith("$") for part in path)
+
+
+def _valid(name: str) -> str:
+    name = name if name[0].isalpha() else f"column_{name}"
+    try:
+        check_name(name)
+    except ValueError:
+        return f"{name}_"
+    return name
+
+
+def _clash(name: str, other: str) -> bool:
+    return name == other or name in {f"{other}_{part}" for part in CALENDAR}

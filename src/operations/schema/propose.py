@@ -1,0 +1,167 @@
+"""Proposes the contract: the columns that the documents offer, without those that reject or leak."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from operations.schema.decide import Decision, candidates, decisions, main_family
+from operations.schema.names import column_name
+from operations.schema.profile import Profile, short
+from operations.schema.prove import Proof, prove
+from pipeline.checks.leakage import suspicious
+from pipeline.config.contract import Contract
+from pipeline.config.errors import ConfigurationError
+from pipeline.config.parameters import explain
+
+from pydantic import ValidationError
+
+# The share of the documents that the proposed contract may reject: half of what a run tolerates by default.
+REJECTED = 0.005
+
+Documents = Callable[[], Iterable[dict[str, Any]]]
+
+
+@dataclass
+class Proposal:
+    """The decisions, and the section `schema` with its proof if a target is named."""
+
+    profile: Profile
+    decisions: list[Decision]
+    names: dict[str, str] = field(default_factory=dict)
+    candidates: list[str] = field(default_factory=list)
+    section: dict[str, Any] | None = None
+    proof: Proof | None = None
+
+
+def propose(documents: Documents, complete: bool, target: str | None, max_auc: float) -> Proposal:
+    """Return the proposal for documents, which are read up to three times.
+
+    `target` is `path=value`. Columns that alone rank it with a ROC AUC above `max_auc` are left out.
+
+    Raises:
+        ConfigurationError: the target is impossible, or no field can be a feature.
+    """
+    profile = Profile(documents())
+    found = decisions(profile, complete)
+    if target is None:
+        return Proposal(profile, found, _names(found), candidates(found))
+    path, text = _parsed(target)
+    found, positive = _with_target(found, profile, path, text)
+    proof = Proof()
+    for attempt in range(2):
+        names = _names(found)
+        section = _section(found, names, path, positive)
+        contract = checked(section)
+        proof = prove(contract, documents())
+        if attempt or not (dropped := _dropped(proof, contract, max_auc)):
+            break
+        found = [
+            decision.left_out(dropped[names[decision.path]])
+            if names.get(decision.path) in dropped
+            else decision
+            for decision in found
+        ]
+    return Proposal(profile, found, names, section=section, proof=proof)
+
+
+def checked(section: dict[str, Any]) -> Contract:
+    """Return the section `schema` as a contract.
+
+    Raises:
+        ConfigurationError: no field can be a feature.
+    """
+    try:
+        return Contract.model_validate(section)
+    except ValidationError as error:
+        raise ConfigurationError(f"the documents offer no schema: {explain('schema', error)}") from None
+
+
+def _parsed(target: str) -> tuple[str, str]:
+    path, equals, text = target.partition("=")
+    if not path or not equals or not text.strip():
+        raise ConfigurationError(
+            f"--target {target}: name a field and the value that the model predicts, as in churned=true"
+        )
+    return path.strip(), text.strip()
+
+
+def _with_target(
+    found: list[Decision], profile: Profile, path: str, text: str
+) -> tuple[list[Decision], bool | int | str]:
+    """Return the decisions with the target as a column, and its positive value."""
+    key = tuple(path.split("."))
+    of_target = profile.fields.get(key)
+    if of_target is None or not of_target.present:
+        near = ", ".join(candidates(found)[:3])
+        raise ConfigurationError(
+            f"--target {path}: no document that was read has this field{near and f'; candidates are {near}'}"
+        )
+    family = main_family(of_target)
+    kind = {"boolean": "boolean", "number": "integer", "text": "category"}.get(family)
+    values = {as_text(value): value for its, value in of_target.values if its == family}
+    value = text.lower() if family == "boolean" else text
+    if kind is None or value not in values:
+        seen = ", ".join([short(one) for one in values][:5]) or main_family(of_target)
+        raise ConfigurationError(
+            f"--target {path}={text}: no document that was read has this value; {path} has {seen}"
+        )
+    positive = values[value]
+    if len(values) < 2:
+        raise ConfigurationError(f"--target {path}={text}: every document that was read has this value")
+    if kind == "integer" and not float(positive).is_integer():
+        raise ConfigurationError(
+            f"--target {path}={text}: a target is a boolean, a text or an integer, not a fraction"
+        )
+    more = f": {text} against {len(values) - 1} other values" if len(values) > 2 else ""
+    listed = {"values": sorted(values)} if kind == "category" and len(values) == 2 else {}
+    decision = Decision(of_target, {"type": kind} | listed, f"the target{more}")
+    others = [one for one in found if one.field.path != key]
+    return [*others, decision], int(positive) if kind == "integer" else positive
+
+
+def as_text(value: Any) -> str:
+    """Return a value as `--target` names it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _names(found: list[Decision]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for decision in found:
+        if decision.column is not None:
+            names[decision.path] = column_name(decision.field.path, names.values())
+    return names
+
+
+def _section(
+    found: list[Decision], names: dict[str, str], target: str, positive: bool | int | str
+) -> dict[str, Any]:
+    columns = {
+        names[decision.path]: {"path": decision.path, **decision.column}
+        for decision in found
+        if decision.column is not None
+    }
+    return {"id": "_id", "target": {"column": names[target], "positive": positive}, "columns": columns}
+
+
+def _dropped(proof: Proof, contract: Contract, max_auc: float) -> dict[str, str]:
+    """Return the columns to leave out, with the reasons: those that leak, and those that reject too much."""
+    dropped: dict[str, str] = {}
+    for name, score in suspicious(proof.frame(contract), contract, max_auc).items():
+        if score > max_auc:
+            for column in name.split(" + "):
+                dropped.setdefault(
+                    column, f"looks like the target's consequence: {name} alone ROC AUC {score:.4f}"
+                )
+    free = set(contract.features) - set(dropped)
+    while proof.rejected_without(set(dropped)) > REJECTED * proof.read:
+        before = proof.rejected_without(set(dropped))
+        gains = {
+            name: before - proof.rejected_without({*dropped, name}) for name in sorted(free - set(dropped))
+        }
+        worst = max(gains, key=lambda name: gains[name], default=None)
+        if worst is None or not gains[worst]:
+            break
+        dropped[worst] = f"would reject {gains[worst]:,} of {proof.read:,} documents"
+    return dropped

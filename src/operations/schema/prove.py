@@ -1,0 +1,90 @@
+"""Applies a contract to documents as ingestion and validation do, without writing anything."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from pipeline.checks.reasons import Reasons
+from pipeline.checks.rules import row_problems
+from pipeline.config.contract import Contract
+from pipeline.source.bson_types import MISSING, type_name
+from pipeline.source.decoding import ID_FIELD, Decoder
+
+import bson
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+BATCH = 500
+# The accepted rows that are kept to rank the target by each column.
+MOST_ROWS = 20_000
+
+
+@dataclass
+class Proof:
+    """What a contract makes of documents."""
+
+    read: int = 0
+    rejected: int = 0
+    reasons: Reasons = field(default_factory=Reasons)
+    # How many documents are rejected because of exactly these columns.
+    columns: Counter[frozenset[str]] = field(default_factory=Counter)
+    tables: list[pa.Table] = field(default_factory=list)
+
+    def frame(self, contract: Contract) -> pd.DataFrame:
+        """Return up to `MOST_ROWS` accepted rows: the target and the features."""
+        tables = self.tables or [contract.arrow().empty_table()]
+        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+        return frame[[contract.target.column, *contract.features]]
+
+    def rejected_without(self, left_out: set[str]) -> int:
+        """Return how many documents would be rejected without these columns."""
+        return sum(count for columns, count in self.columns.items() if columns - left_out)
+
+
+def prove(contract: Contract, documents: Iterable[dict[str, Any]]) -> Proof:
+    """Return how many of the documents the contract accepts, and why it rejects the others."""
+    proof, decoder, kept = Proof(), Decoder(contract), 0
+    rest = iter(documents)
+    while batch := list(islice(rest, BATCH)):
+        decoded = decoder.decode(
+            b"".join(bson.encode(projected(document, contract, decoder)) for document in batch)
+        )
+        why = {rejection.row: rejection.reasons for rejection in decoded.rejections}
+        broken = row_problems(decoded.table, contract)
+        proof.read += len(batch)
+        for reasons in (*why.values(), *broken.values()):
+            proof.rejected += 1
+            proof.columns[frozenset(reason.partition(":")[0] for reason in reasons)] += 1
+            for reason in reasons:
+                proof.reasons.add(reason)
+        if kept < MOST_ROWS:
+            keep = np.ones(len(decoded.table), dtype=bool)
+            keep[list(broken)] = False
+            proof.tables.append(decoded.table.filter(pa.array(keep)))
+            kept += len(proof.tables[-1])
+    return proof
+
+
+def projected(document: dict[str, Any], contract: Contract, decoder: Decoder) -> dict[str, Any]:
+    """Return what the server sends for the `Decoder.projection` of a document."""
+    fields: dict[str, Any] = {"_id": document.get("_id", MISSING)}
+    if contract.id != "_id":
+        fields[ID_FIELD] = _at(document, contract.id)
+    for name, column in contract.columns.items():
+        fields[name] = _at(document, column.path)
+    for name, path in decoder.parents.items():
+        value = _at(document, path)
+        fields[name] = "object" if isinstance(value, dict) else type_name(value).split()[-1]
+    return {name: value for name, value in fields.items() if value is not MISSING}
+
+
+def _at(document: dict[str, Any], path: str) -> Any:
+    inner: Any = document
+    for name in path.split("."):
+        if not isinstance(inner, dict) or name not in inner:
+            return MISSING
+        inner = inner[name]
+    return inner

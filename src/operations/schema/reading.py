@@ -1,0 +1,99 @@
+"""Reads documents for the schema commands: a random sample of a bounded size, or all of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config.errors import ConfigurationError
+from pipeline.source.mongo import CODEC, connect
+from pipeline.source.parameters import IngestionParameters
+
+import bson
+from pymongo.collection import Collection
+from pymongo.errors import ExecutionTimeout
+
+# A sample has at most so many documents, and about so many bytes, which stay in memory.
+SAMPLE, SAMPLE_BYTES = 10_000, 64 * 2**20
+BATCH = 500
+COUNT_TIMEOUT_MS = 3_000
+
+Document = dict[str, Any]
+
+
+@dataclass
+class Documents:
+    """Documents of a collection, which can be read several times; calling it yields them.
+
+    `total` is the number that the filter selects, if the server counts it in time. `complete` says that all
+    of them are read.
+    """
+
+    name: str
+    total: int | None
+    complete: bool
+    batches: list[bytes] | None
+    collection: Collection[Document]
+    query: Document
+
+    def __call__(self) -> Iterator[Document]:
+        """Yield the documents one at a time, since one may have 16 MB and ten times that once decoded."""
+        batches: Any = self.batches
+        if batches is None:
+            batches = self.collection.find_raw_batches(self.query, batch_size=BATCH)
+        for raw in batches:
+            yield from bson.decode_iter(raw, CODEC)
+
+
+@contextmanager
+def reading(parameters: IngestionParameters, everything: bool, most: int = SAMPLE) -> Iterator[Documents]:
+    """Yield documents that the filter selects: at most `most` at random, or all of them.
+
+    A collection of at most that many is read whole.
+
+    Raises:
+        ConfigurationError: there is no such document.
+        PipelineError: see `pipeline.source.mongo.connect`.
+    """
+    name = f"{parameters.database}.{parameters.collection}"
+    query = parameters.filter
+    with connect(parameters.source) as client:
+        collection = client[parameters.database].get_collection(parameters.collection, codec_options=CODEC)
+        total = _count(collection, query)
+        batches, complete = None, True
+        if not everything:
+            small = total is not None and total <= most
+            pipeline: list[Document] = [
+                {"$match": query},
+                {"$limit" if small else "$sample": most if small else {"size": most}},
+            ]
+            batches, complete = _bounded(collection, pipeline)
+            complete = complete and small
+        documents = Documents(name, total, complete, batches, collection, query)
+        if next(documents(), None) is None:
+            raise ConfigurationError(
+                f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
+            )
+        yield documents
+
+
+def _count(collection: Collection[Document], query: Document) -> int | None:
+    try:
+        if not query:
+            return collection.estimated_document_count(maxTimeMS=COUNT_TIMEOUT_MS)
+        return collection.count_documents(query, maxTimeMS=COUNT_TIMEOUT_MS)
+    except ExecutionTimeout:
+        return None
+
+
+def _bounded(collection: Collection[Document], pipeline: list[Document]) -> tuple[list[bytes], bool]:
+    """Return the batches of an aggregation up to `SAMPLE_BYTES`, and whether these are all."""
+    batches: list[bytes] = []
+    size = 0
+    with collection.aggregate_raw_batches(pipeline, batchSize=BATCH, allowDiskUse=True) as cursor:
+        for raw in cursor:
+            if size and size + len(raw) > SAMPLE_BYTES:
+                return batches, False
+            batches.append(raw)
+            size += len(raw)
+    return batches, True

@@ -1,0 +1,84 @@
+"""The proposal as text: a table of all fields, the candidates for the target, and what was accepted."""
+
+from collections.abc import Iterator
+
+from operations.schema.decide import Decision
+from operations.schema.profile import Field, type_text
+from operations.schema.propose import Proposal
+from operations.schema.reading import Documents
+
+WIDEST = 44
+
+
+def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
+    """Yield the lines that describe a proposal."""
+    yield read_text(proposal.profile.documents, documents)
+    rows = [("field", "present", "types", "examples", "decision")]
+    for decision in proposal.decisions:
+        present = f"{decision.field.present / proposal.profile.documents:.1%}"
+        rows.append(
+            (decision.path, present, types(decision.field), examples(decision), outcome(decision, proposal))
+        )
+    yield from aligned(rows)
+    if proposal.profile.not_kept:
+        yield f"and {proposal.profile.not_kept:,} values of more fields: are names of fields data?"
+    if proposal.section is None:
+        if proposal.candidates:
+            yield "no target: name a field and the value to predict; candidates, with their rarer value:"
+            yield from (
+                f"  pipeline schema infer --target {candidate}" for candidate in proposal.candidates[:10]
+            )
+        else:
+            yield "no target: no field has two values; name one with --target PATH=VALUE"
+    elif proposal.proof:
+        proof = proposal.proof
+        accepted = proof.read - proof.rejected
+        yield (
+            f"the schema accepts {accepted:,} of {proof.read:,} documents ({accepted / proof.read:.2%})"
+            f"{f'; rejected: {proof.reasons.worst_columns()}' if proof.rejected else ''}"
+        )
+
+
+def read_text(count: int, documents: Documents) -> str:
+    """Return which documents were read."""
+    of = "" if documents.total is None else f" of {documents.total:,}"
+    if documents.complete:
+        return f"{documents.name}: all {count:,} documents read"
+    return f"{documents.name}: {count:,}{of} documents read, at random"
+
+
+def types(field: Field) -> str:
+    """Return the types of a field's values, the most frequent first."""
+    shares = [type_text(kind) for kind, _ in field.types.most_common(3)]
+    return ", ".join(dict.fromkeys(shares))
+
+
+def examples(decision: Decision) -> str:
+    """Return examples of a field's values; those of personal data are hidden."""
+    if decision.personal:
+        return "(hidden)"
+    found = [text for texts in decision.field.examples.values() for text in texts]
+    return ", ".join(found[:3])
+
+
+def outcome(decision: Decision, proposal: Proposal) -> str:
+    """Return what becomes of the field."""
+    column = decision.column
+    if column is None:
+        return decision.why if decision.why == "the id" else f"left out: {decision.why}"
+    name = proposal.names[decision.path]
+    text = column["type"]
+    if "minimum" in column or "maximum" in column:
+        text += f" {column.get('minimum', '')}..{column.get('maximum', '')}"
+    if "values" in column:
+        text += f" of {len(column['values'])} values"
+    text += ", nullable" if column.get("nullable") else ""
+    return f"{name}: {text}{f' ({decision.why})' if decision.why else ''}"
+
+
+def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the rows with columns of the same width; the last one is as wide as it is."""
+    *widths, _ = (min(WIDEST, max(len(row[place]) for row in rows)) for place in range(len(rows[0])))
+    for row in rows:
+        cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]
+        yield "  ".join([*cells, row[-1]]).rstrip()

@@ -1,0 +1,105 @@
+"""Writes values into params.yaml, and leaves every other line as it is."""
+
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.config.errors import ConfigurationError
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+WIDTH = 110
+
+
+def with_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
+    """Return the YAML text with these values at their keys; comments and all other lines stay.
+
+    Comments inside a value that is replaced go with it.
+    """
+    wanted = YAML(typ="safe", pure=True).load(text)
+    for path, value in values.items():
+        text = _with_value(text, path, value)
+        inner = wanted
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = value
+    if YAML(typ="safe", pure=True).load(text) != wanted:
+        raise ConfigurationError(
+            f"params.yaml cannot be edited safely: set {', '.join(map('.'.join, values))} by hand"
+        )
+    return text
+
+
+def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
+    *parents, key = path
+    parent = YAML().load(text)
+    for name in parents:
+        inner = parent.get(name)
+        if not isinstance(inner, CommentedMap) or not inner or inner.fa.flow_style():
+            # One line, or nothing: it is written as a whole.
+            plain = dict(inner) if isinstance(inner, CommentedMap) else {}
+            return _with_value(text, path[: path.index(name) + 1], {**plain, key: value})
+        parent = inner
+    lines = text.splitlines(keepends=True)
+    if key in parent:
+        first = parent.lc.key(key)[0]
+        indent = parent.lc.key(key)[1]
+        last = _end(lines, first, indent)
+    else:
+        first = last = _end_of_block(lines, parent)
+        indent = parent.lc.col
+    old = lines[first:last]
+    comment = re.match(r"\s*[\w.]+:[^#'\"]*?(\s+#.*)?$", old[0].rstrip("\n")) if old else None
+    new = _block(key, value, indent)
+    if comment and comment[1]:
+        new[0] += f"  {comment[1].lstrip()}"
+    return "".join([*lines[:first], *(f"{line}\n" for line in new), *lines[last:]])
+
+
+def _end(lines: list[str], first: int, indent: int) -> int:
+    """Return the line after the value whose key is in line `first`, without comments and blanks after it."""
+    end = first + 1
+    for number in range(first + 1, len(lines)):
+        line = lines[number]
+        bare = line.strip()
+        if not bare or bare.startswith("#"):
+            continue
+        column = len(line) - len(line.lstrip())
+        if column < indent or (column == indent and not bare.startswith("- ")):
+            break
+        end = number + 1
+    return end
+
+
+def _end_of_block(lines: list[str], parent: CommentedMap) -> int:
+    last_key = list(parent)[-1]
+    return _end(lines, *parent.lc.key(last_key))
+
+
+def _block(key: str, value: Any, indent: int) -> list[str]:
+    """Return the lines of a key and its value: mappings as blocks, what fits into a line as one."""
+    yaml = YAML()
+    yaml.width = 2**20
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump({key: _styled(value, WIDTH - indent - len(key))}, stream)
+    return [f"{' ' * indent}{line}" for line in stream.getvalue().splitlines()]
+
+
+def _styled(value: Any, room: int) -> Any:
+    """Return a value as ruamel.yaml writes it: in one line if it fits into `room` characters."""
+    if isinstance(value, list | tuple):
+        sequence = CommentedSeq(value)
+        if not value or sum(len(str(one)) + 2 for one in value) + 4 < room:
+            sequence.fa.set_flow_style()
+        return sequence
+    if not isinstance(value, dict):
+        return value
+    mapping = CommentedMap({name: _styled(inner, room - 2 - len(name)) for name, inner in value.items()})
+    nested = any(isinstance(inner, dict) for inner in value.values())
+    length = sum(len(f"{name}: {inner}, ") for name, inner in value.items())
+    if not value or (not nested and length + 4 < room):
+        mapping.fa.set_flow_style()
+    return mapping
