@@ -145,7 +145,7 @@ def copy_base(commit: str, page: Path) -> dict[str, Any] | None:
     try:
         with files_of(commit) as files, atomic_file(page) as partial:
             files.get(str(REPORT), str(partial))
-            return flat(json.loads(files.read(str(SLICES))))
+            return flat(json.loads(files.cat_file(str(SLICES))))
     except (PipelineError, KeyError, ValueError, TypeError):
         # An older version of the project wrote neither.
         return None

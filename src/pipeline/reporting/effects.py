@@ -40,11 +40,9 @@ def _values(column: pd.Series) -> pd.Series:
     if is_ordered(present):
         ordered = present.sort_values()
         return ordered.iloc[np.linspace(0, len(ordered) - 1, VALUES).astype(int)].drop_duplicates()
-    counts = (
-        present.value_counts().reset_index().sort_values(["count", present.name], ascending=[False, True])
-    )
-    chosen: pd.Series = counts[present.name].head(VALUES).astype(column.dtype)
-    return chosen
+    counts = present.rename("value").value_counts().reset_index()
+    ordered = counts.sort_values(["count", "value"], ascending=[False, True])["value"]
+    return ordered.head(VALUES).astype(column.dtype)
 
 
 def is_ordered(column: pd.Series) -> bool:

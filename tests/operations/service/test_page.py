@@ -7,6 +7,7 @@ from typing import Any
 
 from operations.service import page
 from operations.service.job_store import Job, Jobs, TrainRequest
+from operations.service.links import report_link
 from operations.service.page import age, html
 from operations.service.version_cache import Known
 from operations.versions.version import Version
@@ -83,6 +84,17 @@ def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None
     assert said.index('id="v3"') < said.index('id="v2"') < said.index('id="v1"')
     assert 'data-label="Brier score" class="number">\N{EN DASH}<' in said
     assert 'href="versions/2/report.html"' in said
+
+
+def test_a_report_is_in_the_mlflow_ui_or_in_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = replace(version(1), experiment="7", artifacts="file:///a%20b/mlartifacts/7/run/artifacts")
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@mlflow.example.org/")
+    url = f"https://mlflow.example.org/#/experiments/7/runs/{made.run_id}/artifacts/report.html"
+    assert report_link(made) == url
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    assert report_link(made) == "/a b/mlartifacts/7/run/artifacts/report.html"
+    assert report_link(replace(made, artifacts="")) is None
 
 
 def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:
