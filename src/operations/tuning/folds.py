@@ -1,14 +1,11 @@
 """Fits and scores a model on one fold of the training split, in a process of the pool."""
 
 import hashlib
-import multiprocessing
-import signal
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from operations.processes import die_with_parent
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.packages import PACKAGES
@@ -107,9 +104,6 @@ def fold_scores(setting: Setting, block: Block, repeat: int, fold: int) -> Score
 
     Each repeat is another stratified partition of the rows; the partitions depend on `random_state` alone.
     """
-    if parent := multiprocessing.parent_process():
-        # Otherwise a killed command leaves processes that wait for work.
-        die_with_parent(signal.SIGKILL, int(parent.pid or 0))
     features, target = _rows(setting)
     model = _steps(setting, block)[1]
     seed = (setting.parameters.random_state + repeat) % 2**32

@@ -1,11 +1,15 @@
 """Tunes the parameters of the algorithm in params.yaml."""
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
 from operations.console import echo
+from operations.processes import die_with_parent
 from operations.retraining.exclusive import BusyError
 from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, read, setting
 from operations.tuning.gain import Gain, gain
@@ -16,8 +20,8 @@ from operations.tuning.tracking import Log
 from pipeline.config.contract import load_contract
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import PATH, load
+from pipeline.data import executor
 from pipeline.data.atomic import atomic_file
-from pipeline.data.executor import part_executor
 from pipeline.modelling.models import ALGORITHMS, check_derived
 from pipeline.modelling.parameters import TrainingParameters
 
@@ -35,14 +39,14 @@ REPEATS = range(1, 5)
 class Folds:
     """Computes scores on folds over all cores, except those in the results."""
 
-    def __init__(self, setting: Setting, results: Results, executor: Executor) -> None:
-        self._setting, self._results, self._executor = setting, results, executor
+    def __init__(self, setting: Setting, results: Results, pool: Executor) -> None:
+        self._setting, self._results, self._pool = setting, results, pool
 
     def compute(self, blocks: Sequence[Block], repeats: Sequence[int]) -> None:
         """Compute the scores of parameters on all folds of the repeats."""
         tasks = [(block, repeat, fold) for block in blocks for repeat in repeats for fold in range(FOLDS)]
         missing = {
-            self._executor.submit(fold_scores, self._setting, *task): task
+            self._pool.submit(fold_scores, self._setting, *task): task
             for task in tasks
             if self._results.get(*task) is None
         }
@@ -102,12 +106,12 @@ def tune(trials: int, dry: bool) -> str:
     features, _ = read(study)
     check_derived(features, contract, parameters.derived_features)
     defaults = ALGORITHMS[algorithm]().get_params()
-    with _alone(), part_executor(BATCH * FOLDS) as executor:
+    with _alone(), _pool() as pool:
         log = None if dry else Log(study)
         results = Results(FOLDER / f"{study.identity}.jsonl")
         if results:
             echo(f"tune: continues a search: the scores of {len(results):,} folds are known")
-        folds = Folds(study, results, executor)
+        folds = Folds(study, results, pool)
         found: list[Trial] = []
         searched = search(space, study.block, defaults, parameters.random_state, folds.evaluate, trials)
         with tqdm(searched, total=trials, unit=" trials", desc="tune", disable=None) as bar:
@@ -173,6 +177,20 @@ def with_winner(parameters: TrainingParameters, block: Block) -> str:
         raise PipelineError(f"{PATH} changed during the search: nothing is written; run the command again")
     with PATH.open(encoding="utf-8", newline="") as file:
         return with_block(file.read(), parameters.algorithm, block)
+
+
+def _pool() -> Executor:
+    """Return an executor over all processors; with one of them, a thread saves another process's imports."""
+    workers = min(executor.processors(), BATCH * FOLDS)
+    if workers == 1:
+        return ThreadPoolExecutor(1)
+    # Otherwise a killed command leaves processes that wait for work.
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=die_with_parent,
+        initargs=(signal.SIGKILL, os.getpid()),
+    )
 
 
 @contextmanager
