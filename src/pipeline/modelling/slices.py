@@ -19,7 +19,7 @@ def slice_names(values: pd.Series) -> pd.Series:
         numbers = np.searchsorted(edges, known)
         named = pd.Series([f"quantile {number + 1} of {QUANTILES}" for number in numbers], known.index)
     else:
-        named = known.astype(object).map(_text)
+        named = known.astype(object).map(value_name)
         if named.nunique() > MOST:
             # Of equally large ones, the first by name.
             largest = named.value_counts().sort_index().sort_values(ascending=False, kind="stable")
@@ -48,5 +48,6 @@ def binned(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
     return texts
 
 
-def _text(value: object) -> str:
+def value_name(value: object) -> str:
+    """Return a value as text, as in params.yaml."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.modelling.scores import slice_names
+from pipeline.modelling.slices import value_name
 from pipeline.reporting.effects import is_ordered
 
 import numpy as np
@@ -63,7 +63,7 @@ def _categories(train: pd.Series, test: pd.Series) -> dict[str, Any]:
         return {"bars": [], "difference": None, "range": None}
     shares = [values.value_counts(normalize=True) for values in (train, test)]
     both = pd.concat(shares, axis=1, keys=["train", "test"]).fillna(0.0).rename_axis("value").reset_index()
-    both["value"] = slice_names(both["value"])
+    both["value"] = both["value"].astype(object).map(value_name)
     both = both.sort_values(["train", "test", "value"], ascending=[False, False, True])
     listed, rest = both.head(CATEGORIES), both.iloc[CATEGORIES:]
     bars = [(str(value)[:LONGEST], float(a), float(b)) for value, a, b in listed.itertuples(index=False)]

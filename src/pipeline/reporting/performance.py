@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
-from pipeline.modelling.scores import slice_names
+from pipeline.modelling.slices import slice_names
 from pipeline.reporting.intervals import auc_interval, share_interval
 
 import numpy as np

@@ -42,7 +42,7 @@ def cost(target: np.ndarray, predicted: np.ndarray) -> float:
         ({"recall_at": 0.8}, lambda target, predicted: recall_score(target, predicted) >= 0.8),
         ({"recall_at": 1}, lambda target, predicted: recall_score(target, predicted) == 1),
     ],
-    ids=str,
+    ids=["f1", "cost", "recall", "all found"],
 )
 def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: Any, score: Any) -> None:
     target, probability = TARGETS[kind], PROBABILITIES[kind]
@@ -57,7 +57,7 @@ def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: 
         assert value < best or other < found + 1e-6
 
 
-def test_a_costly_alarm_is_raised_for_nobody() -> None:
+def test_a_costly_alarm_is_never_raised() -> None:
     costs = {"cost": {"false_negative": 1, "false_positive": 1000}}
 
     assert choose(costs, 1 - TARGETS["distinct"], PROBABILITIES["distinct"]) == 1
