@@ -25,9 +25,7 @@ def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
     if proposal.section is None:
         if proposal.candidates:
             yield "no target: name a field and the value to predict; candidates, with their rarer value:"
-            yield from (
-                f"  pipeline schema infer --target {candidate}" for candidate in proposal.candidates[:10]
-            )
+            yield from (f"  --target {candidate}" for candidate in proposal.candidates[:10])
         else:
             yield "no target: no field has two values; name one with --target PATH=VALUE"
     elif proposal.proof:

@@ -19,6 +19,7 @@ def with_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
     Comments inside a value that is replaced go with it.
     """
     wanted = YAML(typ="safe", pure=True).load(text)
+    text = text if text.endswith("\n") else f"{text}\n"
     for path, value in values.items():
         text = _with_value(text, path, value)
         inner = wanted
@@ -43,6 +44,8 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
             return _with_value(text, path[: path.index(name) + 1], {**plain, key: value})
         parent = inner
     lines = text.splitlines(keepends=True)
+    if key in parent and parent[key] == value:
+        return text
     if key in parent:
         first = parent.lc.key(key)[0]
         indent = parent.lc.key(key)[1]
@@ -50,11 +53,12 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     else:
         first = last = _end_of_block(lines, parent)
         indent = parent.lc.col
-    old = lines[first:last]
-    comment = re.match(r"\s*[\w.]+:[^#'\"]*?(\s+#.*)?$", old[0].rstrip("\n")) if old else None
     new = _block(key, value, indent)
-    if comment and comment[1]:
-        new[0] += f"  {comment[1].lstrip()}"
+    if first < last and (
+        comment := re.match(r"(\s*[\w.]+:[^#'\"]*)(?<=\s)(#.*)$", lines[first].rstrip("\n"))
+    ):
+        # At its column, if there is room.
+        new[0] = f"{new[0]:{len(comment[1]) - 2}}  {comment[2]}"
     return "".join([*lines[:first], *(f"{line}\n" for line in new), *lines[last:]])
 
 
