@@ -71,7 +71,7 @@ def test_a_proposal_accepts_what_it_was_made_from(documents: list[dict[str, Any]
     assert all(decision.column or decision.why for decision in proposal.decisions)
 
 
-@settings(max_examples=50)
+@settings(max_examples=20)
 @given(documents=collections())
 def test_params_yaml_accepts_what_is_written_and_keeps_the_rest(documents: list[dict[str, Any]]) -> None:
     proposal = proposed(documents, complete=True)
