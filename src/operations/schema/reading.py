@@ -91,7 +91,8 @@ def _bounded(collection: Collection[Document], pipeline: list[Document]) -> tupl
     batches: list[bytes] = []
     size = 0
     with collection.aggregate_raw_batches(pipeline, batchSize=BATCH, allowDiskUse=True) as cursor:
-        for raw in cursor:
+        raw_batches: Any = cursor
+        for raw in raw_batches:
             if size and size + len(raw) > SAMPLE_BYTES:
                 return batches, False
             batches.append(raw)
