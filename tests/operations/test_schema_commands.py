@@ -7,6 +7,7 @@ from typing import Any
 from operations import schema_commands
 from operations.readiness import collection as readiness
 from operations.schema import reading
+from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
 from pipeline.source.parameters import IngestionParameters
@@ -15,6 +16,7 @@ from project import PARAMS, Project
 import pytest
 from bson import Decimal128
 from pymongo.database import Database
+from pymongo.errors import ExecutionTimeout
 
 ROWS = 300
 
@@ -122,3 +124,25 @@ def test_a_sample_is_as_large_as_it_says(database: Database[Any], checkout: Proj
         with reading.reading(IngestionParameters(**keys), everything=False) as documents:
             assert sum(map(len, documents.batches or [])) <= 4_000
             assert not documents.complete
+
+
+def test_a_server_that_needs_long_for_a_sample_is_no_error(
+    checkout: Project, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a filter, a server reads the whole collection for a sample."""
+
+    def too_long(*_: Any) -> Any:
+        raise ExecutionTimeout("operation exceeded time limit", 50)
+
+    monkeypatch.setattr(reading, "_bounded", too_long)
+    checkout.set(ingestion={"source": "mongodb", "database": database.name, "collection": "customers"})
+
+    assert readiness.schema().startswith("not compared")
+
+
+def test_a_schema_that_is_not_valid_can_be_replaced(checkout: Project, infer: Callable[..., str]) -> None:
+    checkout.set(schema={"columns": {"from": {}}})
+
+    infer(write=True)
+
+    assert load("schema", Contract).target.column == "left"
