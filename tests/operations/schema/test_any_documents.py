@@ -33,14 +33,17 @@ steady = st.sampled_from([texts, words, dates, integers, decimals, st.booleans()
 
 @st.composite
 def collections(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Draw documents that repeat a few shapes, and have columns with values of one type."""
+    """Draw documents that repeat a few shapes, and have columns with values of one type or null."""
     shapes = draw(st.lists(st.dictionaries(names, values, max_size=4), min_size=1, max_size=3))
     columns = draw(st.dictionaries(names, steady, max_size=4))
-    few = [{name: draw(each) for name, each in columns.items()} for _ in range(4)]
-    return [
-        {"_id": number, **shapes[number % len(shapes)], "nested": few[number % 4], "target": number % 3 == 0}
-        for number in range(draw(st.sampled_from([3, 30, 150])))
+    few = [{name: draw(each | each | st.none()) for name, each in columns.items()} for _ in range(5)]
+    documents = [
+        {"_id": number, **shapes[number % len(shapes)], "nested": few[number % 5], "target": number % 3 == 0}
+        for number in range(draw(st.sampled_from([3, 30, 250])))
     ]
+    # One document is unlike the others: among 250 it may be rejected.
+    documents[1] |= {"nested": draw(st.dictionaries(names, values, max_size=4))}
+    return documents
 
 
 def proposed(documents: list[dict[str, Any]], complete: bool) -> Proposal | str:

@@ -98,6 +98,16 @@ def test_a_name_counts_where_the_values_agree(name: str, values: Callable[[int],
     assert decided(values, name).why == why
 
 
+def test_a_field_below_a_value_that_is_often_no_document_is_left_out() -> None:
+    """The server would send no value for it, and ingestion would reject the document."""
+    documents = [{"_id": row, "plan": {"price": row} if row % 9 else "none"} for row in range(90)]
+
+    plan, price = decisions(Profile(documents), complete=True)[1:]
+
+    assert plan.why == "mixed types: document 80 times (1 fields), text 10 times (none)"
+    assert price.why == "inside plan, which is no document in 10 documents"
+
+
 def test_a_name_alone_makes_no_personal_data() -> None:
     assert decided(lambda row: row % 2 == 0, "phone").column == {"type": "boolean"}
     assert decided(lambda row: "basic" if row % 3 else "pro", "name").column

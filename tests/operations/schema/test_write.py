@@ -15,6 +15,8 @@ ingestion:
 schema:               # the contract
   columns:
     a: {path: a}      # goes with the value
+
+# And this.
     b:
       values:
       - one
@@ -46,7 +48,8 @@ empty:
         ({("empty", "key"): "no"}, "empty:\n", "empty: {key: no}\n"),
         (
             {("schema",): {"columns": {"c": {"path": "c", "values": ["yes", "1", ""]}}}},
-            "    a: {path: a}      # goes with the value\n    b:\n      values:\n      - one\n",
+            "    a: {path: a}      # goes with the value\n"
+            "\n# And this.\n    b:\n      values:\n      - one\n",
             "    c: {path: c, values: [yes, '1', '']}\n",
         ),
     ],
