@@ -12,7 +12,13 @@ import typer
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 # Texts in backquotes and the lines of examples.
 CODE = re.compile(r"`([^`\n]+)`|^\$ (.+?)(?: {2,}#.*)?$", re.MULTILINE)
-COMMANDS = dict(vars(typer.main.get_command(app))["commands"])
+GROUPS = dict(vars(typer.main.get_command(app))["commands"])
+# The commands by name; those of a group are named as in `schema infer`.
+COMMANDS = {name: command for name, command in GROUPS.items() if "commands" not in vars(command)} | {
+    f"{group} {name}": command
+    for group, content in GROUPS.items()
+    for name, command in vars(content).get("commands", {}).items()
+}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -22,6 +28,8 @@ def test_every_command_of_a_page_exists(page: Path) -> None:
         text = inline or example
         for words in re.findall(r"(?:^|\bin/|&& |; )pipeline ([a-z]+[^&|;#]*)", text):
             command, *rest = words.split()
+            if command in GROUPS and command not in COMMANDS:
+                command, *rest = f"{command} {rest[0]}", *rest[1:]
             assert command in COMMANDS, text
             known = {
                 name for option in COMMANDS[command].params for name in option.opts + option.secondary_opts

@@ -171,11 +171,11 @@ def _column(field: Field, name: str, complete: bool) -> tuple[Column, str] | str
 
 
 def _number(field: Field, name: str) -> tuple[Column, str] | str:
-    bad = field.not_number.total()
+    whole = not field.not_integer and bool(field.types.keys() & {int, Int64})
+    bad = 0 if whole else field.not_number.total()
     if bad > TOLERATED * field.present:
         problem = next(iter(field.not_number))
         return f"{bad:,} of {field.present:,} values are no number: one {problem}"
-    whole = not field.not_integer and bool(field.types.keys() & {int, Int64})
     if whole and IDENTIFIER.search(name) and field.unique_share > MOSTLY and field.distinct > 1:
         return "near-unique integers: an identifier"
     if len(field.values) == 2 and {value for _, value in field.values} <= {0, 1}:
@@ -227,5 +227,6 @@ def candidates(found: list[Decision]) -> list[str]:
         if column and not column.get("nullable") and field.distinct == 2 and len(field.families) == 1:
             (_, value), _ = min(field.values.items(), key=lambda pair: pair[1])
             text = short(int(value) if isinstance(value, float) else value)
-            targets.append((not _TARGET.search(snake(field.path[-1])), f"{decision.path}={text}"))
+            likely = (not _TARGET.search(snake(field.path[-1])), column["type"] != "boolean")
+            targets.append((likely, f"{decision.path}={text}"))
     return [text for _, text in sorted(targets, key=lambda pair: pair[0])]

@@ -77,7 +77,7 @@ class Field:
                 counts["is a decimal"] += 1
             elif problem := inexact(kind, value):
                 counts[problem if not counts else next(iter(counts))] += 1
-        if not inexact("number", value):
+        if type(value) in (int, Int64) or not inexact("number", value):
             number = double_of(value) if type(value) is Decimal128 else value
             self.smallest = number if self.smallest is None else min(self.smallest, number)
             self.largest = number if self.largest is None else max(self.largest, number)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.config.errors import ConfigurationError
+from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.source.mongo import CODEC, connect
 from pipeline.source.parameters import IngestionParameters
 
@@ -45,13 +45,21 @@ class Documents:
             yield from bson.decode_iter(raw, CODEC)
 
 
+class NoSampleInTimeError(PipelineError):
+    """The server did not return a sample in time."""
+
+
 @contextmanager
-def reading(parameters: IngestionParameters, everything: bool, most: int = SAMPLE) -> Iterator[Documents]:
+def reading(
+    parameters: IngestionParameters, everything: bool, most: int = SAMPLE, seconds: float | None = None
+) -> Iterator[Documents]:
     """Yield documents that the filter selects: at most `most` at random, or all of them.
 
-    A collection of at most that many is read whole.
+    A collection of at most that many is read whole. `seconds` is how long the server may take for a sample,
+    for which it reads everything that a filter selects.
 
     Raises:
+        NoSampleInTimeError: it takes longer.
         ConfigurationError: there is no such document.
         PipelineError: see `pipeline.source.mongo.connect`.
     """
@@ -67,7 +75,10 @@ def reading(parameters: IngestionParameters, everything: bool, most: int = SAMPL
                 {"$match": query},
                 {"$limit" if small else "$sample": most if small else {"size": most}},
             ]
-            batches, complete = _bounded(collection, pipeline)
+            try:
+                batches, complete = _bounded(collection, pipeline, seconds)
+            except ExecutionTimeout:
+                raise NoSampleInTimeError(f"{name}: no sample within {seconds} seconds") from None
             complete = complete and small
         documents = Documents(name, total, complete, batches, collection, query)
         if next(documents(), None) is None:
@@ -86,12 +97,16 @@ def _count(collection: Collection[Document], query: Document) -> int | None:
         return None
 
 
-def _bounded(collection: Collection[Document], pipeline: list[Document]) -> tuple[list[bytes], bool]:
+def _bounded(
+    collection: Collection[Document], pipeline: list[Document], seconds: float | None
+) -> tuple[list[bytes], bool]:
     """Return the batches of an aggregation up to `SAMPLE_BYTES`, and whether these are all."""
     batches: list[bytes] = []
     size = 0
-    with collection.aggregate_raw_batches(pipeline, batchSize=BATCH, allowDiskUse=True) as cursor:
-        for raw in cursor:
+    limit = {} if seconds is None else {"maxTimeMS": int(seconds * 1000)}
+    with collection.aggregate_raw_batches(pipeline, batchSize=BATCH, allowDiskUse=True, **limit) as cursor:
+        raw_batches: Any = cursor
+        for raw in raw_batches:
             if size and size + len(raw) > SAMPLE_BYTES:
                 return batches, False
             batches.append(raw)

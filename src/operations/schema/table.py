@@ -1,6 +1,6 @@
 """The proposal as text: a table of all fields, the candidates for the target, and what was accepted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from operations.schema.decide import Decision
 from operations.schema.profile import Field, type_text
@@ -25,9 +25,7 @@ def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
     if proposal.section is None:
         if proposal.candidates:
             yield "no target: name a field and the value to predict; candidates, with their rarer value:"
-            yield from (
-                f"  pipeline schema infer --target {candidate}" for candidate in proposal.candidates[:10]
-            )
+            yield from (f"  --target {candidate}" for candidate in proposal.candidates[:10])
         else:
             yield "no target: no field has two values; name one with --target PATH=VALUE"
     elif proposal.proof:
@@ -76,7 +74,7 @@ def outcome(decision: Decision, proposal: Proposal) -> str:
     return f"{name}: {text}{f' ({decision.why})' if decision.why else ''}"
 
 
-def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """Yield the rows with columns of the same width; the last one is as wide as it is."""
     *widths, _ = (min(WIDEST, max(len(row[place]) for row in rows)) for place in range(len(rows[0])))
     for row in rows:

@@ -19,12 +19,10 @@ def with_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
     Comments inside a value that is replaced go with it.
     """
     wanted = YAML(typ="safe", pure=True).load(text)
+    text = text if text.endswith("\n") else f"{text}\n"
     for path, value in values.items():
         text = _with_value(text, path, value)
-        inner = wanted
-        for name in path[:-1]:
-            inner = inner.setdefault(name, {})
-        inner[path[-1]] = value
+        wanted = _changed(wanted, path, value)
     if YAML(typ="safe", pure=True).load(text) != wanted:
         raise ConfigurationError(
             f"params.yaml cannot be edited safely: set {', '.join(map('.'.join, values))} by hand"
@@ -32,29 +30,40 @@ def with_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
     return text
 
 
+def _changed(content: dict[str, Any] | None, path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return the content with a value at a path."""
+    name, *rest = path
+    content = dict(content or {})
+    content[name] = _changed(content.get(name), tuple(rest), value) if rest else value
+    return content
+
+
 def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
-    *parents, key = path
     parent = YAML().load(text)
-    for name in parents:
+    for depth, name in enumerate(path[:-1], 1):
         inner = parent.get(name)
         if not isinstance(inner, CommentedMap) or not inner or inner.fa.flow_style():
             # One line, or nothing: it is written as a whole.
-            plain = dict(inner) if isinstance(inner, CommentedMap) else {}
-            return _with_value(text, path[: path.index(name) + 1], {**plain, key: value})
+            plain = YAML(typ="safe", pure=True).load(text)
+            for above in path[:depth]:
+                plain = plain.get(above)
+            return _with_value(text, path[:depth], _changed(plain, path[depth:], value))
         parent = inner
-    lines = text.splitlines(keepends=True)
+    key, lines = path[-1], text.splitlines(keepends=True)
+    if key in parent and parent[key] == value:
+        return text
+    comment = None
     if key in parent:
-        first = parent.lc.key(key)[0]
-        indent = parent.lc.key(key)[1]
+        first, indent = parent.lc.key(key)
         last = _end(lines, first, indent)
+        comment = re.match(r"(\s*[\w.]+:[^#'\"]*)(?<=\s)(#.*)$", lines[first].rstrip())
     else:
         first = last = _end_of_block(lines, parent)
         indent = parent.lc.col
-    old = lines[first:last]
-    comment = re.match(r"\s*[\w.]+:[^#'\"]*?(\s+#.*)?$", old[0].rstrip("\n")) if old else None
     new = _block(key, value, indent)
-    if comment and comment[1]:
-        new[0] += f"  {comment[1].lstrip()}"
+    if comment:
+        # At its column, if there is room.
+        new[0] = f"{new[0]:{len(comment[1]) - 2}}  {comment[2]}"
     return "".join([*lines[:first], *(f"{line}\n" for line in new), *lines[last:]])
 
 

@@ -9,6 +9,7 @@ from operations.service.guard import BoundedBody, LocalHostsOnly
 from operations.service.job_store import Jobs
 from operations.service.runner import Runner
 from operations.service.version_cache import version_cache
+from operations.versions.registry import model_name
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -27,7 +28,7 @@ def make_app(folder: Path) -> FastAPI:
         await run_in_threadpool(runner.stop)
 
     app = FastAPI(
-        title="Churn pipeline: retraining",
+        title=f"{model_name()}: retraining",
         summary="Reads what is new in MongoDB, runs what changed, publishes a version or changes nothing.",
         version="1",
         lifespan=lifespan,

@@ -90,7 +90,7 @@ def test_the_holdout_does_not_move_the_threshold(
     training.main()
 
     assert MODEL.read_bytes() == before
-    metrics, _ = evaluation.evaluate(model, holdout, folder.contract, EvaluationParameters())
+    metrics, *_ = evaluation.evaluate(model, holdout, folder.contract, EvaluationParameters())
     probability = model.predict_proba(holdout)[:, 1]
     assert metrics["threshold"] == threshold
     assert metrics["recall"] == round(recall_score(holdout["churned"], probability >= threshold), 6)

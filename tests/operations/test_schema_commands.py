@@ -1,0 +1,148 @@
+"""`pipeline schema infer` and `pipeline schema check` on a real server, in a checkout."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from operations import schema_commands
+from operations.readiness import collection as readiness
+from operations.schema import reading
+from pipeline.config.contract import Contract
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.parameters import load
+from pipeline.source.parameters import IngestionParameters
+from project import PARAMS, Project
+
+import pytest
+from bson import Decimal128
+from pymongo.database import Database
+from pymongo.errors import ExecutionTimeout
+
+ROWS = 300
+
+
+def customer(number: int, **values: Any) -> dict[str, Any]:
+    """A customer, of whom every third leaves."""
+    return {
+        "_id": number,
+        "email": f"c{number}@example.org",
+        "plan": {"name": "pro" if number % 5 else "basic", "price": Decimal128(f"{number % 50}.99")},
+        "visits": number % 40,
+        "left": number % 3 == 0,
+    } | values
+
+
+@pytest.fixture
+def checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Database[Any], mongo_uri: str
+) -> Project:
+    """A folder with the tests' parameters and a server that holds `database`.customers."""
+    (tmp_path / "params.yaml").write_text(PARAMS.read_text())
+    monkeypatch.setenv("MONGODB_URI", mongo_uri)
+    database.customers.insert_many(map(customer, range(ROWS)))
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def infer(database: Database[Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """A function that infers the schema of the customers, and returns what is printed."""
+
+    def run(target: str | None = "left=true", write: bool = False, query: str | None = None) -> str:
+        schema_commands.infer(target, write, f"{database.name}.customers", query, everything=False)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_nothing_is_written_unless_asked_for(checkout: Project, infer: Callable[..., str]) -> None:
+    before = checkout.params.read_bytes()
+
+    candidates, proposal = infer(target=None), infer()
+
+    assert checkout.params.read_bytes() == before
+    assert "customers: all 300 documents read" in candidates
+    assert "  --target left=true\n  --target plan.name=basic\n" in candidates
+    assert "the schema accepts 300 of 300 documents (100.00%)" in proposal
+    assert "+  target: {column: left, positive: true}" in proposal
+    assert "c1@example.org" not in proposal
+    with pytest.raises(ConfigurationError, match="--write needs --target"):
+        infer(target=None, write=True)
+    with pytest.raises(ConfigurationError, match="holds no document that the filter selects"):
+        infer(query='{"visits": 77}')
+
+
+def test_what_is_written_is_checked_against_the_collection(
+    checkout: Project,
+    infer: Callable[..., str],
+    database: Database[Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    infer(write=True, query='{"visits": {"$gte": 0}}')
+
+    ingestion = {"source": "mongodb", "database": database.name, "collection": "customers"}
+    content = checkout.params.read_text()
+    assert all(f"  {key}: {value}" in content for key, value in ingestion.items())
+    assert load("ingestion", IngestionParameters).filter == {"visits": {"$gte": 0}}
+    assert "  min_rows: 150" in content
+    assert "  price: {path: plan.price, type: number, minimum: 0, maximum: 100}" in content
+    assert "  derived_features: {}" in content
+    assert "  slice_by: []" in content
+    schema_commands.check(everything=True)
+    assert "not in the schema: email, 100.0% of the documents (string)" in capsys.readouterr().out
+    assert readiness.schema().endswith("1 differences: see pipeline schema check")
+
+    database.customers.update_many({}, {"$unset": {"plan.price": 1}, "$set": {"plan.color": "red"}})
+    database.customers.update_many({"_id": {"$lt": 5}}, {"$set": {"visits": 1_000}})
+    with pytest.raises(
+        PipelineError, match=r"a retrain would fail: 300 of 300 documents would be rejected"
+    ) as error:
+        schema_commands.check(everything=False)
+    assert error.value.exit_code == 1
+    printed = capsys.readouterr().out
+    assert "vanished: price is missing in all documents (plan.price)" in printed
+    assert "not in the schema: plan.color, 100.0% of the documents (string)" in printed
+    assert "beyond the schema: price, 300 documents: is missing, but it is required (plan.price)" in printed
+    with pytest.raises(PipelineError, match="a retrain would fail"):
+        readiness.schema()
+
+
+def test_a_sample_is_as_large_as_it_says(database: Database[Any], checkout: Project) -> None:
+    keys = {"source": "mongodb", "database": database.name, "collection": "customers"}
+
+    with reading.reading(IngestionParameters(**keys), everything=False, most=40) as documents:
+        first, second = list(documents()), list(documents())
+
+    assert len(first) == 40
+    assert first == second
+    assert (documents.total, documents.complete) == (ROWS, False)
+    with reading.reading(IngestionParameters(**keys), everything=True, most=40) as documents:
+        assert len(list(documents())) == ROWS
+        assert documents.batches is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "SAMPLE_BYTES", 2_000)
+        patch.setattr(reading, "BATCH", 10)
+        with reading.reading(IngestionParameters(**keys), everything=False) as documents:
+            assert sum(map(len, documents.batches or [])) <= 4_000
+            assert not documents.complete
+
+
+def test_a_server_that_needs_long_for_a_sample_is_no_error(
+    checkout: Project, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a filter, a server reads the whole collection for a sample."""
+
+    def too_long(*_: Any) -> Any:
+        raise ExecutionTimeout("operation exceeded time limit", 50)
+
+    monkeypatch.setattr(reading, "_bounded", too_long)
+    checkout.set(ingestion={"source": "mongodb", "database": database.name, "collection": "customers"})
+
+    assert readiness.schema().startswith("not compared")
+
+
+def test_a_schema_that_is_not_valid_can_be_replaced(checkout: Project, infer: Callable[..., str]) -> None:
+    checkout.set(schema={"columns": {"from": {}}})
+
+    infer(write=True)
+
+    assert load("schema", Contract).target.column == "left"
