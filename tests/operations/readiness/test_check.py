@@ -156,6 +156,7 @@ def test_mongodb_is_read_as_ingestion_does(database: Database[Any], reads: Calla
     assert not isinstance(away.value, ConfigurationError)
 
 
+@pytest.mark.slow
 def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ TRAINING: dict[str, Any] = {
         }
     },
 }
+pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-m", "operations.cli", "tune", "--trials", "6"]
 
 

@@ -121,6 +121,7 @@ def test_the_page_is_whole_safe_and_stands_alone() -> None:
     assert "logistic regression" in text
 
 
+@pytest.mark.slow
 def test_it_is_the_same_for_another_hash_seed_folder_and_number_of_threads(tmp_path: Path) -> None:
     code = "import sys, test_page; sys.stdout.write(test_page.render(test_page.evaluated()))"
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])

@@ -164,6 +164,7 @@ def test_server_falls_silent_in_the_middle_of_an_answer(good: Project, server: s
     assert "stopped answering while it was read" in line
 
 
+@pytest.mark.slow
 def test_server_that_hangs_is_noticed_by_the_monitor(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
