@@ -63,11 +63,12 @@ def decisions(profile: Profile, complete: bool) -> list[Decision]:
 
 def decide(field: Field, profile: Profile, complete: bool) -> Decision:
     """Return the decision for one field: a column with its type, range and values, or the reason for none."""
-    if reason := _unusable(field, profile):
-        return Decision(field, None, reason)
     name = snake(field.path[-1])
+    # First, since other reasons quote examples.
     if personal := _personal(field, name):
         return Decision(field, None, f"personal data: looks like {personal}", personal=True)
+    if reason := _unusable(field, profile):
+        return Decision(field, None, reason)
     column = _column(field, name, complete)
     if isinstance(column, str):
         return Decision(field, None, column)
