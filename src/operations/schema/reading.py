@@ -103,7 +103,7 @@ def _bounded(
     """Return the batches of an aggregation up to `SAMPLE_BYTES`, and whether these are all."""
     batches: list[bytes] = []
     size = 0
-    limit = {} if seconds is None else {"maxTimeMS": int(seconds * 1000)}
+    limit: dict[str, Any] = {} if seconds is None else {"maxTimeMS": int(seconds * 1000)}
     with collection.aggregate_raw_batches(pipeline, batchSize=BATCH, allowDiskUse=True, **limit) as cursor:
         raw_batches: Any = cursor
         for raw in raw_batches:
