@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.schema.names import is_addressable, snake
-from operations.schema.profile import FAMILIES, MOST_VALUES, VALUES, Field, Profile, short, type_text
+from operations.schema.profile import FAMILIES, MOST_VALUES, VALUES, Field, Profile, type_text
 from operations.schema.texts import BOOLEAN_TEXTS, PERSONAL, personal_by_name
 
 from bson import Int64
@@ -63,11 +63,12 @@ def decisions(profile: Profile, complete: bool) -> list[Decision]:
 
 def decide(field: Field, profile: Profile, complete: bool) -> Decision:
     """Return the decision for one field: a column with its type, range and values, or the reason for none."""
-    if reason := _unusable(field, profile):
-        return Decision(field, None, reason)
     name = snake(field.path[-1])
+    # First, since other reasons quote examples.
     if personal := _personal(field, name):
         return Decision(field, None, f"personal data: looks like {personal}", personal=True)
+    if reason := _unusable(field, profile):
+        return Decision(field, None, reason)
     column = _column(field, name, complete)
     if isinstance(column, str):
         return Decision(field, None, column)
@@ -213,20 +214,3 @@ def _no_category(field: Field, texts: list[str]) -> str | None:
         more = "more than " if field.distinct >= MOST_VALUES else ""
         return f"{more}{len(texts)} different texts: too many for a category"
     return "long texts" if any(len(text) > 100 for text in texts) else None
-
-
-# Names that a target often has.
-_TARGET = re.compile(r"churn|target|label|outcome|default|fraud|cancel|class|diagnos|result|convert|surviv")
-
-
-def candidates(found: list[Decision]) -> list[str]:
-    """Return `path=value` for the fields that may be the target: two values, the rarer one as positive."""
-    targets = []
-    for decision in found:
-        field, column = decision.field, decision.column
-        if column and not column.get("nullable") and field.distinct == 2 and len(field.families) == 1:
-            (_, value), _ = min(field.values.items(), key=lambda pair: pair[1])
-            text = short(int(value) if isinstance(value, float) else value)
-            likely = (not _TARGET.search(snake(field.path[-1])), column["type"] != "boolean")
-            targets.append((likely, f"{decision.path}={text}"))
-    return [text for _, text in sorted(targets, key=lambda pair: pair[0])]

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from operations.schema.decide import Decision, candidates, decisions, main_family
+from operations.schema.decide import Decision, decisions
 from operations.schema.names import column_name
-from operations.schema.profile import Profile, short
+from operations.schema.profile import Profile
 from operations.schema.prove import Proof, prove
+from operations.schema.target import candidates, parsed, with_target
 from pipeline.checks.leakage import suspicious
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError
@@ -45,8 +46,8 @@ def propose(documents: Documents, complete: bool, target: str | None, max_auc: f
     found = decisions(profile, complete)
     if target is None:
         return Proposal(profile, found, _names(found), candidates(found))
-    path, text = _parsed(target)
-    found, positive = _with_target(found, profile, path, text)
+    path, text = parsed(target)
+    found, positive = with_target(found, profile, path, text)
     proof = Proof()
     for attempt in range(2):
         names = _names(found)
@@ -74,56 +75,6 @@ def checked(section: dict[str, Any]) -> Contract:
         return Contract.model_validate(section)
     except ValidationError as error:
         raise ConfigurationError(f"the documents offer no schema: {explain('schema', error)}") from None
-
-
-def _parsed(target: str) -> tuple[str, str]:
-    path, equals, text = target.partition("=")
-    if not path or not equals or not text.strip():
-        raise ConfigurationError(
-            f"--target {target}: name a field and the value that the model predicts, as in churned=true"
-        )
-    return path.strip(), text.strip()
-
-
-def _with_target(
-    found: list[Decision], profile: Profile, path: str, text: str
-) -> tuple[list[Decision], bool | int | str]:
-    """Return the decisions with the target as a column, and its positive value."""
-    key = tuple(path.split("."))
-    of_target = profile.fields.get(key)
-    if of_target is None or not of_target.present:
-        near = ", ".join(candidates(found)[:3])
-        raise ConfigurationError(
-            f"--target {path}: no document that was read has this field{near and f'; candidates are {near}'}"
-        )
-    family = main_family(of_target)
-    kind = {"boolean": "boolean", "number": "integer", "text": "category"}.get(family)
-    values = {as_text(value): value for its, value in of_target.values if its == family}
-    value = text.lower() if family == "boolean" else text
-    if kind is None or value not in values:
-        seen = ", ".join([short(one) for one in values][:5]) or main_family(of_target)
-        raise ConfigurationError(
-            f"--target {path}={text}: no document that was read has this value; {path} has {seen}"
-        )
-    positive = values[value]
-    if len(values) < 2:
-        raise ConfigurationError(f"--target {path}={text}: every document that was read has this value")
-    if kind == "integer" and not float(positive).is_integer():
-        raise ConfigurationError(
-            f"--target {path}={text}: a target is a boolean, a text or an integer, not a fraction"
-        )
-    more = f": {text} against {len(values) - 1} other values" if len(values) > 2 else ""
-    listed = {"values": sorted(values)} if kind == "category" and len(values) == 2 else {}
-    decision = Decision(of_target, {"type": kind} | listed, f"the target{more}")
-    others = [one for one in found if one.field.path != key]
-    return [*others, decision], int(positive) if kind == "integer" else positive
-
-
-def as_text(value: Any) -> str:
-    """Return a value as `--target` names it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _names(found: list[Decision]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The proposal as text: a table of all fields, the candidates for the target, and what was accepted."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from operations.schema.decide import Decision
 from operations.schema.profile import Field, type_text
@@ -55,8 +56,12 @@ def examples(decision: Decision) -> str:
     """Return examples of a field's values; those of personal data are hidden."""
     if decision.personal:
         return "(hidden)"
-    found = [text for texts in decision.field.examples.values() for text in texts]
-    return ", ".join(found[:3])
+    # One of each type first.
+    places = zip_longest(*decision.field.examples.values())
+    found = [text for place in places for text in place if text is not None][:3]
+    while len(found) > 1 and len(", ".join(found)) > WIDEST:
+        found.pop()
+    return ", ".join(found)
 
 
 def outcome(decision: Decision, proposal: Proposal) -> str:

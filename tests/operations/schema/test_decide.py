@@ -1,5 +1,6 @@
 """What becomes of a field, by what it holds."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from operations.schema.decide import Decision, decisions
 from operations.schema.profile import MOST_FIELDS, MOST_VALUES, Profile
 from operations.schema.propose import propose
+from operations.schema.reading import Documents
+from operations.schema.table import lines_of
 from pipeline.config.errors import ConfigurationError
 from values import MISSING
 
@@ -201,3 +204,18 @@ def test_columns_that_reject_too_much_together_are_left_out() -> None:
     assert proposal.proof.rejected <= 5
     reasons = [decision.why for decision in proposal.decisions if decision.column is None]
     assert reasons.count("would reject 4 of 1,000 documents") == 39
+
+
+def test_the_table_shows_an_example_of_each_type_and_hides_personal_data() -> None:
+    documents = [
+        {"_id": row, "age": "forty" if row == 250 else row % 90, "email": f"c{row}@example.org"}
+        for row in range(500)
+    ]
+    proposal = propose(lambda: iter(documents), True, None, 0.99)
+    read = Documents("shop.customers", 500, True, None, Any, {})  # type: ignore[arg-type]
+
+    lines = [re.split("  +", line) for line in lines_of(proposal, read)]
+
+    assert lines[0] == ["shop.customers: all 500 documents read"]
+    assert lines[3] == ["age", "100.0%", "integer, string", "0, forty, 1", "age: integer 0..200"]
+    assert lines[4][3:] == ["(hidden)", "left out: personal data: looks like an e-mail address"]

@@ -1,0 +1,85 @@
+"""The target: what `--target path=value` names, and which fields may be one."""
+
+import re
+from typing import Any
+
+from operations.schema.decide import Decision, main_family
+from operations.schema.names import snake
+from operations.schema.profile import Profile, short
+from pipeline.config.errors import ConfigurationError
+
+
+def parsed(target: str) -> tuple[str, str]:
+    """Return the path and the value of `path=value`.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    path, equals, text = target.partition("=")
+    if not path or not equals or not text.strip():
+        raise ConfigurationError(
+            f"--target {target}: name a field and the value that the model predicts, as in churned=true"
+        )
+    return path.strip(), text.strip()
+
+
+def with_target(
+    found: list[Decision], profile: Profile, path: str, text: str
+) -> tuple[list[Decision], bool | int | str]:
+    """Return the decisions with the target as a column, and its positive value.
+
+    Raises:
+        ConfigurationError: the documents have no such value, or no other.
+    """
+    key = tuple(path.split("."))
+    of_target = profile.fields.get(key)
+    if of_target is None or not of_target.present:
+        near = ", ".join(candidates(found)[:3])
+        raise ConfigurationError(
+            f"--target {path}: no document that was read has this field{near and f'; candidates are {near}'}"
+        )
+    family = main_family(of_target)
+    kind = {"boolean": "boolean", "number": "integer", "text": "category"}.get(family)
+    values = {as_text(value): value for its, value in of_target.values if its == family}
+    value = text.lower() if family == "boolean" else text
+    if kind is None or value not in values:
+        seen = ", ".join([short(one) for one in values][:5]) or main_family(of_target)
+        raise ConfigurationError(
+            f"--target {path}={text}: no document that was read has this value; {path} has {seen}"
+        )
+    positive = values[value]
+    if len(values) < 2:
+        raise ConfigurationError(f"--target {path}={text}: every document that was read has this value")
+    if kind == "integer" and not float(positive).is_integer():
+        raise ConfigurationError(
+            f"--target {path}={text}: a target is a boolean, a text or an integer, not a fraction"
+        )
+    more = f": {text} against {len(values) - 1} other values" if len(values) > 2 else ""
+    listed = {"values": sorted(values)} if kind == "category" and len(values) == 2 else {}
+    decision = Decision(of_target, {"type": kind} | listed, f"the target{more}")
+    others = [one for one in found if one.field.path != key]
+    return [*others, decision], int(positive) if kind == "integer" else positive
+
+
+def as_text(value: Any) -> str:
+    """Return a value as `--target` names it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+# Names that a target often has.
+_TARGET = re.compile(r"churn|target|label|outcome|default|fraud|cancel|class|diagnos|result|convert|surviv")
+
+
+def candidates(found: list[Decision]) -> list[str]:
+    """Return `path=value` for the fields that may be the target: two values, the rarer one as positive."""
+    targets = []
+    for decision in found:
+        field, column = decision.field, decision.column
+        if column and not column.get("nullable") and field.distinct == 2 and len(field.families) == 1:
+            (_, value), _ = min(field.values.items(), key=lambda pair: pair[1])
+            text = short(int(value) if isinstance(value, float) else value)
+            likely = (not _TARGET.search(snake(field.path[-1])), column["type"] != "boolean")
+            targets.append((likely, f"{decision.path}={text}"))
+    return [text for _, text in sorted(targets, key=lambda pair: pair[0])]
