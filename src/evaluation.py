@@ -14,12 +14,12 @@ from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import METRICS, MODEL, PLOTS, REPORT, SLICES, TEST, TRAIN, VALIDATION_REPORT
 from pipeline.data.atomic import atomic_file, atomic_folder, write_json
-from pipeline.modelling.features import read_sample, read_split
+from pipeline.modelling.features import read_features, read_sample, read_split
 from pipeline.modelling.importance import importance
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters, check_slices
 from pipeline.modelling.scores import calibration_error, curves, scores, slice_scores
 from pipeline.modelling.slices import binned
-from pipeline.modelling.thresholds import threshold_of
+from pipeline.modelling.thresholds import chosen_threshold, is_number
 from pipeline.reporting.page import Evaluated, render, rows_to_read
 from pipeline.reporting.summary import print_summary
 from pipeline.tracking.lineage import locked_md5
@@ -33,9 +33,13 @@ from threadpoolctl import threadpool_limits
 
 
 def evaluate(
-    model: Pipeline, frame: pd.DataFrame, contract: Contract, parameters: EvaluationParameters
+    model: Pipeline,
+    frame: pd.DataFrame,
+    contract: Contract,
+    parameters: EvaluationParameters,
+    threshold: float = 0.5,
 ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], np.ndarray]:
-    """Score `model` on the rows of `frame`, as transformation wrote them.
+    """Score `model` on the rows of `frame`, as transformation wrote them, and its decisions at `threshold`.
 
     Returns the metrics, overall and by slice, the points of each plot, and the probabilities.
 
@@ -53,7 +57,6 @@ def evaluate(
     with threadpool_limits(limits=1):
         probability = model.predict_proba(features)[:, 1]
         importances = importance(model, features, target)
-    threshold = threshold_of(model)
     metrics: dict[str, Any] = {"rows": len(frame), "threshold": threshold}
     metrics |= scores(target, probability, threshold) | calibration_error(target, probability)
     metrics["slices"] = {
@@ -80,8 +83,12 @@ def main() -> None:
         model = joblib.load(MODEL)
     except FileNotFoundError:
         raise PipelineError(f"{MODEL} is missing: run 'dvc repro', or 'dvc pull' to fetch it") from None
+    training = load("training", TrainingParameters)
+    threshold = parameters.threshold
+    if not is_number(threshold):
+        threshold = chosen_threshold(threshold, model, *read_features(TRAIN, contract), training.random_state)
     frame = read_split(TEST)
-    metrics, plots, probability = evaluate(model, frame, contract, parameters)
+    metrics, plots, probability = evaluate(model, frame, contract, parameters, float(threshold))
     if bins := binned(frame, parameters.slice_by):
         print(f"evaluation: slices: {'; '.join(bins)}")
     # In a file of their own, which is no DVC metric: they would hide the scores.
@@ -105,7 +112,7 @@ def main() -> None:
         lineage=locked_md5(TRAIN, TEST, MODEL.parent, VALIDATION_REPORT),
         contract=contract,
         evaluation=parameters,
-        training=load("training", TrainingParameters),
+        training=training,
     )
     with atomic_file(REPORT) as partial:
         partial.write_text(render(seen), encoding="utf-8")

@@ -1,7 +1,6 @@
 """Training: artifacts/features/train/ -> artifacts/model/.
 
-Fits the model in params.yaml, and chooses its threshold. The same rows, parameters and packages give the
-same bytes.
+Fits the model in params.yaml. The same rows, parameters and packages give the same bytes.
 """
 
 from pathlib import Path
@@ -15,8 +14,8 @@ from pipeline.data.artifacts import MODEL, TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
 from pipeline.modelling.models import build, check_derived, check_derived_names
-from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
-from pipeline.modelling.thresholds import FOLDS, Criterion, is_number, threshold_of, with_threshold
+from pipeline.modelling.parameters import TrainingParameters
+from pipeline.modelling.thresholds import FOLDS
 
 import joblib
 import pandas as pd
@@ -25,11 +24,7 @@ from threadpoolctl import threadpool_limits
 
 
 def train(
-    features: pd.DataFrame,
-    target: pd.Series,
-    parameters: TrainingParameters,
-    contract: Contract,
-    threshold: Criterion = 0.5,
+    features: pd.DataFrame, target: pd.Series, parameters: TrainingParameters, contract: Contract
 ) -> Pipeline:
     """Return the model fitted on the feature columns and the target (0 or 1), one row per customer.
 
@@ -40,12 +35,10 @@ def train(
     if empty := [str(name) for name in features if features[name].isna().all()]:
         raise PipelineError(f"{', '.join(empty)} is null on every train row: remove it from schema.columns")
     check_derived(features, contract, parameters.derived_features)
-    if (rare := target.value_counts().min()) < FOLDS and (
-        parameters.calibration != "none" or not is_number(threshold)
-    ):
+    if parameters.calibration != "none" and (rare := target.value_counts().min()) < FOLDS:
         raise PipelineError(
-            f"{TRAIN} holds {rare} rows of a class of {contract.target.column}, and cross-validation needs "
-            f"{FOLDS}: use a number as evaluation.threshold, and training.calibration none"
+            f"{TRAIN} holds {rare} rows of a class of {contract.target.column}, and calibration by "
+            f"cross-validation needs {FOLDS}: use training.calibration none"
         )
     block = getattr(parameters, parameters.algorithm)
     model = build(
@@ -60,7 +53,6 @@ def train(
     # One thread gives the same bytes on every machine, and is faster at this size.
     with threadpool_limits(limits=1):
         try:
-            model = with_threshold(model, threshold, features, target, parameters.random_state)
             return model.fit(features, target)
         except (ValueError, TypeError) as error:
             message = " ".join(str(error).split())[:300]
@@ -77,17 +69,12 @@ def main() -> None:
     """Run the stage."""
     check_packages()
     parameters, contract = load("training", TrainingParameters), load_contract()
-    threshold = load("evaluation", EvaluationParameters).threshold
     check_derived_names(contract, parameters.derived_features)
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:
         raise PipelineError(f"{TRAIN} holds one class of {contract.target.column} only: nothing to learn")
-    model = train(features, target, parameters, contract, threshold)
-    save(model, MODEL)
-    print(
-        f"training: {parameters.algorithm} on {len(features):,} rows, {features.shape[1]} columns, "
-        f"threshold {threshold_of(model):.4g}"
-    )
+    save(train(features, target, parameters, contract), MODEL)
+    print(f"training: {parameters.algorithm} on {len(features):,} rows, {features.shape[1]} columns")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ PARAMETERS = {
     "transformation.test_size": (0.3, {"transformation"}),
     "training.random_forest.n_estimators": (10, {"training"}),
     "evaluation.min_scores.roc_auc": (0.5, {"evaluation"}),
-    "evaluation.threshold": (0.3, {"training", "evaluation"}),
+    "evaluation.threshold": (0.3, {"evaluation"}),
     "schema.columns.tenure_months.maximum": (130, set(STAGES)),
     "mlflow.registered_model": ("other", set()),
 }

@@ -62,10 +62,9 @@ def digest() -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str) -> None:
-    # The choice of a threshold and a calibration are as deterministic as a fit.
+    # A calibration is as deterministic as a fit.
     calibration = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}.get(algorithm, "none")
     folder.set(training=TRAINING | {"algorithm": algorithm, "calibration": calibration})
-    folder.set(evaluation={"threshold": "f1"})
     digests = set()
 
     for threads in ("1", "2"):

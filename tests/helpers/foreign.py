@@ -24,7 +24,7 @@ schema:
 validation: {max_rejected: 0.2, min_rows: 50}
 transformation: {test_size: 0.3}
 training: {algorithm: logistic_regression, logistic_regression: {C: 0.5}}
-evaluation: {slice_by: [clinic], threshold: 0.5}
+evaluation: {slice_by: [clinic]}
 mlflow: {registered_model: tumours}
 """
 CONFIG = """

@@ -9,7 +9,7 @@ from typing import Any
 from operations.versions.registry import MLflowParameters
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Column, Contract, load_contract
-from pipeline.config.errors import ConfigurationError, run_main
+from pipeline.config.errors import run_main
 from pipeline.config.parameters import load
 from pipeline.data.features import TransformationParameters, features
 from pipeline.modelling.models import build, check_derived
@@ -42,10 +42,6 @@ def parameters() -> str:
     load("transformation", TransformationParameters)
     training, evaluation = load("training", TrainingParameters), load("evaluation", EvaluationParameters)
     load("mlflow", MLflowParameters)
-    if "threshold" not in evaluation.model_fields_set:
-        raise ConfigurationError(
-            "params.yaml: evaluation.threshold is missing, and training depends on it: 0.5 is the usual one"
-        )
     check_slices(evaluation, contract)
     check_derived(example_rows(contract), contract, training.derived_features)
     block = getattr(training, training.algorithm)

@@ -10,7 +10,6 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from tqdm import tqdm
@@ -85,8 +84,6 @@ def _widths(transformer: Any, columns: list[str], outputs: int) -> list[int]:
 
 def _feature_weights(classifier: Any) -> np.ndarray:
     """Return the weight of each prepared feature: the gain of its splits, or its absolute coefficient."""
-    if isinstance(classifier, FixedThresholdClassifier):
-        return _feature_weights(classifier.estimator_)
     if isinstance(classifier, CalibratedClassifierCV):
         return _feature_weights(classifier.calibrated_classifiers_[0].estimator)
     if isinstance(classifier, LogisticRegression):

@@ -3,10 +3,14 @@
 import math
 from typing import Any
 
+from pipeline.config.errors import PipelineError
+
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import FixedThresholdClassifier, StratifiedKFold, cross_val_predict
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 FOLDS = 5
 # A chosen threshold has six decimals, as the metrics have.
@@ -64,34 +68,33 @@ def choose(criterion: Criterion, target: np.ndarray, probability: np.ndarray) ->
     return float(candidates[np.flatnonzero(value == value.max())[-1]])
 
 
-def with_threshold(
-    model: Pipeline, criterion: Criterion, features: pd.DataFrame, target: pd.Series, random_state: int
-) -> Pipeline:
-    """Return an unfitted model with a threshold: its `predict` uses it, its `predict_proba` stays the same.
+def chosen_threshold(
+    criterion: Criterion, model: Pipeline, features: pd.DataFrame, target: pd.Series, random_state: int
+) -> float:
+    """Return the threshold of a fitted model by a criterion, chosen on its train rows.
 
-    Unless the criterion is a number, the threshold is chosen on the predictions of `FOLDS` models, each for
-    the train rows that it was not fitted on.
+    The predictions are out-of-fold: those of `FOLDS` models, each for the rows that it was not fitted on.
+
+    Raises:
+        PipelineError: a class has fewer rows than there are folds.
     """
-    threshold = criterion
-    if not is_number(criterion):
-        # The other steps do not see the target: they are fitted once, as inside CalibratedClassifierCV.
-        rows, folds = model[:-1].fit_transform(features), folds_of(random_state)
-        probability = cross_val_predict(model[-1], rows, target, cv=folds, method="predict_proba")[:, 1]
-        threshold = choose(criterion, target.to_numpy(), probability)
-    classify = FixedThresholdClassifier(
-        model[-1], threshold=float(threshold), pos_label=1, response_method="predict_proba"
-    )
-    return Pipeline([*model.steps[:-1], ("classify", classify)])
+    if (rare := int(target.value_counts().min())) < FOLDS:
+        raise PipelineError(
+            f"the train rows hold {rare} rows of a class of {target.name}, and a threshold by cross-validation "
+            f"needs {FOLDS}: use a number as evaluation.threshold"
+        )
+    # The other steps do not see the target: they need no second fit.
+    rows, folds = model[:-1].transform(features), folds_of(random_state)
+    with threadpool_limits(limits=1):
+        probability = cross_val_predict(clone(model[-1]), rows, target, cv=folds, method="predict_proba")[
+            :, 1
+        ]
+    return choose(criterion, target.to_numpy(), probability)
 
 
 def folds_of(random_state: int) -> StratifiedKFold:
-    """Return the folds of a cross-validation inside training."""
+    """Return the folds of the cross-validations for calibration and threshold."""
     return StratifiedKFold(FOLDS, shuffle=True, random_state=random_state)
-
-
-def threshold_of(model: Pipeline) -> float:
-    """Return the threshold of a model that training made."""
-    return float(model[-1].threshold)
 
 
 def is_number(value: object) -> bool:

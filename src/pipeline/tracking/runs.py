@@ -57,7 +57,8 @@ def log_run(
             mlflow.log_artifacts(str(folder))
             # MLflow predicts the example, which more threads would slow down.
             with threadpool_limits(limits=1):
-                mlflow.sklearn.log_model(model, name="model", **serving(contract, example))
+                metadata = {"threshold": metrics["threshold"]}
+                mlflow.sklearn.log_model(model, name="model", metadata=metadata, **serving(contract, example))
             status = "FAILED" if failed else "FINISHED"
         finally:
             mlflow.end_run(status)

@@ -72,10 +72,10 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
 
 
 def model(contract: Contract = CONTRACT, **parameters: Any) -> Pipeline:
-    """Return a model with a threshold, calibrated."""
+    """Return a calibrated model."""
     frame = features(table(rows(300), contract), contract).to_pandas()
     chosen = TrainingParameters(algorithm="logistic_regression", calibration="sigmoid", **parameters)
-    return train(frame[list(contract.features)], frame["churned"], chosen, contract, 0.3)
+    return train(frame[list(contract.features)], frame["churned"], chosen, contract)
 
 
 def test_what_is_trained_is_served(tried: Tried) -> None:

@@ -1,4 +1,4 @@
-"""The threshold: best by its criterion, chosen on train rows alone, and a property of the model."""
+"""The threshold: best by its criterion, chosen on train rows alone, and out of fold."""
 
 from typing import Any
 
@@ -6,14 +6,16 @@ import evaluation
 import training
 import transformation
 from pipeline.config.errors import PipelineError
-from pipeline.data.artifacts import MODEL, TEST
-from pipeline.modelling.features import read_split
+from pipeline.data.artifacts import MODEL, TEST, TRAIN
+from pipeline.modelling.features import read_features, read_split
 from pipeline.modelling.parameters import EvaluationParameters
-from pipeline.modelling.thresholds import choose, threshold_of
+from pipeline.modelling.thresholds import choose, chosen_threshold
+from project import Project
 from stages import Folder, failure, row
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
@@ -66,48 +68,58 @@ def test_a_costly_alarm_is_never_raised() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "calibration"), [("random_forest", "none"), ("hist_gradient_boosting", "isotonic")]
 )
-def test_the_holdout_does_not_move_the_threshold(
+def test_the_threshold_is_chosen_on_predictions_out_of_fold(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch, algorithm: str, calibration: str
 ) -> None:
     folder = Folder(tmp_path, monkeypatch)
     folder.write("validated", [row(number) for number in range(500)])
     transformation.main()
     blocks = {"random_forest": {"n_estimators": 10}, "hist_gradient_boosting": {"max_iter": 5}}
-    folder.set(
-        training={"algorithm": algorithm, "calibration": calibration} | blocks,
-        evaluation={"threshold": {"recall_at": 0.8}},
-    )
+    folder.set(training={"algorithm": algorithm, "calibration": calibration} | blocks)
     training.main()
-    before = MODEL.read_bytes()
-    model, holdout = joblib.load(MODEL), read_split(TEST)
-    threshold = threshold_of(model)
+    model, train, holdout = joblib.load(MODEL), read_features(TRAIN, folder.contract), read_split(TEST)
+
+    threshold = chosen_threshold({"recall_at": 0.8}, model, *train, random_state=0)
+
     assert threshold not in {0.0, 0.5, 1.0}
-
-    # When each holdout label is the other one
-    for part in TEST.iterdir():
-        frame = read_split(TEST)
-        frame.assign(churned=1 - frame["churned"]).to_parquet(part)
-    training.main()
-
-    assert MODEL.read_bytes() == before
-    metrics, *_ = evaluation.evaluate(model, holdout, folder.contract, EvaluationParameters())
+    metrics, *_ = evaluation.evaluate(model, holdout, folder.contract, EvaluationParameters(), threshold)
     probability = model.predict_proba(holdout)[:, 1]
     assert metrics["threshold"] == threshold
     assert metrics["recall"] == round(recall_score(holdout["churned"], probability >= threshold), 6)
-    assert np.array_equal(model.predict(holdout), probability >= threshold)
     # It is not that of the rows that the final model was fitted on.
-    rows = read_split(training.TRAIN)
-    fitted = choose({"recall_at": 0.8}, rows["churned"], model.predict_proba(rows)[:, 1])
-    assert threshold != fitted
+    features, target = train
+    assert threshold != choose({"recall_at": 0.8}, target.to_numpy(), model.predict_proba(features)[:, 1])
+
+
+def test_the_holdout_does_not_move_the_threshold(ready: Project) -> None:
+    ready.set(evaluation__threshold="f1")
+    assert ready.repro() == ["evaluation"]
+    metrics = ready.json("artifacts/evaluation/metrics.json")
+    assert metrics["threshold"] != 0.5
+
+    # When each holdout label is the other one
+    for part in (ready.root / TEST).iterdir():
+        frame = pd.read_parquet(part)
+        part.unlink()
+        frame.assign(churned=1 - frame["churned"]).to_parquet(part)
+    ready.stage("evaluation", check=False)
+
+    after = ready.json("artifacts/evaluation/metrics.json")
+    assert after["threshold"] == metrics["threshold"]
+    assert after["roc_auc"] < 0.5
 
 
 def test_too_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(tmp_path, monkeypatch)
     folder.write("validated", [row(number, churned=number < 4) for number in range(100)])
     transformation.main()
-    folder.set(training={"algorithm": "random_forest"}, evaluation={"threshold": "f1"})
-
-    assert "3 rows of a class of churned" in failure(training.main, PipelineError)
-
-    folder.set(evaluation={"threshold": 0.5})
+    folder.set(training={"algorithm": "random_forest"})
     training.main()
+    model, train = joblib.load(MODEL), read_features(TRAIN, folder.contract)
+
+    with pytest.raises(
+        PipelineError, match=r"3 rows of a class of churned, .* use a number as evaluation\.threshold"
+    ):
+        chosen_threshold("f1", model, *train, random_state=0)
+    folder.set(training={"algorithm": "random_forest", "calibration": "sigmoid"})
+    assert "3 rows of a class of churned" in failure(training.main, PipelineError)
