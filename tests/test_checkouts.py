@@ -31,7 +31,7 @@ def tracked(project: Project) -> list[str]:
     return project.git("ls-files").splitlines()
 
 
-def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None:
+def test_git_tracks_the_recipe_only(ready: Project) -> None:
     # Given a checkout in which everything ran, a push was made and plots were shown
     ready.dvc("push", "-q")
     ready.dvc("plots", "show")
@@ -55,7 +55,7 @@ def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None
     assert not [name for name in files if (ready.root / name).stat().st_size > 2**20]
 
 
-def test_git_has_all_that_a_stage_depends_on() -> None:
+def test_git_tracks_all_dependencies() -> None:
     # The working tree may hold what nobody has added: a fresh clone would not.
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     needed = {dep for name in STAGES for dep in stages[name]["deps"] if not dep.startswith("artifacts/")}
@@ -66,7 +66,7 @@ def test_git_has_all_that_a_stage_depends_on() -> None:
     assert needed | set(IN_GIT) <= files | folders
 
 
-def test_every_stage_runs_the_code_of_the_folder_that_it_runs_in() -> None:
+def test_stages_run_the_code_of_their_folder() -> None:
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
     assert {name: stages[name]["cmd"] for name in STAGES} == {
@@ -101,7 +101,7 @@ def marked(project: Project, word: str) -> None:
     module.write_text(module.read_text().replace('print(f"transformation: ', f'print(f"{word}: '))
 
 
-def test_worktree_runs_its_own_code_on_the_stores_of_its_repository(ready: Project, tmp_path: Path) -> None:
+def test_worktree_runs_its_own_code(ready: Project, tmp_path: Path) -> None:
     # Given a worktree with other code than the checkout that the environment belongs to
     folder = tmp_path / "worktree"
     ready.git("worktree", "add", "-q", "--detach", str(folder))
@@ -133,7 +133,7 @@ def test_a_stage_refuses_the_package_of_another_checkout(tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
 
 
-def test_second_clone_runs_its_own_code_on_stores_of_its_own(clone: Callable[..., Project]) -> None:
+def test_second_clone_has_its_own_code_and_stores(clone: Callable[..., Project]) -> None:
     second = clone("second")
     marked(second, "the code of the second clone")
 
@@ -143,7 +143,7 @@ def test_second_clone_runs_its_own_code_on_stores_of_its_own(clone: Callable[...
     assert (second.root / ".sample-mongodb").exists()
 
 
-def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
+def test_command_runs_the_code_of_its_checkout(
     clone: Callable[..., Project],
 ) -> None:
     second = clone("second")
@@ -157,7 +157,7 @@ def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
     assert "The second clone's commands" in inside.run("pipeline", "--help").stdout
 
 
-def test_pipeline_command_outside_a_checkout_says_so(tmp_path: Path) -> None:
+def test_command_outside_a_checkout(tmp_path: Path) -> None:
     done = Project(tmp_path).run("pipeline", "arrivals", "1", check=False)
 
     assert done.returncode == 2

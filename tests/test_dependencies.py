@@ -75,7 +75,7 @@ def imported(stage: str) -> set[str]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_stage_imports_lies_in_what_it_declares(stage: str) -> None:
+def test_imports_of_a_stage_are_declared(stage: str) -> None:
     declared = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["deps"]
     code = {path for path in declared if path.startswith("src/")}
     within = {path: {dep for dep in code if Path(path).is_relative_to(dep)} for path in imported(stage)}
@@ -138,7 +138,7 @@ def ran_or_due(project: Project) -> set[str]:
     return set(project.repro("training")) | set(json.loads(project.dvc("status", "--json")))
 
 
-def test_a_change_touches_the_stages_that_depend_on_it(table_project: Callable[[], Project]) -> None:
+def test_change_runs_the_dependent_stages(table_project: Callable[[], Project]) -> None:
     project = table_project()
     for path, stages in CHANGES.items():
         before = (project.root / path).read_bytes()
@@ -153,7 +153,7 @@ def test_a_change_touches_the_stages_that_depend_on_it(table_project: Callable[[
         project.git("checkout", "-q", "params.yaml")
 
 
-def test_a_comment_in_a_stage_runs_it_and_nothing_after_it(table_project: Callable[[], Project]) -> None:
+def test_comment_runs_one_stage(table_project: Callable[[], Project]) -> None:
     project = table_project()
     for stage in STAGES[:-1]:
         with (project.root / f"src/{stage}.py").open("a") as file:
@@ -163,7 +163,7 @@ def test_a_comment_in_a_stage_runs_it_and_nothing_after_it(table_project: Callab
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_changed_parameter_runs_what_it_changes(table_project: Callable[[], Project], name: str) -> None:
+def test_parameter_runs_its_stages(table_project: Callable[[], Project], name: str) -> None:
     project = table_project()
     value, stages = RUNS[name]
     project.set(**{name.replace(".", "__"): value})
@@ -171,7 +171,7 @@ def test_a_changed_parameter_runs_what_it_changes(table_project: Callable[[], Pr
     assert ran_or_due(project) == stages
 
 
-def test_new_data_runs_everything_once_ingestion_is_forced(table_project: Callable[[], Project]) -> None:
+def test_forced_ingestion_of_new_data_runs_all_stages(table_project: Callable[[], Project]) -> None:
     project = table_project()
     # Where the data is the same, nothing follows.
     assert project.repro("--force", "ingestion") == ["ingestion"]

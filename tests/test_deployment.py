@@ -90,7 +90,7 @@ def serve_command() -> list[str]:
     return [str(word) for word in json.loads(found[1])]
 
 
-def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(container: Container) -> None:
+def test_entry_point_clones_then_updates(container: Container) -> None:
     # Given half a clone of a start that was killed, and what the image runs
     executable(container.folder / "data/repository.partial/file")
     expected = f"{container.clone}: pipeline serve --host 0.0.0.0\n"
@@ -137,14 +137,14 @@ def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(cont
     ],
     ids=["unset", "secret"],
 )
-def test_a_wrong_setting_is_one_clear_line(container: Container, changes: dict[str, str], said: str) -> None:
+def test_wrong_setting_is_one_line(container: Container, changes: dict[str, str], said: str) -> None:
     done = container.start(*serve_command(), **changes)
 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"entrypoint: {said}\n")
     assert list((container.folder / "data").iterdir()) == []
 
 
-def test_packages_other_than_those_of_the_image_are_refused(container: Container) -> None:
+def test_other_packages_than_the_image_are_refused(container: Container) -> None:
     other = container.folder / "other.lock"
     other.write_text("dvc==1\n")
 
@@ -155,7 +155,7 @@ def test_packages_other_than_those_of_the_image_are_refused(container: Container
     assert done.stderr.count("\n") == 1
 
 
-def test_git_is_given_the_password_by_the_environment_and_no_file_or_log_holds_it(
+def test_git_password_stays_in_the_environment(
     container: Container,
 ) -> None:
     query = "protocol=https\nhost=git.example.org\n"
@@ -173,7 +173,7 @@ def messages(log: Path) -> list[str]:
     return [str(json.loads(line)["message"]) for line in lines if line.startswith("{")]
 
 
-def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(container: Container) -> None:
+def test_entry_point_starts_the_service(container: Container) -> None:
     # Given the service as the image starts it, but on loopback, with servers that are away
     port = free_port()
     (container.folder / "bin/pipeline").unlink()
@@ -219,7 +219,7 @@ def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(co
 # The compose file.
 
 
-def test_every_image_has_an_exact_version_and_ours_are_those_of_the_project() -> None:
+def test_images_have_exact_versions() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     images = {name: service["image"] for name, service in SERVICES.items()}
     base = re.search(r"^FROM (\S+)$", DOCKERFILE, re.MULTILINE)
@@ -237,7 +237,7 @@ def test_every_image_has_an_exact_version_and_ours_are_those_of_the_project() ->
     assert base[1].startswith(("python:3.11.", "python:3.12.", "python:3.13."))
 
 
-def test_every_port_is_open_to_this_machine_alone() -> None:
+def test_ports_are_bound_to_loopback() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert set(ports) == {"mongo", "s3", "mlflow", "service"}
@@ -245,7 +245,7 @@ def test_every_port_is_open_to_this_machine_alone() -> None:
         assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
 
 
-def test_secrets_come_from_the_file_that_git_ignores_and_the_example_names_all_of_them() -> None:
+def test_secrets_come_from_an_ignored_file() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     example = dict(
         line.split("=", 1)
@@ -269,7 +269,7 @@ def test_secrets_come_from_the_file_that_git_ignores_and_the_example_names_all_o
     assert ignored.returncode == 0
 
 
-def test_the_key_of_the_replica_set_is_made_anew_and_readable_by_mongod_alone(tmp_path: Path) -> None:
+def test_replica_set_key_is_private(tmp_path: Path) -> None:
     # Given the words of the container, and stubs for what only the image has
     words = [word.replace("$$", "$") for word in SERVICES["mongo"]["entrypoint"]]
     executable(tmp_path / "bin/chown", 'test "$1" = mongodb && test -s "$2"')
@@ -290,7 +290,7 @@ def test_the_key_of_the_replica_set_is_made_anew_and_readable_by_mongod_alone(tm
     assert all(re.fullmatch(r"[A-Za-z0-9+/]{6,1024}", each) for each in keys)
 
 
-def test_the_users_of_the_s3_store_are_json_with_the_keys_of_the_environment() -> None:
+def test_s3_users_are_json() -> None:
     content = COMPOSE["configs"]["s3-users"]["content"]
     (user,) = json.loads(re.sub(r"\$\{(\w+)[^}]*\}", r"\1", content))["identities"]
 
@@ -298,7 +298,7 @@ def test_the_users_of_the_s3_store_are_json_with_the_keys_of_the_environment() -
 
 
 @pytest.mark.slow
-def test_the_bucket_of_dvc_is_made_once(tmp_path: Path) -> None:
+def test_bucket_is_created_once(tmp_path: Path) -> None:
     (bucket,) = SERVICES["bucket"]["command"]
     assert any(f"=s3://{bucket}/" in word for word in SERVICES["mlflow"]["command"])
 
@@ -314,7 +314,7 @@ def test_the_bucket_of_dvc_is_made_once(tmp_path: Path) -> None:
 # The image.
 
 
-def test_what_the_image_copies_is_there_and_let_in_and_nothing_else_is() -> None:
+def test_build_context_is_what_the_image_copies() -> None:
     copied = {
         source
         for words in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE)
@@ -344,7 +344,7 @@ def unit() -> configparser.ConfigParser:
     return parser
 
 
-def test_the_unit_gives_a_job_time_to_clean_up_and_lets_it_write_where_it_must() -> None:
+def test_unit_stop_time_and_writable_folders() -> None:
     service = unit()["Service"]
 
     assert service["KillMode"] == "mixed"
@@ -357,7 +357,7 @@ def test_the_unit_gives_a_job_time_to_clean_up_and_lets_it_write_where_it_must()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
-def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     # A program that is there, since the clone is not.
     text = (DEPLOY / "churn-pipeline.service").read_text()
     changed = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/sh", text, flags=re.MULTILINE)

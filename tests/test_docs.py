@@ -53,7 +53,7 @@ def test_every_path_of_a_page_exists(page: Path) -> None:
         assert "{" in path or path == "deploy/.env" or (ROOT / path).exists(), path
 
 
-def test_readme_is_a_first_screen_and_a_map() -> None:
+def test_readme_is_short_and_links_all_pages() -> None:
     text = (ROOT / "README.md").read_text()
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
 

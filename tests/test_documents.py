@@ -53,7 +53,7 @@ rows = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(rows, min_size=1, max_size=12), batch_rows=st.integers(1, 5), nullable=st.booleans())
-def test_any_mixture_of_documents_is_accounted_for_and_unharmed(
+def test_any_documents_are_accounted_for(
     database: Database[Document], tmp_path: Path, values: list[Document], batch_rows: int, nullable: bool
 ) -> None:
     stored = {number: document(number, **fields) for number, fields in enumerate(values)}

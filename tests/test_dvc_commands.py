@@ -5,7 +5,7 @@ import json
 from project import FIRST, STAGES, Project
 
 
-def test_push_and_pull_bring_every_artifact_to_another_clone(ready: Project) -> None:
+def test_push_and_pull_to_another_clone(ready: Project) -> None:
     assert "pushed" in ready.dvc("push")
     # Given a second clone that shares nothing but the remote
     second = ready.cloned("second")
@@ -22,7 +22,7 @@ def test_push_and_pull_bring_every_artifact_to_another_clone(ready: Project) -> 
         assert (second.root / name).read_bytes() == (ready.root / name).read_bytes(), name
 
 
-def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -> None:
+def test_checkout_restores_artifacts(ready: Project) -> None:
     model = ready.root / "artifacts/model/model.joblib"
     good = model.read_bytes()
     model.write_bytes(b"damaged")
@@ -34,7 +34,7 @@ def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -
     assert ready.repro() == []
 
 
-def test_an_experiment_runs_elsewhere_or_here_and_is_compared(
+def test_experiments(
     ready: Project,
 ) -> None:
     change = ("-S", "training.hist_gradient_boosting.max_iter=200")
@@ -96,7 +96,7 @@ def test_the_graph_is_the_five_stages(ready: Project) -> None:
     assert graph.count("->") == 6
 
 
-def test_a_failed_stage_leaves_the_last_good_state_a_checkout_away(ready: Project) -> None:
+def test_checkout_restores_the_state_before_a_failure(ready: Project) -> None:
     # Given training data that can no longer be made
     ready.set(validation__min_rows=1_000_000)
     failed = ready.run("dvc", "repro", check=False)

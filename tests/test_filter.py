@@ -26,7 +26,7 @@ from pymongo.database import Database
     ],
     ids=str,
 )
-def test_filter_selects_what_the_server_would(
+def test_filter_selects_as_the_server(
     database: Database[Document], tmp_path: Path, query: Document, selected: set[int]
 ) -> None:
     contracts = ["two year", "one year", "two year", "two year"]

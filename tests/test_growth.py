@@ -48,7 +48,7 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 
 
 @pytest.mark.slow
-def test_changes_change_the_parts_that_they_touch(
+def test_changed_rows_change_their_parts_only(
     database: Database[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, customers = Folder(tmp_path, monkeypatch), database.customers

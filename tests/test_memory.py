@@ -27,7 +27,7 @@ def peak(run: Callable[[], Any]) -> int:
 
 
 @pytest.mark.parametrize("identity", ["_id", "number"])
-def test_large_documents_that_ingestion_rejects_are_held_a_few_at_a_time(
+def test_rejected_large_documents_have_bounded_memory(
     database: Database[dict[str, Any]], tmp_path: Path, identity: str
 ) -> None:
     contract = contract_with().model_copy(update={"id": identity})
@@ -47,9 +47,7 @@ def test_large_documents_that_ingestion_rejects_are_held_a_few_at_a_time(
     assert {len(line) for line in lines} <= set(range(1_000_000, 1_001_000))
 
 
-def test_long_texts_that_validation_rejects_are_held_a_few_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rejected_long_texts_have_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(tmp_path, monkeypatch)
     folder.set(validation={"min_rows": 2, "max_rejected": 1})
     text = "é" * 300_000

@@ -46,7 +46,7 @@ def after_each_batch(monkeypatch: pytest.MonkeyPatch, write: Callable[[], object
     monkeypatch.setattr(Decoder, "decode", then_write)
 
 
-def test_what_is_written_between_batches_is_not_read(
+def test_writes_between_batches_are_not_read(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = generation(1)
@@ -68,7 +68,7 @@ def test_what_is_written_between_batches_is_not_read(
     assert next(numbers) >= 15
 
 
-def test_everything_replaced_again_and_again_by_another_client_is_read_as_one_generation(
+def test_concurrent_replacement_is_read_as_one_generation(
     database: Database[Document], tmp_path: Path, mongo_uri: str
 ) -> None:
     database.customers.insert_many(generation(0))
@@ -117,9 +117,7 @@ class Commands(CommandListener):
         """It does not matter."""
 
 
-def test_every_read_asks_for_the_same_moment(
-    database: Database[Document], mongo_uri: str, tmp_path: Path
-) -> None:
+def test_all_reads_use_one_snapshot(database: Database[Document], mongo_uri: str, tmp_path: Path) -> None:
     # The embedded server reads each cursor at one moment anyway; a MongoDB server does what it is asked.
     database.customers.insert_many(generation(1))
     database.customers.update_one({}, {"$set": {"churned": "rejected, so read again whole"}})
@@ -138,7 +136,7 @@ def test_every_read_asks_for_the_same_moment(
     assert moments[1] is not None
 
 
-def test_server_before_snapshots_is_read_without_and_with_a_warning(
+def test_server_without_snapshots_is_read_with_a_warning(
     database: Database[Document],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -157,7 +155,7 @@ def test_server_before_snapshots_is_read_without_and_with_a_warning(
     assert "one before MongoDB 5.0, offers no snapshot" in capfd.readouterr().err
 
 
-def test_document_deleted_before_it_is_fetched_whole_keeps_what_was_read_of_it(
+def test_deleted_document_keeps_its_columns(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.customers.insert_many([customer(1), customer(2, churned="yes", notes="never read")])
@@ -198,7 +196,7 @@ def fail(database: Database[Document], command: str, mode: Any, **how: Any) -> N
 
 @pytest.mark.parametrize("command", ["find", "getMore", "aggregate"])
 @pytest.mark.parametrize("code", [239, 246, 43, 237], ids=["too old", "unavailable", "not found", "killed"])
-def test_lost_moment_is_read_again_from_the_start(
+def test_lost_snapshot_is_read_again(
     faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str, code: int
 ) -> None:
     fail(faulty, command, {"times": 2}, errorCode=code)
@@ -210,7 +208,7 @@ def test_lost_moment_is_read_again_from_the_start(
     assert [line.rpartition(": ")[2] for line in said] == ["attempt 2", "attempt 3"]
 
 
-def test_moment_lost_three_times_is_an_error_and_changes_nothing(
+def test_snapshot_lost_three_times_is_an_error(
     faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = read(faulty, tmp_path, customer_contract()).rows
@@ -260,7 +258,7 @@ def test_the_collection_is_counted_once(database: Database[Document], mongo_uri:
     assert [name for name, _ in commands.sent].count("aggregate") == 1
 
 
-def test_other_error_is_not_tried_again(
+def test_other_error_is_not_retried(
     faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fail(faulty, "getMore", {"times": 1}, errorCode=8000)
@@ -271,7 +269,7 @@ def test_other_error_is_not_tried_again(
     assert capfd.readouterr().err == ""
 
 
-def test_documents_lost_on_the_way_fail_the_read(
+def test_lost_documents_fail_the_read(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.customers.insert_many(generation(1))

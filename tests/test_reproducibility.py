@@ -29,7 +29,7 @@ def test_nothing_changed_runs_nothing(ready: Project) -> None:
     assert "up to date" in ready.dvc("status")
 
 
-def test_a_full_disk_is_said_in_one_line(ready: Project) -> None:
+def test_full_disk_is_one_line(ready: Project) -> None:
     # Given a place for the model that cannot be written to
     ready.run("rm", "-r", "artifacts/model")
     (ready.root / "artifacts/model").symlink_to("/dev/full")

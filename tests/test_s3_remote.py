@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 MULTIPART = 100 * 2**20
 
 
-def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(ready: Project, s3: S3) -> None:
+def test_s3_round_trip_is_bit_for_bit(ready: Project, s3: S3) -> None:
     # Given the settings that README names, here in a file that Git does not track
     ready.env.update(KEYS)
     ready.dvc("remote", "modify", "--local", "s3", "url", f"s3://{BUCKET}/dvc")
@@ -44,7 +44,7 @@ def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(ready: Project, s3: S3) -> N
     assert second.repro() == []
 
 
-def test_a_large_file_is_sent_in_parts_and_comes_back_whole(ready: Project, s3: S3) -> None:
+def test_large_file_is_sent_in_parts(ready: Project, s3: S3) -> None:
     # Given an artifact that is larger than one part
     s3.use(ready)
     content = os.urandom(MULTIPART + 7)
@@ -62,7 +62,7 @@ def test_a_large_file_is_sent_in_parts_and_comes_back_whole(ready: Project, s3: 
     assert (ready.root / "large.bin").read_bytes() == content
 
 
-def test_a_damaged_object_is_not_taken_for_the_data(ready: Project, s3: S3) -> None:
+def test_damaged_object_is_refused(ready: Project, s3: S3) -> None:
     s3.use(ready)
     ready.dvc("push")
     model = next(
@@ -89,9 +89,7 @@ def test_a_missing_bucket_is_named(ready: Project, s3: S3) -> None:
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
-    ready: Project, s3: S3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s3_check_uses_the_prefix_only(ready: Project, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a bucket that others use too
     s3.fill({"other/1": b"1", "2": b"2"})
     for name, value in KEYS.items():
@@ -118,7 +116,7 @@ def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
         waiting.wait_for_servers(0, source=False)
 
 
-def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:
+def test_interrupted_push_is_completed_by_the_next(ready: Project, s3: S3) -> None:
     # Given a server that dies when it has half of the bytes
     s3.use(ready)
     with proxy(s3.endpoint, "die", after=60_000) as (endpoint, dying):

@@ -86,9 +86,7 @@ def test_no_customer_changes_sides(folder: Folder, database: Database[dict[str, 
     assert len((train & later_train) | (test & later_test)) >= 350
 
 
-def test_a_larger_test_side_keeps_the_customers_that_it_has(
-    folder: Folder, database: Database[dict[str, Any]]
-) -> None:
+def test_larger_test_side_keeps_its_customers(folder: Folder, database: Database[dict[str, Any]]) -> None:
     database.customers.insert_many([document(row(i)) for i in range(600)])
     _, test = sides(folder, database)
 
@@ -118,7 +116,7 @@ def test_the_test_side_has_its_share(ids: str) -> None:
 
 
 @given(test_size=st.floats(0.05, 0.95), start=st.integers(0, 10**9))
-def test_any_share_of_any_ids_is_met(test_size: float, start: int) -> None:
+def test_any_share_of_any_ids(test_size: float, start: int) -> None:
     ids = [f"customer {number}" for number in range(start, start + 2000)]
     share = sum(split_share(text) < test_size for text in ids) / len(ids)
 

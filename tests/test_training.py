@@ -61,7 +61,7 @@ def digest() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str) -> None:
+def test_model_bytes_do_not_depend_on_the_process(folder: Folder, algorithm: str) -> None:
     # The choice of a threshold and a calibration are as deterministic as a fit.
     calibration = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}.get(algorithm, "none")
     folder.set(training=TRAINING | {"algorithm": algorithm, "calibration": calibration})
@@ -107,7 +107,7 @@ def test_the_model_is_one_file(folder: Folder, capsys: pytest.CaptureFixture[str
     assert "training: hist_gradient_boosting on " in capsys.readouterr().out
 
 
-def test_one_class_alone_is_nothing_to_learn_from(folder: Folder) -> None:
+def test_single_class_is_refused(folder: Folder) -> None:
     folder.write("validated", [row(number, churned=True) for number in range(300)], [])
     transformation.main()
 
@@ -115,7 +115,7 @@ def test_one_class_alone_is_nothing_to_learn_from(folder: Folder) -> None:
     assert not MODEL.exists()
 
 
-def test_without_features_it_says_what_to_run(folder: Folder) -> None:
+def test_missing_features_have_advice(folder: Folder) -> None:
     for part in TRAIN.iterdir():
         part.unlink()
 
@@ -124,7 +124,7 @@ def test_without_features_it_says_what_to_run(folder: Folder) -> None:
     assert said.startswith("artifacts/features/train holds no Parquet part: run 'dvc repro'")
 
 
-def test_a_failed_training_leaves_the_last_model(folder: Folder) -> None:
+def test_failed_training_keeps_the_last_model(folder: Folder) -> None:
     training.main()
     before = digest()
     folder.set(training=TRAINING | {"algorithm": "random_forest", "derived_features": {"x": "nothing"}})

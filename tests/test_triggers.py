@@ -47,9 +47,7 @@ def recorded(*statuses: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
 @pytest.mark.parametrize(
     ("status", "code"), [(202, 0), (409, 0), (401, 1), (422, 1)], ids=["taken", "running", "token", "order"]
 )
-def test_cron_asks_with_the_key_of_the_day_and_says_something_only_when_something_is_wrong(
-    tmp_path: Path, status: int, code: int
-) -> None:
+def test_cron_line(tmp_path: Path, status: int, code: int) -> None:
     cron = Cron(tmp_path)
 
     with recorded(status) as (url, asked):
@@ -71,7 +69,7 @@ def trigger() -> dict[str, Any]:
     return runpy.run_path(str(DEPLOY / "on_change.py"))
 
 
-def test_it_asks_when_the_collection_is_quiet_and_not_more_often_than_it_may(trigger: dict[str, Any]) -> None:
+def test_trigger_waits_for_quiet_and_the_minimum_interval(trigger: dict[str, Any]) -> None:
     changes = trigger["Changes"](quiet=10, between=100)
 
     assert not changes.due(0), "nothing has changed"
@@ -86,7 +84,7 @@ def test_it_asks_when_the_collection_is_quiet_and_not_more_often_than_it_may(tri
     assert changes.due(118)
 
 
-def test_a_collection_that_is_never_quiet_is_not_put_off_for_ever(trigger: dict[str, Any]) -> None:
+def test_busy_collection_is_triggered_eventually(trigger: dict[str, Any]) -> None:
     changes = trigger["Changes"](quiet=10, between=100)
 
     for now in range(0, 100, 5):
@@ -97,7 +95,7 @@ def test_a_collection_that_is_never_quiet_is_not_put_off_for_ever(trigger: dict[
     assert changes.due(100)
 
 
-def test_what_was_not_taken_is_asked_again_a_minute_later(trigger: dict[str, Any]) -> None:
+def test_refused_request_is_repeated_after_a_minute(trigger: dict[str, Any]) -> None:
     changes = trigger["Changes"](quiet=10, between=100)
 
     changes.note(0)
@@ -144,9 +142,7 @@ def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
 
 
 @pytest.mark.slow
-def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
-    customers: Customers, mongo_uri: str, tmp_path: Path
-) -> None:
+def test_changes_lead_to_one_request(customers: Customers, mongo_uri: str, tmp_path: Path) -> None:
     state = tmp_path / "on_change.json"
     with recorded(202) as (url, asked):
         # Given it has never run: it asks once, since nobody knows what happened before
@@ -175,7 +171,7 @@ def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
 
 
 @pytest.mark.slow
-def test_a_job_that_runs_is_waited_for_with_the_same_key_and_a_wrong_token_is_said(
+def test_running_job_is_waited_for_wrong_token_is_an_error(
     customers: Customers, mongo_uri: str, tmp_path: Path
 ) -> None:
     # Given a place that the server does not know any more
@@ -192,7 +188,7 @@ def test_a_job_that_runs_is_waited_for_with_the_same_key_and_a_wrong_token_is_sa
     assert (tmp_path / "on_change.json").read_text() == '{"_data": "00"}'
 
 
-def test_the_trigger_without_a_server_is_told_so_in_one_line(tmp_path: Path) -> None:
+def test_missing_uri_is_one_line(tmp_path: Path) -> None:
     shutil.copy2(PARAMS, tmp_path)
 
     with following(tmp_path, "", "http://127.0.0.1:1/train") as process:

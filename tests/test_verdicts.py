@@ -71,7 +71,7 @@ def test_too_many_rejections_name_the_worst_columns_with_examples(folder: Folder
     assert report()["accepted"] == 87
 
 
-def test_nothing_accepted_is_said_in_one_line(folder: Folder) -> None:
+def test_nothing_accepted_is_one_line(folder: Folder) -> None:
     folder.write("raw", [row(number, tenure_months=-1) for number in range(5)])
     assert "5 of 5 documents rejected, a share of 1" in failed()
     assert len(rejected()) == 5
@@ -81,7 +81,7 @@ def test_nothing_accepted_is_said_in_one_line(folder: Folder) -> None:
     assert failed() == "0 rows are fewer than validation.min_rows 1,000"
 
 
-def test_ingestion_rejecting_everything_is_said_in_one_line(folder: Folder) -> None:
+def test_everything_rejected_by_ingestion_is_one_line(folder: Folder) -> None:
     folder.write("raw", [])
     folder.reject_before("churned: is missing", "churned: is missing")
 
@@ -99,7 +99,7 @@ def test_too_few_rows_fail(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(("churned", "said"), [(True, "every row is"), (False, "no row is")])
-def test_one_class_alone_fails(folder: Folder, churned: bool, said: str) -> None:
+def test_single_class_fails(folder: Folder, churned: bool, said: str) -> None:
     folder.write("raw", [row(number, churned=churned) for number in range(100)])
 
     assert failed() == f"the target churned has one class only: {said} positive"
@@ -120,7 +120,7 @@ def test_a_copy_of_the_target_fails_by_its_name(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("prepare", ["missing", "empty", "no rejections"])
-def test_without_raw_data_it_says_what_to_run(folder: Folder, prepare: str) -> None:
+def test_missing_raw_data_has_advice(folder: Folder, prepare: str) -> None:
     if prepare == "empty":
         RAW.mkdir(parents=True)
     if prepare == "no rejections":

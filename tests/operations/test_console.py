@@ -22,11 +22,11 @@ def ends(command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_is_said_in_order_and_at_once() -> None:
+def test_lines_are_flushed_in_order() -> None:
     assert ends('exec "$1" -c "$2"').stdout == "one\ntwo\nthree\nfour\n"
 
 
-def test_whoever_stops_reading_stops_nothing() -> None:
+def test_closed_reader_stops_nothing() -> None:
     done = ends('{ sleep 0.1; "$1" -c "$2"; echo $? >&2; } | true')
 
     assert done.stderr == "0\n"
@@ -39,7 +39,7 @@ def test_whoever_stops_reading_stops_nothing() -> None:
     assert done.stderr == "0\n"
 
 
-def test_streams_that_were_closed_lead_nowhere() -> None:
+def test_closed_streams_are_ignored() -> None:
     says = f"from operations.console import open_streams\nopen_streams()\n{SAYS}\nimport sys\n"
     says += (
         "assert open('/dev/null').fileno() > 2\nprint('five', file=sys.stderr)\nassert not sys.stdin.read()"
@@ -52,7 +52,7 @@ def test_streams_that_were_closed_lead_nowhere() -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_behind_the_log_stops_nothing(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_for_the_log_stops_nothing(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     done = ends('exec "$1" -c "$2" > /dev/full')
 

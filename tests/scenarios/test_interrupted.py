@@ -93,7 +93,7 @@ def candidate(team: Team) -> Iterator[Candidate]:
         wants.close()
 
 
-def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Candidate) -> None:
+def test_next_publication_finishes_a_killed_one(candidate: Candidate) -> None:
     # Given how it ends when nobody interrupts it
     assert candidate.kill("never") == 0
     candidate.check()

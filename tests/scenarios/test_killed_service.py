@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("who", POINTS)
-def test_whoever_is_killed_and_when_nothing_is_half_done(team: Team, who: str) -> None:
+def test_kill_leaves_nothing_half_done(team: Team, who: str) -> None:
     word, steps = POINTS[who]
     moments = random.Random(who)
     with running_service(team.project) as service:
@@ -107,7 +107,7 @@ def reached(team: Team) -> Iterator[Reached]:
 
 
 @pytest.mark.parametrize("server", NAMED)
-def test_a_server_that_goes_away_for_a_while_is_waited_for(team: Team, reached: Reached, server: str) -> None:
+def test_short_outage_is_waited_for(team: Team, reached: Reached, server: str) -> None:
     away = reached.proxies[server].away
     with running_service(reached.project) as service:
         for number, step in enumerate(STEPS):
@@ -128,9 +128,7 @@ def test_a_server_that_goes_away_for_a_while_is_waited_for(team: Team, reached: 
 
 
 @pytest.mark.parametrize("server", NAMED)
-def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
-    team: Team, reached: Reached, server: str
-) -> None:
+def test_long_outage_is_one_line_and_changes_nothing(team: Team, reached: Reached, server: str) -> None:
     before, objects = (team.refs(), reached.project.digests()), team.s3.objects()
     team.arrive(CUSTOMERS, CUSTOMERS + NEW)
     with running_service(reached.project) as service:
@@ -173,7 +171,7 @@ def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, .
     ("place", "size"),
     [(".dvc/tmp", "1m"), (".dvc/tmp", "4m"), (".dvc/tmp", "5m"), (".dvc/tmp", "6m"), (".dvc/cache", "1m")],
 )
-def test_where_nothing_more_can_be_written_everything_stays(team: Team, place: str, size: str) -> None:
+def test_full_disk_changes_nothing(team: Team, place: str, size: str) -> None:
     project = team.project
     (project.root / place).mkdir(exist_ok=True)
     before, objects = (team.refs(), project.digests()), team.s3.objects()

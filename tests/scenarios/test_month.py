@@ -23,7 +23,7 @@ import pytest
 BOOSTING = "training__hist_gradient_boosting__"
 
 
-def test_the_champion_of_each_day_has_its_reason(team: Team) -> None:
+def test_each_champion_has_a_reason(team: Team) -> None:
     first = team.project
     assert champion(first) == (1, False, "the first version")
 

@@ -6,7 +6,7 @@ from team import Team, champion, models
 from filelock import FileLock
 
 
-def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) -> None:
+def test_concurrent_publishers(team: Team) -> None:
     # Given the remote accepts a push, upon which the publisher is killed
     first = team.project
     first.set(training__hist_gradient_boosting__learning_rate=0.04)
@@ -77,7 +77,7 @@ def pushes_that_go_elsewhere_make_no_version(team: Team, project: Project) -> No
     project.git("config", "--unset", "remote.origin.pushurl")
 
 
-def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(ready: Project) -> None:
+def test_without_a_git_remote_versions_are_local(ready: Project) -> None:
     # Given a clone in which nothing has run: neither the workspace nor MLflow has what its lock names
     project = ready.cloned("new")
     project.git("remote", "remove", "origin")

@@ -47,7 +47,7 @@ def evaluations(team: Team) -> int:
     return len(client.search_runs([each.experiment_id for each in client.search_experiments()]))
 
 
-def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Project) -> None:
+def test_origin_without_atomic_push_is_refused_first(ready: Project) -> None:
     ready.run("git", "clone", "-q", "--bare", str(ready.root), "../bare.git")
     ready.git("remote", "set-url", "origin", str(ready.root.with_name("bare.git")))
     Project(ready.root.with_name("bare.git")).git("config", "receive.advertiseAtomic", "false")
@@ -66,7 +66,7 @@ def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Pr
     assert not ready.root.with_name("shared-remote").exists()
 
 
-def test_parameters_that_evaluation_would_refuse_are_refused_before_any_stage_runs(ready: Project) -> None:
+def test_parameters_of_evaluation_are_refused_first(ready: Project) -> None:
     ready.set(evaluation__slice_by=["contrakt"])
     ready.git("commit", "-qam", "A slice")
 

@@ -37,7 +37,7 @@ def holding(folder: Path, secret: str) -> list[str]:
     ]
 
 
-def test_no_password_is_left_in_any_file_log_or_mlflow(project: Project, guarded: str) -> None:
+def test_no_file_log_or_tag_holds_a_password(project: Project, guarded: str) -> None:
     project.read_from(guarded, "crm")
 
     done = project.run("dvc", "repro", check=False)
@@ -51,7 +51,7 @@ def test_no_password_is_left_in_any_file_log_or_mlflow(project: Project, guarded
     assert holding(project.root, PASSWORD) == []
 
 
-def test_a_failing_run_does_not_print_the_password(project: Project, guarded: str) -> None:
+def test_failed_run_hides_the_password(project: Project, guarded: str) -> None:
     wrong = guarded.replace(PASSWORD, f"{PASSWORD}-wrong")
     project.read_from(wrong, "crm")
 

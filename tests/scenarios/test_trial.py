@@ -17,7 +17,7 @@ def member(ready: Project, origin: Path, name: str) -> Project:
     return project
 
 
-def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) -> None:
+def test_two_trial_clones_become_a_team(ready: Project, tmp_path: Path) -> None:
     # Given two clones of one origin, each with its own stores and another model
     origin = Project(tmp_path / "origin.git")
     ready.git("clone", "-q", "--bare", str(ready.root), str(origin.root))

@@ -20,7 +20,7 @@ import pytest
 SHUFFLED = "target.sample(frac=1, random_state=1)"
 
 
-def test_a_history_of_versions_can_be_told_apart_and_brought_back(team: Team) -> None:
+def test_history_of_versions_is_restorable(team: Team) -> None:
     first = team.project
     made = {1: the_first_is_published_once(team, first)}
     made[2] = a_new_learning_rate_is_trained_in_ci(team, first)

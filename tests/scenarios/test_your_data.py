@@ -22,7 +22,7 @@ def commands_of_the_docs() -> str:
     return "".join(re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in blocks)
 
 
-def test_the_commands_of_the_docs_lead_to_a_published_model(project: Project, tmp_path: Path) -> None:
+def test_commands_of_the_docs(project: Project, tmp_path: Path) -> None:
     script = commands_of_the_docs()
     assert "pipeline publish" in script
     # The environment of the tests in place of the clone's own, and a free port.

@@ -26,7 +26,7 @@ STAGE = """stages:
         ("exit('training: too few rows')", "training: too few rows"),
     ],
 )
-def test_the_reason_is_what_ended_the_stage_and_not_what_it_said_before(
+def test_error_is_the_last_line_of_the_stage(
     end: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))

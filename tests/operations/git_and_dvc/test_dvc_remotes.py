@@ -3,7 +3,7 @@
 from project import Project, free_port
 
 
-def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> None:
+def test_old_data_is_read_from_the_current_remote(ready: Project) -> None:
     # Given a version that was published to the folder that its commit names; another model is here now
     ready.git("remote", "remove", "origin")
     ready.run("pipeline", "publish")
@@ -30,7 +30,7 @@ def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> 
     assert "on the remote" not in (ready.root / "report.md").read_text()
 
 
-def test_nothing_is_deleted_while_the_remote_is_away(ready: Project) -> None:
+def test_gc_deletes_nothing_without_the_git_remote(ready: Project) -> None:
     ready.dvc("remote", "modify", "s3", "endpointurl", f"http://127.0.0.1:{free_port()}")
     ready.dvc("remote", "default", "s3")
     old = ready.root / ".dvc/cache/files/md5/00/11223344556677889900aabbccddee"

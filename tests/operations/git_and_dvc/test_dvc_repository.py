@@ -11,9 +11,7 @@ from project import Project
 import pytest
 
 
-def test_a_stage_that_has_yet_to_run_has_nothing_to_fetch(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stage_without_lock_has_nothing_to_fetch(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ready.root)
     text = (ready.root / "dvc.yaml").read_text()
     stage = "stages:\n  new:\n    cmd: echo > new.txt\n    outs: [new.txt]\n"
@@ -23,9 +21,7 @@ def test_a_stage_that_has_yet_to_run_has_nothing_to_fetch(
         refuse_stale()
 
 
-def test_a_file_is_sent_again_to_the_remote_that_its_output_names(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_push_to_the_remote_of_the_output(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ready.root)
     ready.dvc("remote", "add", "own", str(ready.root.with_name("own")))
     text = (ready.root / "dvc.yaml").read_text()
@@ -48,7 +44,7 @@ def test_a_file_is_sent_again_to_the_remote_that_its_output_names(
     assert not (ready.root / "dvc-remote" / place).exists()
 
 
-def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
+def test_push_and_missing_data_print_nothing(
     ready: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ready.root)

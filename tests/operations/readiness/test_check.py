@@ -19,7 +19,7 @@ import pytest
 from pymongo.database import Database
 
 
-def test_a_healthy_checkout_passes_and_nothing_is_changed(team: Team) -> None:
+def test_healthy_checkout_passes_unchanged(team: Team) -> None:
     project = team.project
 
     def all_there_is() -> list[Any]:
@@ -55,7 +55,7 @@ def test_a_healthy_checkout_passes_and_nothing_is_changed(team: Team) -> None:
     assert failed.stderr == "pipeline: 2 of the checks found something wrong: a retrain would fail\n"
 
 
-def test_a_fresh_clone_passes_without_a_store_being_made(project: Project) -> None:
+def test_fresh_clone_passes_without_creating_a_store(project: Project) -> None:
     done = project.run("pipeline", "check")
 
     assert all(line.startswith("ok") for line in done.stdout.splitlines())
@@ -87,7 +87,7 @@ mlflow: {}
 """
 
 
-def test_parameters_that_fit_each_other_pass_whatever_the_types_of_the_columns() -> None:
+def test_consistent_parameters_pass_for_all_column_types() -> None:
     Path("params.yaml").write_text(PARAMETERS.lstrip())
 
     assert parameters() == "a.b, 6 features and 3 derived ones, logistic_regression"
@@ -112,7 +112,7 @@ def test_parameters_that_fit_each_other_pass_whatever_the_types_of_the_columns()
         ({"mlflow__registered_model": "a/b"}, "mlflow.registered_model"),
     ],
 )
-def test_parameters_that_a_later_stage_would_refuse_are_named(
+def test_parameters_that_a_later_stage_refuses_are_named(
     tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     Path("params.yaml").write_text(PARAMETERS.lstrip())
@@ -138,7 +138,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_uri: str) -> Ca
     return ask
 
 
-def test_mongodb_is_read_as_ingestion_does(database: Database[Any], reads: Callable[..., str]) -> None:
+def test_mongodb_is_read_as_by_ingestion(database: Database[Any], reads: Callable[..., str]) -> None:
     with pytest.raises(ConfigurationError, match=r"customers holds no document that the filter selects"):
         reads(database.name)
     database.customers.insert_one(customer(1))
@@ -157,7 +157,7 @@ def test_mongodb_is_read_as_ingestion_does(database: Database[Any], reads: Calla
 
 
 @pytest.mark.slow
-def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
+def test_mlflow_check_uses_the_experiment_of_the_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Project(tmp_path).git("init", "-q")
@@ -197,7 +197,7 @@ def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
         servers.use_mlflow()
 
 
-def test_what_lies_in_the_checkout_is_looked_at(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkout_is_checked(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project = ready
     monkeypatch.chdir(project.root)
     assert workspace.identity() == "commits on main"

@@ -94,7 +94,7 @@ def reading(method: str, path: str) -> bool:
         (404, "NoSuchBucket", anything, "make it, or correct the remote's url"),
     ],
 )
-def test_what_s3_refuses_is_one_line_with_its_code(
+def test_refusal_of_s3_is_one_line_with_its_code(
     refusal: Refusal, status: int, code: str, when: Callable[[str, str], bool], advice: str
 ) -> None:
     refusal.status, refusal.code, refusal.when = status, code, when
@@ -112,7 +112,7 @@ def test_what_s3_refuses_is_one_line_with_its_code(
     assert raised.value.exit_code == 2
 
 
-def test_what_may_heal_is_away_and_not_refused(refusal: Refusal) -> None:
+def test_temporary_error_is_away_not_refused(refusal: Refusal) -> None:
     refusal.status, refusal.code, refusal.when = 503, "SlowDown", anything
 
     answers = ask({"remote": list_remotes}, timeout=0.5)
@@ -131,7 +131,7 @@ def test_unset_keys_are_not_waited_for(s3: S3, monkeypatch: pytest.MonkeyPatch) 
         list_remotes()
 
 
-def test_asking_leaves_the_bucket_as_it_was(s3: S3) -> None:
+def test_check_leaves_the_bucket_unchanged(s3: S3) -> None:
     s3.fill({"other": b"1"})
 
     assert "lists, takes and gives" in use_remotes()
@@ -139,7 +139,7 @@ def test_asking_leaves_the_bucket_as_it_was(s3: S3) -> None:
     assert s3.objects() == {"other": 1}
 
 
-def test_a_role_that_may_remove_nothing_leaves_one_object(refusal: Refusal, s3: S3) -> None:
+def test_role_without_delete_leaves_one_object(refusal: Refusal, s3: S3) -> None:
     refusal.when = lambda method, _: method == "DELETE"
 
     found = [use_remotes(), use_remotes()]
@@ -148,7 +148,7 @@ def test_a_role_that_may_remove_nothing_leaves_one_object(refusal: Refusal, s3: 
     assert list(s3.objects()) == [f"dvc/{PROBE}"]
 
 
-def test_a_push_that_is_refused_says_that_the_work_is_kept(refusal: Refusal, here: Project) -> None:
+def test_refused_push_keeps_the_work(refusal: Refusal, here: Project) -> None:
     Path("new.txt").write_text("new")
     here.dvc("add", "new.txt")
     refusal.status, refusal.code, refusal.when = 400, "ExpiredToken", writing
@@ -157,9 +157,7 @@ def test_a_push_that_is_refused_says_that_the_work_is_kept(refusal: Refusal, her
         push_data()
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_made(
-    here: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_only_folder_is_refused(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is a folder that can be written" in use_remotes()
     assert not Path("dvc-remote").exists()
     monkeypatch.setattr("operations.readiness.dvc_remote.writable", lambda _: False)
@@ -183,7 +181,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_made(
         ("    remote = local", "", "DVC has no default remote: 'dvc remote default NAME'"),
     ],
 )
-def test_a_remote_that_cannot_keep_versions_is_refused(here: Project, old: str, new: str, said: str) -> None:
+def test_unsupported_remote_is_refused(here: Project, old: str, new: str, said: str) -> None:
     check_remotes()
     lead(old, new)
 
@@ -193,7 +191,7 @@ def test_a_remote_that_cannot_keep_versions_is_refused(here: Project, old: str, 
     assert said in str(raised.value)
 
 
-def test_the_way_to_mend_a_setting_is_where_it_is_set(here: Project) -> None:
+def test_advice_names_the_file_of_the_setting(here: Project) -> None:
     Path(".dvc/config.local").write_text("['remote \"local\"']\n    version_aware = true\n")
 
     with pytest.raises(ConfigurationError, match="'dvc remote modify --local local version_aware false'"):
@@ -207,9 +205,7 @@ def test_the_way_to_mend_a_setting_is_where_it_is_set(here: Project) -> None:
         ("push: false", "with 'push: false' in dvc.yaml"),
     ],
 )
-def test_what_an_output_says_of_its_remote_is_held_to_the_same(
-    here: Project, setting: str, said: str
-) -> None:
+def test_remote_of_an_output_is_checked_too(here: Project, setting: str, said: str) -> None:
     Path("dvc.yaml").write_text(PIPELINE.format(setting))
 
     with pytest.raises(ConfigurationError, match=said):

@@ -59,13 +59,13 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_new_data_brings_the_checkout_forward(checkout: Project) -> None:
+def test_checkout_follows_new_data(checkout: Project) -> None:
     transaction.run(NEW_DATA)
 
     assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
 
 
-def test_the_outcome_stands_before_the_checkout_follows(checkout: Project) -> None:
+def test_outcome_precedes_the_checkout(checkout: Project) -> None:
     told = []
 
     transaction.run(
@@ -77,7 +77,7 @@ def test_the_outcome_stands_before_the_checkout_follows(checkout: Project) -> No
     assert head != checkout.git("rev-parse", "main")
 
 
-def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
+def test_next_run_repairs_artifacts(
     checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: str) -> str:
@@ -97,7 +97,7 @@ def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
     assert done == [("checkout",)]
 
 
-def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: Project) -> None:
+def test_old_data_leaves_the_branch_unchanged(checkout: Project) -> None:
     before = checkout.git("rev-parse", "main")
 
     transaction.run(OLD_DATA)
@@ -105,9 +105,7 @@ def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: P
     assert checkout.git("rev-parse", "main") == before
 
 
-def test_a_checkout_that_was_switched_meanwhile_is_left_alone(
-    checkout: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_switched_checkout_is_left_alone(checkout: Project, capsys: pytest.CaptureFixture[str]) -> None:
     checkout.git("switch", "-q", "-c", "feature")
     before = checkout.git("rev-parse", "HEAD")
 
@@ -117,9 +115,7 @@ def test_a_checkout_that_was_switched_meanwhile_is_left_alone(
     assert "on another branch than main now" in capsys.readouterr().out
 
 
-def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failure_after_the_push_keeps_the_version(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given another one publishes meanwhile, too
     whole = Outcome(state="succeeded", message="version 3 is published", version=3)
     pushed: list[str] = []
@@ -156,7 +152,7 @@ def edited(checkout: Project, *, remote: bool) -> Project:
 
 
 @pytest.mark.parametrize("request_", [NEW_DATA, OLD_DATA, Request(branch="main", keep_data=True)])
-def test_an_edit_that_would_not_take_part_is_refused(checkout: Project, request_: Request) -> None:
+def test_uncommitted_edit_is_refused(checkout: Project, request_: Request) -> None:
     edited(checkout, remote=True)
     # What no run uses is named alone.
     (checkout.root / "README.md").write_text("two\n")
@@ -180,7 +176,7 @@ def test_an_edit_that_would_not_take_part_is_refused(checkout: Project, request_
         transaction.run(request_)
 
 
-def test_without_a_remote_the_branch_can_follow_only_if_all_is_committed(checkout: Project) -> None:
+def test_without_a_remote_everything_must_be_committed(checkout: Project) -> None:
     edited(checkout, remote=False)
     (checkout.root / "notes.txt").write_text("mine\n")
 
@@ -188,9 +184,7 @@ def test_without_a_remote_the_branch_can_follow_only_if_all_is_committed(checkou
         transaction.run(NEW_DATA)
 
 
-def test_the_error_of_a_failed_stage_names_the_files_where_they_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_names_the_kept_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "stores_root", lambda: tmp_path / "root")
     lines = tmp_path / "worktree/artifacts/rejected/validation.jsonl"
     lines.parent.mkdir(parents=True)
@@ -203,9 +197,7 @@ def test_the_error_of_a_failed_stage_names_the_files_where_they_are_kept(
     assert (place / "rejected/validation.jsonl").read_text() == "{}\n"
 
 
-def test_what_another_one_pushed_meanwhile_is_no_success_of_a_run_that_failed(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_push_of_another_clone_is_not_credited(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
     def run_in(_: Path, request: Request) -> Outcome:
@@ -222,9 +214,7 @@ def test_what_another_one_pushed_meanwhile_is_no_success_of_a_run_that_failed(
     assert tried == ["the run"]
 
 
-def test_a_run_that_failed_before_its_push_has_failed(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failure_before_the_push(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Outcome:
         raise PipelineError("the process died")
 
@@ -234,7 +224,7 @@ def test_a_run_that_failed_before_its_push_has_failed(
         transaction.run(NEW_DATA)
 
 
-def test_a_version_that_cannot_be_finished_holds_up_no_other(
+def test_unfinished_version_blocks_no_other(
     checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run_in(_: Path, request: Request) -> Outcome:
@@ -254,7 +244,7 @@ def test_a_version_that_cannot_be_finished_holds_up_no_other(
     assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"
 
 
-def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
+def test_version_of_an_earlier_run_is_not_credited(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a version of the commit that the run begins with, which can be finished only after the run
@@ -276,9 +266,7 @@ def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
     assert tried == ["model-v2", "the run"]
 
 
-def test_artifacts_wait_while_the_lock_is_not_that_of_the_commit(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_artifacts_stay_with_a_modified_lock(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a checkout that was killed in its merge, and whose lock is gone
     (checkout.root / "dvc.lock").write_text("stages: {}")
     checkout.git("add", "dvc.lock")
@@ -297,7 +285,7 @@ def test_artifacts_wait_while_the_lock_is_not_that_of_the_commit(
     assert not (checkout.root / UNFINISHED).exists()
 
 
-def test_a_signal_waits_for_what_must_not_be_torn() -> None:
+def test_signal_waits_for_the_checkout() -> None:
     seen = []
 
     def merge() -> None:
@@ -314,7 +302,7 @@ def test_a_signal_waits_for_what_must_not_be_torn() -> None:
     assert seen == ["whole"]
 
 
-def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None:
+def test_configuration_error_is_not_retried(ready: Project) -> None:
     ready.read_from("mongo://user:s3cret@nowhere", "crm")
     ready.git("commit", "-qam", "Read our own server")
 
@@ -326,7 +314,7 @@ def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None
     assert "s3cret" not in done.stdout + done.stderr
 
 
-def test_the_newest_commit_is_the_branchs_whatever_others_check_out_or_fetch(
+def test_newest_commit_is_that_of_the_branch(
     checkout: Project,
 ) -> None:
     main, made = (checkout.git("rev-parse", name).strip() for name in ("main", "made"))

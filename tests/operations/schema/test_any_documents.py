@@ -76,7 +76,7 @@ def test_a_proposal_accepts_what_it_was_made_from(documents: list[dict[str, Any]
 
 @settings(max_examples=20)
 @given(documents=collections())
-def test_params_yaml_accepts_what_is_written_and_keeps_the_rest(documents: list[dict[str, Any]]) -> None:
+def test_params_yaml_stays_valid_and_keeps_the_rest(documents: list[dict[str, Any]]) -> None:
     proposal = proposed(documents, complete=True)
     if isinstance(proposal, str):
         return

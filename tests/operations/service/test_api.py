@@ -32,7 +32,7 @@ def service(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield service
 
 
-def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
+def test_concurrent_requests_start_one_job(service: Service) -> None:
     with ThreadPoolExecutor(40) as pool:
         orders = [pool.submit(service.post, None, **BEARER) for _ in range(200)]
         reads = [pool.submit(service.get, path) for path in ("/train", "/health") for _ in range(500)]
@@ -68,7 +68,7 @@ def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
         ("GET", "/nothing", {}, 404),
     ],
 )
-def test_what_is_wrong_is_told_by_a_problem_document(
+def test_errors_are_problem_documents(
     service: Service, method: str, path: str, options: dict[str, object], status: int
 ) -> None:
     answer = requests.request(method, service.url(path), timeout=30, **options)  # type: ignore[arg-type]
@@ -83,14 +83,14 @@ def test_what_is_wrong_is_told_by_a_problem_document(
         assert answer.headers["Allow"] == allowed
 
 
-def test_a_form_in_place_of_json_is_told_what_to_send(service: Service) -> None:
+def test_form_instead_of_json_is_refused_with_advice(service: Service) -> None:
     answer = requests.post(service.url("/train"), data={"all": "true"}, headers=BEARER, timeout=30)
 
     assert answer.status_code == 422
     assert answer.json()["detail"].endswith(" (send it with Content-Type: application/json)")
 
 
-def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
+def test_openapi_matches_the_answers(service: Service, tmp_path: Path) -> None:
     done = Project(tmp_path).run(
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
@@ -113,7 +113,7 @@ def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-4000:]
 
 
-def test_no_token_is_in_the_log(service: Service) -> None:
+def test_log_hides_the_token(service: Service) -> None:
     service.post(None, **BEARER)
 
     log = (service.project.root.parent / "clone-service.log").read_text()
@@ -121,7 +121,7 @@ def test_no_token_is_in_the_log(service: Service) -> None:
     assert TOKEN not in log
 
 
-def test_other_than_loopback_needs_a_token(service: Service) -> None:
+def test_public_address_needs_a_token(service: Service) -> None:
     words = ("pipeline", "serve", "--host", "0.0.0.0", "--port", str(free_port()))
 
     refused = service.project.run(*words, check=False, TRAIN_API_TOKEN="")
@@ -137,7 +137,7 @@ def test_a_second_service_in_the_same_repository_is_refused(service: Service) ->
     assert refused.stderr == "pipeline: a service runs in this repository already\n"
 
 
-def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None:
+def test_ready_names_unreachable_servers(project: Project) -> None:
     # Given MLflow is not started, and a bucket without the keys to it
     away = f"http://127.0.0.1:{free_port()}"
     settings = project.root / ".dvc/config.local"
@@ -165,7 +165,7 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
     }
 
 
-def test_a_store_of_jobs_that_is_damaged_is_said_and_nothing_starts(project: Project) -> None:
+def test_damaged_job_store_is_reported(project: Project) -> None:
     with running_service(project) as service:
         # Given somebody overwrites it
         (project.root / "jobs/jobs.sqlite").write_text("no database at all")

@@ -26,7 +26,7 @@ def published(team: Team) -> Project:
     return team.project
 
 
-def test_a_retrain_is_started_and_watched_until_version_2_is_there(published: Project) -> None:
+def test_retrain_from_the_page(published: Project) -> None:
     with running_browser() as browser:
         with running_service(published) as service:
             browser.resize(360, 740)

@@ -51,7 +51,7 @@ def remote(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setattr("operations.service.links.git", lambda *_words, **_options: url)
 
 
-def test_with_nothing_there_it_says_so() -> None:
+def test_empty_page() -> None:
     said = html([], known(), NOW)
 
     assert "There is none yet" in said
@@ -59,9 +59,7 @@ def test_with_nothing_there_it_says_so() -> None:
     assert "MLflow does not answer" not in said
 
 
-def test_it_stays_that_of_the_running_code_when_a_retrain_brings_newer_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_template_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, content in (("page.html", "{{ unknown }}"), ("page.js", ""), ("page.css", "")):
         (tmp_path / name).write_text(content)
     monkeypatch.setattr(page, "FOLDER", tmp_path)
@@ -71,7 +69,7 @@ def test_it_stays_that_of_the_running_code_when_a_retrain_brings_newer_files(
     assert page.style().body
 
 
-def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None:
+def test_champion_has_scores_and_age_of_data() -> None:
     # Version 3 is another model of the data of version 1.
     data = {"data.raw.md5": "same"}
     versions = (version(1, hours=75, **data), version(2, hours=2), version(3, True, hours=1, **data))
@@ -86,7 +84,7 @@ def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None
     assert 'href="versions/2/report.html"' in said
 
 
-def test_a_report_is_in_the_mlflow_ui_or_in_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_url_in_mlflow_or_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     made = replace(version(1), experiment="7", artifacts="file:///a%20b/mlartifacts/7/run/artifacts")
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@mlflow.example.org/")
@@ -97,7 +95,7 @@ def test_a_report_is_in_the_mlflow_ui_or_in_a_folder(monkeypatch: pytest.MonkeyP
     assert report_link(replace(made, artifacts="")) is None
 
 
-def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:
+def test_champion_has_a_reason_and_versions_a_decision() -> None:
     refused = {"promotion": '{"promoted": false, "reason": "it may be 0.02 lower"}'}
     why = f"rolled back to by hand, pinned: {NASTY}"
     pinned = replace(version(1, True), standing=why, pinned=True)
@@ -111,7 +109,7 @@ def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:
     assert "<summary>rolled back to</summary>2026-11-27: calls are missed" in html([], known(rolled), NOW)
 
 
-def test_it_says_what_made_each_version_and_where_scores_are_of_other_rows() -> None:
+def test_versions_name_algorithm_and_other_holdouts() -> None:
     made = {"algorithm": "random_forest", "test_rows": 1195}
     same = {"data.raw.md5": "same"}
     alike = (replace(version(1, True, **same), **made), version(2, **same))
@@ -123,7 +121,7 @@ def test_it_says_what_made_each_version_and_where_scores_are_of_other_rows() -> 
     assert "scored on other test rows" in html([], known(*alike, version(3)), NOW)
 
 
-def test_while_mlflow_is_away_what_it_said_last_stays() -> None:
+def test_last_answer_stays_while_mlflow_is_away() -> None:
     away = Known((version(1, champion=True),), NOW - timedelta(minutes=5), answers=False)
 
     said = html([], away, NOW)
@@ -137,7 +135,7 @@ def test_while_mlflow_is_away_what_it_said_last_stays() -> None:
     assert "There is none yet" not in never
 
 
-def test_before_mlflow_was_asked_the_page_says_so_and_looks_again() -> None:
+def test_page_before_the_first_answer_of_mlflow() -> None:
     said = html([], Known(), NOW)
 
     assert "MLflow has not answered yet" in said
@@ -146,7 +144,7 @@ def test_before_mlflow_was_asked_the_page_says_so_and_looks_again() -> None:
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_a_job_under_way_is_followed(jobs: Jobs, state: str) -> None:
+def test_running_job_is_followed(jobs: Jobs, state: str) -> None:
     active = job(jobs, state=state, stage="training", started_at=NOW)
 
     said = html([active], known(), NOW)
@@ -160,7 +158,7 @@ def test_a_job_under_way_is_followed(jobs: Jobs, state: str) -> None:
     ("state", "told"),
     [("succeeded", "message"), ("unchanged", "message"), ("failed", "error"), ("interrupted", "error")],
 )
-def test_a_job_that_ended_is_history(jobs: Jobs, state: str, told: str) -> None:
+def test_ended_job_is_in_the_history(jobs: Jobs, state: str, told: str) -> None:
     ended = job(
         jobs,
         state=state,
@@ -181,7 +179,7 @@ def test_a_job_that_ended_is_history(jobs: Jobs, state: str, told: str) -> None:
     assert f'href="train/{ended.id}/log"' in said
 
 
-def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_external_text_is_escaped(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     remote(monkeypatch, "https://forge.example/team/churn.git")
     ended = job(jobs, state="failed", error=NASTY, commit=NASTY, stage=NASTY)
     active = job(jobs, stage=NASTY, state="running")
@@ -203,7 +201,7 @@ def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.
         "https://forge.example/team/churn",
     ],
 )
-def test_a_commit_leads_to_the_forge_without_credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_commit_links_to_the_forge(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     remote(monkeypatch, url)
     said = html([], known(version(1)), NOW)
 
@@ -212,14 +210,14 @@ def test_a_commit_leads_to_the_forge_without_credentials(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("url", ["", "/srv/churn.git", "git@forge.example:churn.git"])
-def test_a_commit_of_another_remote_is_text(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_commit_without_a_forge_is_text(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     remote(monkeypatch, url)
     said = html([], known(version(1)), NOW)
 
     assert f'<code title="{COMMIT}">{COMMIT[:10]}</code>' in said
 
 
-def test_a_run_leads_to_the_mlflow_server_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_links_to_the_mlflow_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:s3cret@mlflow.example/base/?token=s3cret")
     said = html([], known(version(1)), NOW)
 
@@ -227,11 +225,11 @@ def test_a_run_leads_to_the_mlflow_server_without_credentials(monkeypatch: pytes
     assert "s3cret" not in said
 
 
-def test_a_run_in_a_file_is_text() -> None:
+def test_run_without_a_server_is_text() -> None:
     assert '<code title="run1">run1</code>' in html([], known(version(1)), NOW)
 
 
-def test_the_token_is_asked_for_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_field_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'type="password"' not in html([], known(), NOW)
     monkeypatch.setenv("TRAIN_API_TOKEN", "s3cret")
     said = html([], known(), NOW)
@@ -240,7 +238,7 @@ def test_the_token_is_asked_for_and_never_shown(monkeypatch: pytest.MonkeyPatch)
     assert "s3cret" not in said
 
 
-def test_the_page_carries_no_script_or_style_of_its_own(jobs: Jobs) -> None:
+def test_page_has_no_inline_script_or_style(jobs: Jobs) -> None:
     said = html([job(jobs)], known(version(1, True)), NOW)
 
     assert "<style" not in said
@@ -266,5 +264,5 @@ def test_the_page_carries_no_script_or_style_of_its_own(jobs: Jobs) -> None:
         (timedelta(days=1234), "1,234 days"),
     ],
 )
-def test_an_age_is_said_in_its_largest_unit(passed: timedelta, said: str) -> None:
+def test_age_is_in_its_largest_unit(passed: timedelta, said: str) -> None:
     assert age(passed) == said

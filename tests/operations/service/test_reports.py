@@ -28,7 +28,7 @@ def refused(version: int) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_a_version_has_a_report_if_its_run_has(
+def test_version_has_the_report_of_its_run(
     store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment = store.create_experiment("some", artifact_location=(tmp_path / "files").as_uri())
@@ -59,7 +59,7 @@ def test_a_version_has_a_report_if_its_run_has(
     assert refused(3) == (503, "MLflow does not answer")
 
 
-def test_the_documented_answers_are_those(tmp_path: Path) -> None:
+def test_documented_status_codes(tmp_path: Path) -> None:
     told = make_app(tmp_path).openapi()["paths"]["/versions/{version}/report.html"]["get"]["responses"]
 
     assert set(told) == {"200", "404", "421", "422", "500", "503"}

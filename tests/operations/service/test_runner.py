@@ -63,7 +63,7 @@ def start(runner: Runner) -> Job:
     return job
 
 
-def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
+def test_job_runs_beside_the_recovery(runner: Runner) -> None:
     runner.recover()
     time.sleep(0.2)
     job = ended(runner, start(runner))
@@ -81,9 +81,7 @@ def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
         (None, "interrupted"),
     ],
 )
-def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_end(
-    runner: Runner, said: str | None, state: str
-) -> None:
+def test_job_of_a_killed_service_is_interrupted(runner: Runner, said: str | None, state: str) -> None:
     job, _ = runner.jobs.create(TrainRequest(), None)
     runner.log(job.id).parent.mkdir()
     if said is not None:
@@ -108,7 +106,7 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_e
         (None, None),
     ],
 )
-def test_a_recovered_version_is_of_the_job_that_pushed_it(
+def test_recovered_version_belongs_to_its_job(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, log: str | None, version: int | None
 ) -> None:
     job, _ = runner.jobs.create(TrainRequest(), None)
@@ -126,7 +124,7 @@ def test_a_recovered_version_is_of_the_job_that_pushed_it(
     assert (found.state, found.model_version) == ("interrupted", version)
 
 
-def test_a_store_that_is_damaged_in_the_middle_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_damaged_store_is_refused_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     jobs = Jobs(path)
     for number in range(100):
@@ -142,7 +140,7 @@ def test_a_store_that_is_damaged_in_the_middle_is_refused_at_the_start(tmp_path:
         Jobs(path)
 
 
-def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) -> None:
+def test_step_times_add_up(runner: Runner) -> None:
     job = ended(runner, start(runner))
 
     assert job.started_at
@@ -155,7 +153,7 @@ def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) ->
     assert job.seconds["publishing"] > job.seconds["evaluation"]
 
 
-def test_a_job_that_cannot_be_started_has_failed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_that_cannot_start_has_failed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     job = ended(runner, start(runner))
 

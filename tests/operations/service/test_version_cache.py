@@ -40,7 +40,7 @@ def mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     answers.may_answer.set()
 
 
-def test_mlflow_is_asked_once_for_many_looks(mlflow: Answers) -> None:
+def test_many_requests_ask_mlflow_once(mlflow: Answers) -> None:
     version_cache = VersionCache()
 
     assert {len(version_cache.get().versions) for _ in range(100)} == {1}
@@ -59,7 +59,7 @@ def test_a_slow_mlflow_is_not_waited_for(mlflow: Answers) -> None:
     assert len(version_cache.get().versions) == 1
 
 
-def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
+def test_last_versions_stay_while_mlflow_is_away(mlflow: Answers) -> None:
     version_cache = VersionCache()
     first = version_cache.get()
     mlflow.away = True
@@ -71,7 +71,7 @@ def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
     assert (first.answers, second.answers) == (True, False)
 
 
-def test_an_answer_that_was_asked_for_before_a_publication_is_not_enough_after_it(mlflow: Answers) -> None:
+def test_publication_refreshes_the_cache(mlflow: Answers) -> None:
     version_cache = VersionCache()
     mlflow.may_answer.clear()
     version_cache.get(timeout=0.05)

@@ -37,7 +37,7 @@ def found(trials: int, present: dict[str, Any], space: dict[str, Values] = SPACE
     return done
 
 
-def test_it_begins_with_the_present_and_the_default_parameters_and_then_finds_better_ones() -> None:
+def test_search_starts_from_present_and_default_parameters() -> None:
     present = {"rate": 0.9, "leaves": 50, "kind": "a", "fixed": 7}
 
     trials = found(60, present)
@@ -56,11 +56,11 @@ def test_it_begins_with_the_present_and_the_default_parameters_and_then_finds_be
 @pytest.mark.parametrize(
     "present", [{"rate": 0.9, "leaves": 50, "kind": "a"}, {"rate": 5.0, "leaves": 3, "kind": "a"}]
 )
-def test_fewer_trials_are_the_beginning_of_more(present: dict[str, Any]) -> None:
+def test_fewer_trials_are_a_prefix_of_more(present: dict[str, Any]) -> None:
     assert found(7, present) == found(30, present)[:7]
 
 
-def test_the_gain_is_that_of_the_corrected_resampled_t_test() -> None:
+def test_gain_is_the_corrected_resampled_t_test() -> None:
     rng = np.random.default_rng(0)
     present = rng.normal(0.80, 0.01, 20)
     winner = present + rng.normal(0.004, 0.003, 20)

@@ -97,7 +97,7 @@ def test_a_dry_search_only_prints(folder: Folder) -> None:
     assert not (folder.root / "mlflow.db").exists()
 
 
-def test_more_trials_continue_and_another_study_begins_anew(
+def test_more_trials_continue_another_study_restarts(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tune(2, dry=True)
@@ -121,7 +121,7 @@ def test_more_trials_continue_and_another_study_begins_anew(
         assert capsys.readouterr().out == ""
 
 
-def test_what_cannot_be_searched_is_refused_in_one_line(folder: Folder) -> None:
+def test_impossible_search_is_refused_in_one_line(folder: Folder) -> None:
     def refused(kind: type[PipelineError], **training: Any) -> str:
         folder.set(training=TRAINING | training)
         return failure(lambda: tune(2, dry=True) and None, kind)
@@ -151,7 +151,7 @@ def test_a_file_changed_during_the_search_is_not_overwritten(folder: Folder) -> 
         tuning.with_winner(before, {"max_iter": 7})
 
 
-def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_search_continues_to_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes, killed, continued: the same winner as in one process that ran through."""
     whole = working_directory(tmp_path / "whole", monkeypatch)
     expected = tune(6, dry=True).splitlines()

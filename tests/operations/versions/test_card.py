@@ -65,7 +65,7 @@ FILES: dict[str, Any] = {
 }
 
 
-def test_a_card_shows_what_is_known_and_what_people_state() -> None:
+def test_card_shows_facts_and_statements() -> None:
     text = card(LINEAGE, FILES)
 
     for part in (
@@ -101,11 +101,11 @@ def test_a_card_shows_what_is_known_and_what_people_state() -> None:
         (0.25, "0.25"),
     ],
 )
-def test_a_value_shows_as_it_is(value: Any, text: str) -> None:
+def test_card_escapes_values(value: Any, text: str) -> None:
     assert escaped(value) == text
 
 
-def test_a_long_card_is_cut_at_a_line_and_names_the_whole() -> None:
+def test_long_card_is_shortened() -> None:
     whole = "".join(f"line {number}\n" for number in range(1000))
 
     cut = shortened(whole)

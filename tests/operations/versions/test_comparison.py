@@ -62,7 +62,7 @@ def decide(challenger: Model, champion: Model, rows: pd.DataFrame, slices: Any =
     return compare(challenger, champion, 7, rows, CONTRACT, slices)
 
 
-def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
+def test_equal_model_is_promoted(rows: pd.DataFrame) -> None:
     decision = decide(Model(0.1), Model(0.1), rows)
 
     assert decision.promoted
@@ -71,7 +71,7 @@ def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
     assert decide(Model(0.1), Model(0.1), rows) == decision
 
 
-def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows: pd.DataFrame) -> None:
+def test_champion_with_another_column_type_cannot_be_compared(rows: pd.DataFrame) -> None:
     class OfText(Model):
         def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
             return super().predict_proba(rows.assign(signal=rows["signal"].astype(float)))
@@ -88,7 +88,7 @@ def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows:
         decide(Model(0.1), OfText(0.1), text)
 
 
-def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> None:
+def test_worse_model_is_refused_with_numbers(rows: pd.DataFrame) -> None:
     decision = decide(Model(1.0), Model(0.1), rows)
 
     assert not decision.promoted
@@ -105,7 +105,7 @@ def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> Non
     )
 
 
-def test_better_by_more_than_chance_is_measurably_better(rows: pd.DataFrame) -> None:
+def test_measurably_better_means_beyond_chance(rows: pd.DataFrame) -> None:
     better = decide(Model(0.1), Model(1.0), rows)
 
     assert better.measurably_better
@@ -123,7 +123,7 @@ def test_better_by_more_than_chance_is_measurably_better(rows: pd.DataFrame) -> 
     assert better.stopped() == better
 
 
-def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd.DataFrame) -> None:
+def test_better_model_with_a_bad_slice_is_refused(rows: pd.DataFrame) -> None:
     decision = decide(Model(0.0, lost="north"), Model(1.0), rows)
 
     assert decision.difference is not None
@@ -134,7 +134,7 @@ def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd
 
 
 @pytest.mark.parametrize("wrong", [lambda score: score**0.2, lambda score: score / 9])
-def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
+def test_right_order_with_wrong_probabilities_is_refused(
     wrong: Callable[[np.ndarray], np.ndarray], rows: pd.DataFrame
 ) -> None:
     class Uncalibrated(Model):
@@ -160,7 +160,7 @@ def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
 
 
 @pytest.mark.parametrize("positives", [3, 14])
-def test_a_slice_that_is_worse_by_chance_is_no_reason(positives: int) -> None:
+def test_slice_worse_by_chance_is_accepted(positives: int) -> None:
     # Given a slice with few positives, in which models that are equally good differ by their noise
     target = (np.arange(150) < positives).astype(int)
     rows = pd.DataFrame({"region": ["north"] * 150})
@@ -174,7 +174,7 @@ def test_a_slice_that_is_worse_by_chance_is_no_reason(positives: int) -> None:
     assert max(lost) > SLICE_TOLERANCE
 
 
-def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
+def test_null_is_a_slice(rows: pd.DataFrame) -> None:
     rows["region"] = rows["region"].where(rows["region"] != "north")
 
     class Blind(Model):
@@ -186,14 +186,14 @@ def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
         assert "; a slice collapses: region null loses 0." in decision.reason, kind
 
 
-def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:
+def test_too_few_rows_are_not_compared(rows: pd.DataFrame) -> None:
     for few in (rows.head(99), rows[rows["churned"] == 1], rows.head(0)):
         decision = decide(Model(0.0), Model(1.0), few)
         assert not decision.promoted
         assert decision.reason.startswith("too few to compare")
 
 
-def test_resamples_are_drawn_alike_for_both() -> None:
+def test_both_models_share_the_resamples() -> None:
     target = np.arange(300) % 2
     score = np.random.default_rng(0).random(300)
 

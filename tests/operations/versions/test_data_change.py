@@ -98,14 +98,14 @@ def test_a_change_is_named_once_with_its_numbers(change: Change, reason: str) ->
 
 
 @pytest.mark.parametrize(("count", "held"), [(2999, False), (2700, False), (2699, True), (1100, True)])
-def test_fewer_rows_than_a_share_are_a_change(count: int, held: bool) -> None:
+def test_shrunken_data_is_a_change(count: int, held: bool) -> None:
     lines = found(OLD[:count], OLD)
 
     assert [line.startswith(f"rows: {count:,} vs 3,000, ") for line in lines] == [True] * held
     assert found(OLD[:count], OLD, max_shrink=0.7) == []
 
 
-def test_growth_is_none_unless_the_other_facts_differ() -> None:
+def test_growth_alone_is_not_a_change() -> None:
     grown = rows(0, 6000)
     assert found(grown, OLD[:600]) == []
 
@@ -113,7 +113,7 @@ def test_growth_is_none_unless_the_other_facts_differ() -> None:
     assert [line.partition(":")[0] for line in found(other, OLD[:600])] == ["contract"]
 
 
-def test_few_rows_that_differ_by_chance_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_random_difference_is_not_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [facts(rows(at, at + 60)) for at in range(0, 3000, 60)]
 
     assert [line for new in parts for line in found(new, parts[0])] == []
@@ -132,7 +132,7 @@ def test_a_rare_target_is_compared_with_its_own_share() -> None:
         assert found(share(honest), share(old)) == []
 
 
-def test_nulls_are_not_taken_for_another_change() -> None:
+def test_nulls_are_not_another_change() -> None:
     new = [each | {"contract": None} if at % 2 else each for at, each in enumerate(OLD)]
     nullable = contract_with(contract={"path": "c", "type": "category", "nullable": True})
 
@@ -148,7 +148,7 @@ def test_nulls_are_not_taken_for_another_change() -> None:
     assert len(found(OLD, empty)) == 2
 
 
-def test_of_many_categories_the_commonest_are_compared_as_far_as_they_are_known() -> None:
+def test_most_common_categories_are_compared() -> None:
     assert len(facts(OLD).columns["city"]["shares"]) == TOP_VALUES < 50
 
     # Others among equals are the commonest ones
@@ -162,7 +162,7 @@ def test_of_many_categories_the_commonest_are_compared_as_far_as_they_are_known(
     assert line.startswith("city: 18 % of the rows with another value, most of all 'city 1' (2 % vs 20 %)")
 
 
-def test_one_value_that_becomes_another_is_a_change() -> None:
+def test_renamed_value_is_a_change() -> None:
     same = [each | {"monthly_charges": 5.0} for each in OLD]
 
     (line,) = found([each | {"monthly_charges": 5.01} for each in OLD], same)
@@ -172,7 +172,7 @@ def test_one_value_that_becomes_another_is_a_change() -> None:
     assert found([same[0] | {"monthly_charges": 9.0}, *same[1:]], same) == []
 
 
-def test_another_schema_is_no_change_of_the_data() -> None:
+def test_another_schema_is_not_a_change_of_data() -> None:
     # Given a column that is new, one that is gone, and one of another type
     before = CONTRACT.model_dump()
     del before["columns"]["city"]

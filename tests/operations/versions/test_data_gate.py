@@ -36,7 +36,7 @@ def report(**changes: Any) -> None:
     VALIDATION_REPORT.write_text(json.dumps(content))
 
 
-def test_changed_data_is_held_or_stops_and_the_same_data_is_neither(champion: Version) -> None:
+def test_changed_data_is_held_or_stops(champion: Version) -> None:
     assert hold_changed_data(GOOD, champion, 2) == GOOD
     stop_on_changed_data()
 
@@ -59,7 +59,7 @@ def test_changed_data_is_held_or_stops_and_the_same_data_is_neither(champion: Ve
     assert caught.value.exit_code == 1
 
 
-def test_what_cannot_be_compared_is_named_and_holds_nothing_up(
+def test_incomparable_data_is_named_and_blocks_nothing(
     champion: Version, ready: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Given a column that is new and one that is of another type

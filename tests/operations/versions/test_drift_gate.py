@@ -57,7 +57,7 @@ def dearer(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(monthly_charges=frame["monthly_charges"] + 20, contract="month-to-month")
 
 
-def test_drift_is_recorded_named_and_holds_only_if_asked(
+def test_drift_is_recorded_and_holds_if_configured(
     champion: Version, ready: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decision, drift = decided(champion)
@@ -100,9 +100,7 @@ def test_drift_is_recorded_named_and_holds_only_if_asked(
     assert decided(Version(1, "", champion.tags | same, True), Version(2, "", same, False)) == (GOOD, None)
 
 
-def test_a_sample_is_the_same_rows_on_both_sides_and_the_holdout_first(
-    champion: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sample_has_the_same_ids_holdout_first(champion: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = sampled(None, "_id", 0.1, 0.2)
     assert 80 < len(frame) < 160
     assert [split_share(key) for key in frame["_id"]] == sorted(frame.index) == list(frame.index)
@@ -118,7 +116,7 @@ def test_a_sample_is_the_same_rows_on_both_sides_and_the_holdout_first(
     assert 150 < drift.rows == drift.champion_rows < 250
 
 
-def test_what_cannot_be_compared_is_named_and_stops_nothing(
+def test_incomparable_data_is_named_and_stops_nothing(
     champion: Version, ready: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(*_: Any) -> None:

@@ -46,7 +46,7 @@ def drift(new: Side, old: Side, **parameters: Any) -> Drift:
 OLD = rows(0, 2000)
 
 
-def test_each_number_is_that_of_scipy_and_scikit_learn() -> None:
+def test_numbers_equal_scipy_and_scikit_learn() -> None:
     new = rows(2000, 3500, lambda each: {"monthly_charges": each["monthly_charges"] * 1.02})
     found = {each.subject: each for each in compared(new, OLD, TYPES)}
 
@@ -147,7 +147,7 @@ def test_injected_drift_is_found_and_named(
     assert detail in next(each.detail for each in found if each.subject == subject)
 
 
-def test_what_moves_together_is_found_by_the_classifier_alone() -> None:
+def test_classifier_finds_a_changed_correlation() -> None:
     # The contract no longer depends on the charges of a customer, with the same values of each.
     linked = rows(0, 2000, lambda each: {"paperless": each["monthly_charges"] > 69})
     found = drift(rows(2000, 4000), linked).found
@@ -158,7 +158,7 @@ def test_what_moves_together_is_found_by_the_classifier_alone() -> None:
     assert "paperless" in found[-1].detail
 
 
-def test_the_two_rows_of_a_customer_are_in_one_fold() -> None:
+def test_both_rows_of_a_customer_share_a_fold() -> None:
     # Apart, the row of a customer that the model has seen on the other side leads it astray: AUC below 0.5.
     dearer = rows(0, 2000, lambda each: {"monthly_charges": each["monthly_charges"] + 4})
 
@@ -193,7 +193,7 @@ def test_random_halves_raise_fewer_false_alarms_than_stated() -> None:
     assert alarms == []
 
 
-def test_equal_and_few_rows_are_no_drift() -> None:
+def test_equal_or_few_rows_are_not_drift() -> None:
     same = compared(OLD, OLD, TYPES)
     assert [each for each in same if each.p_value < 1] == []
     assert next(each for each in same if each.subject == "classifier").statistic < 0.52
@@ -205,7 +205,7 @@ def test_equal_and_few_rows_are_no_drift() -> None:
     assert {"monthly_charges", "paperless"} <= {each.subject for each in drift(other, one).found}
 
 
-def test_a_drift_is_one_short_line() -> None:
+def test_drift_text_is_one_short_line() -> None:
     shifted = rows(0, 2000, INJECTED["a shifted price"][0])
     finding = next(each for each in compared(shifted, OLD, TYPES) if each.subject == "monthly_charges")
     many = Drift(champion=3, rows=10, found=[finding] * 5)

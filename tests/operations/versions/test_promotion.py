@@ -186,7 +186,7 @@ def test_lost_rows_are_named_with_their_commit(here: Workspace) -> None:
     assert str(caught.value).startswith(f"artifacts/features/train of commit {commit[:10]} cannot be read (")
 
 
-def test_damaged_rows_are_not_taken_for_another_schema(here: Workspace) -> None:
+def test_damaged_rows_are_not_another_schema(here: Workspace) -> None:
     commit = here.project.git("rev-parse", "HEAD").strip()
     md5 = hashlib.md5((TRAIN / "part.parquet").read_bytes()).hexdigest()
     cached = Path(".dvc/cache/files/md5", md5[:2], md5[2:])
@@ -210,7 +210,7 @@ def test_the_first_version_is_champion_and_best(here: Workspace) -> None:
     assert here.decided(2, WORST).reason == "no champion to compare with"
 
 
-def test_a_version_that_is_not_served_as_trained_is_not_promoted(
+def test_version_that_serves_other_answers_is_not_promoted(
     here: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.decided(1, WORST)
@@ -226,7 +226,7 @@ def test_a_version_that_is_not_served_as_trained_is_not_promoted(
     assert Registry().version(2).verdict == "not promoted"
 
 
-def test_many_small_steps_do_not_lead_down(descent: Workspace) -> None:
+def test_small_regressions_do_not_add_up(descent: Workspace) -> None:
     assert champion().standing.startswith("promoted: ROC AUC 0.")
     assert best() == 1
 
@@ -240,7 +240,7 @@ def test_many_small_steps_do_not_lead_down(descent: Workspace) -> None:
     assert (champion().number, best()) == (3, 1)
 
 
-def test_better_than_the_champion_alone_is_not_the_best_so_far(descent: Workspace) -> None:
+def test_better_than_the_champion_is_not_yet_the_best(descent: Workspace) -> None:
     accepted = descent.decided(4, STEPS[1])
 
     assert accepted.measurably_better
@@ -248,14 +248,14 @@ def test_better_than_the_champion_alone_is_not_the_best_so_far(descent: Workspac
     assert (champion().number, best()) == (4, 1)
 
 
-def test_better_than_the_best_is_the_best(here: Workspace) -> None:
+def test_better_than_the_best_becomes_the_best(here: Workspace) -> None:
     here.decided(1, WORST)
 
     assert here.decided(2, 0.0).promoted
     assert (champion().number, best()) == (2, 2)
 
 
-def test_a_best_version_that_is_lost_holds_nothing_up(descent: Workspace) -> None:
+def test_lost_best_version_blocks_nothing(descent: Workspace) -> None:
     descent.project.git("tag", "--delete", "model-v1")
     # Where it cannot be compared since a server is away, the decision is made later
     with pytest.MonkeyPatch.context() as patch:
@@ -272,7 +272,7 @@ def test_a_best_version_that_is_lost_holds_nothing_up(descent: Workspace) -> Non
     assert best() == 1
 
 
-def test_without_the_best_version_the_champion_is_the_mark(descent: Workspace) -> None:
+def test_without_a_best_version_the_champion_is_compared(descent: Workspace) -> None:
     Registry().delete(1)
 
     promoted = descent.decided(4, STEPS[3])
@@ -282,7 +282,7 @@ def test_without_the_best_version_the_champion_is_the_mark(descent: Workspace) -
     assert best() == 3
 
 
-def test_a_champion_of_another_schema_holds_nothing_up(here: Workspace) -> None:
+def test_champion_of_another_schema_blocks_nothing(here: Workspace) -> None:
     here.decided(1, 0.0)
     parameters = Path("params.yaml")
     parameters.write_text(parameters.read_text().replace("_id", "number"))
@@ -301,7 +301,7 @@ def spoil(number: int, content: bytes, requirements: str = "") -> None:
 OF_OLD = b"csklearn.tree\nOld\n."
 
 
-def test_a_champion_that_other_packages_made_holds_nothing_up(here: Workspace) -> None:
+def test_champion_of_other_packages_blocks_nothing(here: Workspace) -> None:
     # Given its model is of a scikit-learn that had a class of another name
     here.decided(1, 0.0, fresh=True)
     spoil(1, OF_OLD, "scikit-learn==0.1\n")
@@ -319,7 +319,7 @@ def test_a_champion_that_other_packages_made_holds_nothing_up(here: Workspace) -
         prove(Registry(), Registry().version(1))
 
 
-def test_a_best_version_that_other_packages_made_stays_the_mark(here: Workspace) -> None:
+def test_best_version_of_other_packages_stays_best(here: Workspace) -> None:
     here.decided(1, 0.0, fresh=True)
     here.decided(2, STEPS[1])
     spoil(1, OF_OLD, "scikit-learn==0.1\n")
@@ -344,9 +344,7 @@ def test_a_damaged_champion_stops_a_publication(here: Workspace) -> None:
 @pytest.mark.parametrize(
     ("low", "loss", "best"), [(0.01, -0.01, 7), (0.01, None, 7), (0.01, 0.01, 6), (0, 0, 6)]
 )
-def test_the_mark_moves_to_what_ranks_better_and_is_no_worse_in_log_loss(
-    low: float, loss: float | None, best: int
-) -> None:
+def test_best_needs_better_ranking_and_equal_log_loss(low: float, loss: float | None, best: int) -> None:
     # Else each step might cost a little of the probabilities, for ever.
     before = Version(6, "", {}, True)
     registry: Any = SimpleNamespace(best=lambda: before)
@@ -366,7 +364,7 @@ def by_rollback() -> None:
         (lambda: set_by_hand(2), "made champion by hand in MLflow"),
     ],
 )
-def test_a_pinned_champion_is_replaced_by_a_measurably_better_version_alone(
+def test_pinned_champion_needs_a_measurably_better_version(
     pin: Callable[[], None], why: str, here: Workspace
 ) -> None:
     # Given version 2 was not promoted, and a person made it champion all the same
@@ -399,7 +397,7 @@ def test_an_older_champion_set_by_hand_is_pinned(here: Workspace) -> None:
     assert not here.decided(3, WORST).promoted
 
 
-def test_a_record_that_was_edited_by_hand_is_not_believed(here: Workspace) -> None:
+def test_edited_record_is_ignored(here: Workspace) -> None:
     here.decided(1, 0.0)
 
     Registry().client.set_registered_model_tag(PROJECT, CHAMPION, "not JSON")
@@ -424,7 +422,7 @@ def test_unpin_lifts_the_pin(here: Workspace) -> None:
     assert here.decided(3, STEPS[1]).promoted
 
 
-def test_a_version_that_is_champion_already_is_not_compared_with_itself(here: Workspace) -> None:
+def test_champion_is_not_compared_with_itself(here: Workspace) -> None:
     version = here.registered(1, 0.0)
     set_by_hand(1)
 
@@ -445,7 +443,7 @@ def test_a_version_that_is_champion_already_is_not_compared_with_itself(here: Wo
         ({}, "no-promote", "promotion is switched off for this run (--no-promote)"),
     ],
 )
-def test_what_is_not_to_be_promoted_is_compared(
+def test_unpromoted_version_is_compared(
     tags: dict[str, str], verdict: str, reason: str, here: Workspace
 ) -> None:
     here.decided(1, WORST)
@@ -461,7 +459,7 @@ def test_what_is_not_to_be_promoted_is_compared(
     assert (summary["decision"], summary["reason"], summary["pinned"]) == (verdict, decision.reason, False)
 
 
-def test_an_experiment_becomes_champion_when_that_is_asked_for(here: Workspace) -> None:
+def test_experiment_becomes_champion_on_request(here: Workspace) -> None:
     here.decided(1, WORST)
     here.decided(2, 0.0, **{PROMOTE: NOT_ASKED, DATA_FROM: "model-v1"})
     # Given another is champion by now
@@ -475,7 +473,7 @@ def test_an_experiment_becomes_champion_when_that_is_asked_for(here: Workspace) 
     assert champion().number == 2
 
 
-def test_an_experiment_that_is_asked_for_is_not_spared_the_comparison(here: Workspace) -> None:
+def test_requested_experiment_is_compared(here: Workspace) -> None:
     here.decided(1, 0.0)
 
     decision = here.decided(2, WORST, **{PROMOTE: ASKED, DATA_FROM: "model-v1"})
@@ -484,7 +482,7 @@ def test_an_experiment_that_is_asked_for_is_not_spared_the_comparison(here: Work
     assert Registry().version(2).verdict == "not promoted"
 
 
-def test_a_promotion_that_was_interrupted_is_decided_anew_for_another_champion(here: Workspace) -> None:
+def test_interrupted_promotion_is_compared_with_a_new_champion(here: Workspace) -> None:
     here.decided(1, WORST)
     # Given version 2 is found good enough, and its publication is killed there
     version = here.registered(2, STEPS[3])
@@ -504,7 +502,7 @@ def test_a_promotion_that_was_interrupted_is_decided_anew_for_another_champion(h
     assert champion().number == version.number
 
 
-def test_a_promotion_that_was_interrupted_is_finished(here: Workspace) -> None:
+def test_interrupted_promotion_is_finished(here: Workspace) -> None:
     here.decided(1, WORST)
     here.registered(2, 0.0)
     decision = Decision(True, "good enough", 1, best=2)

@@ -36,7 +36,7 @@ def tagged(registry: Registry, number: int, run: str | None = None, **tags: str)
     return publication
 
 
-def test_numbers_go_on_after_the_registered_model_was_deleted(registry: Registry) -> None:
+def test_numbers_continue_after_the_model_was_deleted(registry: Registry) -> None:
     for number in (1, 2):
         assert register(registry, tagged(registry, number, **LOCALLY)) == number
         registry.mark_registered(registry.version(number))
@@ -53,7 +53,7 @@ def test_numbers_go_on_after_the_registered_model_was_deleted(registry: Registry
     assert unregistered(registry) == ([], {})
 
 
-def test_what_an_interrupted_registration_left_under_the_number_of_another_goes(registry: Registry) -> None:
+def test_remains_of_an_interrupted_registration_are_deleted(registry: Registry) -> None:
     register(registry, tagged(registry, 1, **LOCALLY))
     registry.mark_registered(registry.version(1))
     registry.client.delete_registered_model(PROJECT)
@@ -75,9 +75,7 @@ def team(registry: Registry, tmp_path: Path) -> Registry:
     return registry
 
 
-def test_tags_of_no_version_of_this_mlflow_are_named_and_hold_nothing_up(
-    team: Registry, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_foreign_tags_are_named_and_block_nothing(team: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     # Given one of another MLflow, one of somebody's trial, one that a person made, and one to be registered
     project = Project(Path.cwd())
     tagged(team, 1, run="0" * 32)
@@ -106,7 +104,7 @@ def test_tags_of_no_version_of_this_mlflow_are_named_and_hold_nothing_up(
     assert project.git("tag", "--list", "model-v2", "local/*") == ""
 
 
-def test_a_local_version_has_a_number_that_is_free_on_origin_too(team: Registry) -> None:
+def test_local_version_has_a_number_free_on_origin(team: Registry) -> None:
     project = Project(Path.cwd())
     tagged(team, 3)
     project.git("push", "-q", "origin", "--tags")
@@ -122,7 +120,7 @@ def test_a_local_version_has_a_number_that_is_free_on_origin_too(team: Registry)
     assert next_number(local) == 5
 
 
-def test_local_versions_of_other_clones_do_not_count_nor_do_the_teams(team: Registry) -> None:
+def test_other_versions_do_not_count_as_local(team: Registry) -> None:
     # Given an MLflow server of the team, with the team's version, one of this clone, one of another clone
     project, elsewhere = Project(Path.cwd()), Registry()
     elsewhere.uri, elsewhere.unshared = "https://mlflow.example.org", "the DVC remote lies in this clone"

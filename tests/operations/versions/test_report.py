@@ -21,7 +21,7 @@ def refused(project: Project, *options: str) -> str:
     return done.stderr
 
 
-def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(ready: Project) -> None:
+def test_report_job_of_the_workflow(ready: Project) -> None:
     # Given a changed parameter, whose metrics are reported only once they are made
     before = ready.json(str(METRICS))
     ready.set(training__hist_gradient_boosting__max_iter=12)
@@ -69,13 +69,13 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(r
     assert pages(ready) == {"report.html": kept["report.html"]}
 
 
-def test_what_cannot_be_reported_is_said_in_one_line(project: Project) -> None:
+def test_missing_base_is_one_line(project: Project) -> None:
     assert "metrics.json is not here: run 'dvc repro', or 'dvc pull'" in refused(project)
     assert "there is no commit 'nowhere' here" in refused(project, "--base", "nowhere")
     assert "--output is a file ending in .md" in refused(project, "--output", "report.png")
 
 
-def test_the_report_is_the_same_whatever_order_dvc_tells_the_changes_in() -> None:
+def test_report_does_not_depend_on_the_order_of_changes() -> None:
     scores = {"roc_auc": {"old": 0.8, "new": 0.81}, "f1": {"old": 0.1, "new": 0.2}}
     metrics = {str(METRICS): scores, "artifacts/validation.json": {"read": {"old": 9, "new": 12}}}
     parameters = {"params.yaml": {"b.c": {"old": None, "new": True}, "a": {"old": [1], "new": [2]}}}
@@ -96,7 +96,7 @@ def test_the_report_is_the_same_whatever_order_dvc_tells_the_changes_in() -> Non
         assert row in once
 
 
-def test_a_value_cannot_break_the_table_or_hide_what_follows() -> None:
+def test_values_are_escaped() -> None:
     metrics = {str(METRICS): {"roc_auc": {"old": 0.8, "new": 0.8}}}
     parameters = {"params.yaml": {"derived": {"old": "a | b", "new": "a\n<!-- b"}}}
 

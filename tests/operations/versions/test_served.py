@@ -78,7 +78,7 @@ def model(contract: Contract = CONTRACT, **parameters: Any) -> Pipeline:
     return train(frame[list(contract.features)], frame["churned"], chosen, contract, 0.3)
 
 
-def test_what_is_trained_is_served(tried: Tried) -> None:
+def test_served_model_answers_as_trained(tried: Tried) -> None:
     assert tried(model()) == []
 
 
@@ -91,7 +91,7 @@ def test_a_model_that_needs_the_project_is_refused(tried: Tried) -> None:
     assert reason.startswith("the served model cannot be loaded: ModuleNotFoundError: ")
 
 
-def test_a_model_that_answers_otherwise_is_refused(tried: Tried) -> None:
+def test_model_with_other_answers_is_refused(tried: Tried) -> None:
     (first, *_) = tried(model(), kept=model(random_state=1, logistic_regression={"C": 0.01}))
 
     assert first == "the served model answers otherwise than the model in DVC: the input example"

@@ -23,7 +23,7 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 REMOTE = "[core]\nremote = team\n['remote \"team\"']\nurl = {}\n"
 
 
-def test_versions_are_the_teams_where_all_stores_lie_elsewhere(here: Project) -> None:
+def test_shared_stores_make_team_versions(here: Project) -> None:
     assert unshared() is None
 
 

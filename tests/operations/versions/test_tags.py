@@ -51,7 +51,7 @@ def publish(origin: Project) -> None:
     team.git("push", "-q", "--follow-tags", "origin", "HEAD:main")
 
 
-def test_fetching_by_hand_works_and_loses_no_tag(origin: Project, trial: Project) -> None:
+def test_manual_fetch_loses_no_tag(origin: Project, trial: Project) -> None:
     before = trial.git("rev-parse", "model-v1")
     publish(origin)
 
@@ -63,7 +63,7 @@ def test_fetching_by_hand_works_and_loses_no_tag(origin: Project, trial: Project
     assert trial.git("rev-parse", "model-v1") == before
 
 
-def test_a_tag_that_was_moved_aside_is_found_and_makes_room(origin: Project, trial: Project) -> None:
+def test_moved_tag_is_found(origin: Project, trial: Project) -> None:
     commit = trial.git("rev-parse", "model-v1^{commit}").strip()
     version = Version(1, "", {"git.commit": commit, LOCAL: "true"}, champion=False)
     assert local_tags() == {"model-v1": commit}
@@ -80,7 +80,7 @@ def test_a_tag_that_was_moved_aside_is_found_and_makes_room(origin: Project, tri
     assert tag_here(version) == "local/model-v1"
 
 
-def test_no_tag_is_lost_where_the_place_aside_is_taken(trial: Project) -> None:
+def test_tag_is_kept_if_its_new_name_is_taken(trial: Project) -> None:
     first = trial.git("rev-parse", "model-v1").strip()
     move_aside(["model-v1"])
     trial.git("commit", "-q", "--allow-empty", "-m", "Another")

@@ -88,7 +88,7 @@ def test_a_copy_of_the_target_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_column_is_not_accused(name: str) -> None:
+def test_honest_column_passes(name: str) -> None:
     assert found(x=HONEST[name]) == []
 
 
@@ -104,7 +104,7 @@ def test_a_code_of_many_values_is_found(kind: str) -> None:
     assert list(suspicious(frame, contract, MAXIMUM)) == ["x"]
 
 
-def test_a_category_target_has_copies_too() -> None:
+def test_copy_of_a_category_target_is_found() -> None:
     contract = target_and(x={"type": "integer"}, honest={"type": "number"}).model_dump()
     contract["columns"]["y"]["type"], contract["target"]["positive"] = "category", "malignant"
     declared = type(target_and(x={"type": "integer"})).model_validate(contract)
@@ -132,21 +132,21 @@ def test_a_sum_with_nulls_is_found() -> None:
     assert found(a=("number", some_null(left).astype(float)), b=("number", TARGET * 3 - left)) == ["a + b"]
 
 
-def test_all_are_named_and_none_twice() -> None:
+def test_each_column_is_named_once() -> None:
     assert found(
         a=("boolean", TARGET), b=("category", np.where(TARGET, "yes", "no")), c=("number", TARGET * 2 + NOISE)
     ) == ["a", "b"]
 
 
 @pytest.mark.parametrize("rows", [2, 10, 30, 60])
-def test_a_handful_of_rows_accuses_nobody(rows: int) -> None:
+def test_few_rows_pass(rows: int) -> None:
     # Among few rows some column separates the classes by chance, and the sums of two try often.
     columns = {f"n{number}": ("number", RNG.normal(size=ROWS)) for number in range(20)}
 
     assert found(rows, **columns) == []
 
 
-def test_a_rare_class_accuses_nobody() -> None:
+def test_rare_class_passes() -> None:
     # One customer of a thousand is the first or the last by some column.
     rare = np.arange(ROWS) == 17
     columns = {f"n{number}": ("number", RNG.normal(size=ROWS)) for number in range(40)}
@@ -154,12 +154,12 @@ def test_a_rare_class_accuses_nobody() -> None:
     assert found(target=rare, **columns) == []
 
 
-def test_one_class_alone_accuses_nobody() -> None:
+def test_single_class_passes() -> None:
     assert found(target=np.ones(ROWS, dtype=bool), x=("boolean", TARGET)) == []
     assert found(rows=0, x=("boolean", TARGET)) == []
 
 
-def test_a_copy_is_found_when_the_first_thousand_rows_are_of_one_class() -> None:
+def test_copy_is_found_after_rows_of_one_class() -> None:
     late = np.arange(ROWS) >= 1500
 
     assert found(target=late, x=("boolean", late), z=("number", late * 5 + RNG.random(ROWS))) == ["x", "z"]
@@ -202,7 +202,7 @@ def one_column(kind: str, target: np.ndarray, values: Any) -> list[str]:
 
 @pytest.mark.parametrize("rate", [0.27, 0.01])
 @pytest.mark.parametrize("flipped", ["one positive", "one negative", "0.1 %"])
-def test_a_copy_with_exceptions_is_found_also_where_positives_are_rare(rate: float, flipped: str) -> None:
+def test_copy_with_exceptions_of_a_rare_class_is_found(rate: float, flipped: str) -> None:
     rows, rng = 6_000, np.random.default_rng(6)
     target = rng.permutation(rows) < rows * rate
     wrong = np.zeros(rows, dtype=bool)
@@ -224,7 +224,7 @@ def test_a_copy_with_exceptions_is_found_also_where_positives_are_rare(rate: flo
     assert one_column("number", target, np.where(copy, 50, 0) + rng.random(rows)) == ["x"]
 
 
-def test_a_strong_honest_column_passes_also_where_positives_are_rare() -> None:
+def test_strong_honest_column_of_a_rare_class_passes() -> None:
     # Its ROC AUC is 0.96: of 10 rare positives, all may be among the first by chance.
     rng = np.random.default_rng(7)
     for rows, positives in ((1_000, 10), (6_000, 60), (6_000, 1_600)):
@@ -233,7 +233,7 @@ def test_a_strong_honest_column_passes_also_where_positives_are_rare() -> None:
             assert one_column("number", target, rng.normal(size=rows) + 2.5 * target) == []
 
 
-def test_of_many_sums_the_most_telling_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_predictive_sums_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.checks.leakage.MAX_SUMS", 3)
     columns = {f"n{number:02}": ("number", RNG.normal(size=ROWS)) for number in range(20)}
     columns |= {"a": ("number", NOISE * 9), "b": ("number", TARGET * 3 - NOISE * 9)}

@@ -41,9 +41,7 @@ def problems(column: dict[str, Any], *values: Any) -> list[list[str]]:
     ],
     ids=str,
 )
-def test_a_rule_parts_the_good_from_the_bad(
-    column: dict[str, Any], good: list[Any], bad: list[Any], why: str
-) -> None:
+def test_rules(column: dict[str, Any], good: list[Any], bad: list[Any], why: str) -> None:
     found = problems(column, *good, *bad)
 
     assert found[: len(good)] == [[]] * len(good)
@@ -56,7 +54,7 @@ def test_null_is_refused_unless_nullable(kind: str) -> None:
     assert problems({"type": kind, "nullable": True}, None) == [[]]
 
 
-def test_null_breaks_no_other_rule() -> None:
+def test_null_breaks_one_rule_only() -> None:
     assert problems({"type": "integer", "minimum": 5, "maximum": 6, "nullable": True}, None, 4) == [
         [],
         ["x: is 4, below the minimum 5"],

@@ -36,11 +36,11 @@ def raised(
         (raised(ValueError("s3cret"), None, ModuleNotFoundError("No module named 'x'")), "ValueError"),
     ],
 )
-def test_the_first_cause_is_named_without_the_librarys_words(error: ValueError, said: str) -> None:
+def test_root_cause_is_named(error: ValueError, said: str) -> None:
     assert cause_of(error) == said
 
 
-def test_causes_that_go_in_a_circle_have_an_end() -> None:
+def test_circular_causes_end() -> None:
     one, two = ValueError(), OSError(28, "No space left on device")
     one.__cause__, two.__cause__ = two, one
 

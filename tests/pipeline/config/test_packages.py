@@ -7,7 +7,7 @@ from pipeline.config.packages import PACKAGES, check_packages, differing
 from project import ROOT, Project
 
 
-def test_other_packages_than_the_locked_ones_make_and_score_no_model(ready: Project) -> None:
+def test_stages_refuse_other_packages(ready: Project) -> None:
     # Given somebody who pulled new packages and installed nothing
     lock, here = ready.root / "requirements.lock", version("scikit-learn")
     assert f"scikit-learn=={here} " in lock.read_text()
@@ -24,7 +24,7 @@ def test_other_packages_than_the_locked_ones_make_and_score_no_model(ready: Proj
     assert ready.digests() == before
 
 
-def test_each_package_is_held_to_the_lock() -> None:
+def test_each_package_is_compared_with_the_lock() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     assert differing(lock) == []
     for name in PACKAGES:
@@ -33,7 +33,7 @@ def test_each_package_is_held_to_the_lock() -> None:
         ]
 
 
-def test_one_of_several_that_a_lock_names_for_several_pythons_is_right(tmp_path: Path) -> None:
+def test_lock_with_several_versions_of_a_package(tmp_path: Path) -> None:
     here = version("numpy")
     text = f"numpy==99.1 ; python_version < '3'\nnumpy=={here} \\\n    --hash=sha256:0\n"
     (tmp_path / "requirements.lock").write_text(text)

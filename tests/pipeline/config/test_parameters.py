@@ -183,7 +183,9 @@ def refusal(path: Path, section: str) -> str:
 
 
 @pytest.mark.parametrize(("key", "value"), REFUSED)
-def test_a_mistake_is_refused_by_its_key(change: Callable[[str, Any], Path], key: str, value: Any) -> None:
+def test_invalid_value_is_refused_by_its_key(
+    change: Callable[[str, Any], Path], key: str, value: Any
+) -> None:
     path = change(key, value)
 
     named = "evaluation.min_scores: roc" if key.startswith("evaluation.min_scores") else key
@@ -191,7 +193,7 @@ def test_a_mistake_is_refused_by_its_key(change: Callable[[str, Any], Path], key
 
 
 @pytest.mark.parametrize(("key", "value", "named", "word"), REFUSED_BELOW)
-def test_a_mistake_is_refused_by_the_key_above(
+def test_invalid_value_is_refused_by_the_key_above(
     change: Callable[[str, Any], Path], key: str, value: Any, named: str, word: str
 ) -> None:
     said = refusal(change(key, value), key.split(".", 1)[0])
@@ -207,7 +209,7 @@ def test_a_missing_required_key_is_named(tmp_path: Path) -> None:
     assert "training.algorithm: " in refusal(path, "training")
 
 
-def test_many_mistakes_are_said_in_one_line(change: Callable[[str, Any], Path]) -> None:
+def test_many_errors_are_one_line(change: Callable[[str, Any], Path]) -> None:
     said = refusal(change("validation", {"a": 1, "b": 2, "c": 3, "d": 4}), "validation")
 
     assert (
@@ -231,7 +233,7 @@ def test_many_mistakes_are_said_in_one_line(change: Callable[[str, Any], Path]) 
         ("validation: {}\nvalidations: {}", "unknown section validations"),
     ],
 )
-def test_a_file_that_cannot_be_understood_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_unreadable_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
 
@@ -243,7 +245,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet="validation: {}[]#&*!|>'\"%@`-0123456789.\n\t\x00é,ymx"))
-def test_no_text_is_answered_with_a_traceback(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(f"validation:{text}")
     with suppress(ConfigurationError):
@@ -284,7 +286,7 @@ def test_an_old_key_is_refused_with_its_new_name(
     assert f"{old}: is called {section}.{new} now: rename it" in refusal(change(old, {}), section)
 
 
-def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
+def test_missing_keys_have_defaults(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(
         "ingestion: {source: sample, database: crm, collection: customers}\n"
@@ -315,7 +317,7 @@ def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
     assert found["evaluation"]["min_scores"] == {}
 
 
-def test_yaml_words_stay_words(change: Callable[[str, Any], Path]) -> None:
+def test_yaml_words_stay_text(change: Callable[[str, Any], Path]) -> None:
     # YAML 1.1 would read no and on as booleans, and 1e-3 as a text.
     path = change("schema.columns.contract.values", ["a"])
     path.write_text(path.read_text().replace("- a\n", "- no\n      - on\n      - none\n"))
@@ -325,7 +327,7 @@ def test_yaml_words_stay_words(change: Callable[[str, Any], Path]) -> None:
     assert load("validation", ValidationParameters, path).max_rejected == 0.001
 
 
-def test_a_stage_says_one_line_and_exits_with_2(project: Project) -> None:
+def test_stage_prints_one_line_and_exits_with_2(project: Project) -> None:
     project.set(validation__max_rejected="0.1")
 
     done = project.stage("validation", check=False)

@@ -67,7 +67,7 @@ def stage(name: str, scheduler: str, source: Path = ROOT / "src") -> subprocess.
 
 
 @pytest.mark.slow
-def test_several_processes_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = one_by_one()
     monkeypatch.setattr(executor, "processors", lambda: 2)
 
@@ -96,7 +96,7 @@ def test_no_more_processes_than_the_container_may_use(monkeypatch: pytest.Monkey
         assert one.submit(os.getpid).result() == os.getpid()
 
 
-def test_a_failure_in_a_process_is_the_same_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_a_process_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
     monkeypatch.setattr(executor, "processors", lambda: 2)
 
@@ -107,7 +107,7 @@ def test_a_failure_in_a_process_is_the_same_failure(monkeypatch: pytest.MonkeyPa
     assert failure(fail, PipelineError).startswith("nowhere holds no Parquet part")
 
 
-def test_a_process_that_dies_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
     monkeypatch.setattr(executor, "processors", lambda: 2)
 
@@ -191,7 +191,7 @@ def test_a_cluster_without_the_code_is_refused(folder: Folder, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_cluster_where_nobody_answers_is_said_in_one_line(folder: Folder) -> None:
+def test_unreachable_cluster_is_one_line(folder: Folder) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -208,13 +208,13 @@ def use(work: Callable[[], None] = lambda: None) -> None:
         work()
 
 
-def test_an_impossible_address_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_address_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_SCHEDULER", "carrier-pigeon://somewhere")
 
     assert failure(use, PipelineError).startswith("no answer at DASK_SCHEDULER")
 
 
-def test_a_cluster_without_workers_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_without_workers_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor, "WORKER", 0.5)
     with LocalCluster(n_workers=0, dashboard_address=":0") as empty:
         monkeypatch.setenv("DASK_SCHEDULER", empty.scheduler_address)
@@ -222,7 +222,7 @@ def test_a_cluster_without_workers_is_said_in_one_line(monkeypatch: pytest.Monke
         assert "has no worker" in failure(use, PipelineError)
 
 
-def test_what_a_worker_lacks_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_of_a_worker_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def starve() -> None:
         raise KilledWorker("check_part", None, 3)
 

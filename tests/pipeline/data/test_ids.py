@@ -71,7 +71,7 @@ def test_document_with_an_id_of_any_type_is_read(
     assert done.rows == [{"_id": id_text(identity), "amount": 1, "target": True}]
 
 
-def test_ids_of_all_types_together_are_as_many_customers(
+def test_ids_of_all_types_are_distinct(
     database: Database[Document], tmp_path: Path, contract: Contract
 ) -> None:
     # In a field of another name: the embedded server refuses some of them as duplicates of one another.
@@ -89,7 +89,7 @@ def test_ids_of_all_types_together_are_as_many_customers(
     }
 
 
-def test_integer_and_string_of_its_digits_are_two_customers(
+def test_integer_and_its_digits_are_two_ids(
     database: Database[Document], tmp_path: Path, contract: Contract
 ) -> None:
     database.customers.insert_many(
@@ -173,7 +173,7 @@ def test_ids_share_a_text_only_if_mongodb_calls_them_equal(
 @example(identity=1e300)
 @example(identity=math.nan)
 @example(identity={"$": 1})
-def test_an_id_comes_back_from_its_text(identity: Any) -> None:
+def test_id_round_trips_through_its_text(identity: Any) -> None:
     found = id_value(id_text(identity))
 
     assert id_text(found) == id_text(identity)
@@ -183,7 +183,7 @@ def test_an_id_comes_back_from_its_text(identity: Any) -> None:
 
 
 @given(number=st.integers(-(2**63), 2**63 - 1))
-def test_a_whole_number_is_one_id_in_whatever_type_it_is_stored(number: int) -> None:
+def test_equal_numbers_of_any_type_are_one_id(number: int) -> None:
     assert id_text(number) == id_text(Int64(number)) == id_text(Decimal128(str(number))) == str(number)
     assert (id_text(float(number)) == id_text(number)) == (int(float(number)) == number)
 

@@ -57,9 +57,7 @@ def test_order_of_arrival_changes_no_byte(stored: Database[Document], tmp_path: 
 
 
 @pytest.mark.parametrize("place", [0, 600, 1198], ids=["first", "in the middle", "nearly last"])
-def test_new_changed_and_deleted_customer_touch_one_part_each(
-    stored: Database[Document], tmp_path: Path, place: int
-) -> None:
+def test_a_changed_customer_changes_one_part(stored: Database[Document], tmp_path: Path, place: int) -> None:
     identity = CUSTOMERS[place]["_id"]
     versions = [digests(read(stored, tmp_path / "0", customer_contract(), rows_per_part=100))]
 
@@ -95,13 +93,13 @@ def test_names_sort_as_the_ids_they_start_with(numbers: set[int], size: int) -> 
 
 
 @given(st.lists(st.integers(0, 2**40), unique=True, min_size=2, max_size=200), st.integers(1, 20))
-def test_what_starts_a_part_starts_it_among_any_others(numbers: list[int], size: int) -> None:
+def test_part_boundary_depends_on_the_id_alone(numbers: list[int], size: int) -> None:
     alone = [name for number in numbers for name in names_of_parts([number], size)]
 
     assert names_of_parts(numbers, size) == alone
 
 
-def test_boundaries_are_the_same_everywhere_and_for_ever() -> None:
+def test_boundaries_are_stable() -> None:
     # Another hash would be another boundary for everybody: all parts new, all data stored and sent again.
     assert (part_hash("C-00001"), part_hash("42")) == (13067662043224787883, 7386272365880378744)
 
@@ -168,7 +166,7 @@ def test_writer_holds_one_row_group_and_one_batch(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / parts.FIRST_PART)["_id"].to_pylist()[-1] == "000399999"
 
 
-def test_no_row_at_all_is_one_empty_part(tmp_path: Path) -> None:
+def test_no_rows_are_one_empty_part(tmp_path: Path) -> None:
     for name, batches in {"none": [], "empty": [0]}.items():
         assert set(write(tmp_path / name, batches)) == {parts.FIRST_PART}
         assert pq.read_schema(tmp_path / name / parts.FIRST_PART).equals(SCHEMA)

@@ -89,7 +89,7 @@ VALUES: dict[str, Any] = {
         ("opened.dt.hour + tenure_months", 42),
     ],
 )
-def test_an_expression_with_a_null_is_null_alone_and_among_others(expression: str, value: float) -> None:
+def test_expression_with_a_null_is_null(expression: str, value: float) -> None:
     contract = contract_with(**DATED)
     named = [name for name in VALUES if name in expression]
     rows = [VALUES, *(VALUES | {name: None} for name in named), dict.fromkeys(VALUES)]

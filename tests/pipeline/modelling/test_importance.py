@@ -39,9 +39,7 @@ def rows(count: int, positive: float) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 @pytest.mark.parametrize("algorithm", BLOCKS)
-def test_what_the_model_uses_matters_and_the_rest_not_at_all(
-    algorithm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame, target = rows(1500, 0.3)
     calibration = "sigmoid" if algorithm == "random_forest" else "none"
     block = {algorithm: BLOCKS[algorithm]}
@@ -84,7 +82,7 @@ def test_what_the_model_uses_matters_and_the_rest_not_at_all(
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_class_that_is_rare_is_looked_for_among_all_rows() -> None:
+def test_rare_class_uses_all_rows() -> None:
     frame, target = rows(4 * module.ROWS, 1 / (4 * module.ROWS))
     assert target.sum() == 1
     fitted = TrainingParameters(algorithm="random_forest", random_forest={"n_estimators": 5})

@@ -94,13 +94,13 @@ def test_training_leaves_its_input_alone() -> None:
     pd.testing.assert_frame_equal(FEATURES, before)
 
 
-def test_the_model_learns_something(model: Pipeline) -> None:
+def test_model_is_better_than_chance(model: Pipeline) -> None:
     found = probability(model, FEATURES)
 
     assert found[TARGET == 1].mean() > found[TARGET == 0].mean() + 0.1
 
 
-def test_neither_the_target_nor_the_id_nor_a_text_is_an_input(model: Pipeline) -> None:
+def test_target_id_and_text_are_not_inputs(model: Pipeline) -> None:
     assert set(model.feature_names_in_) == set(CONTRACT.columns) - {"churned", "notes"}
     made = model[:-2].transform(FEATURES)
     assert not {"churned", "_id", "notes"} & set(made.columns)
@@ -133,7 +133,7 @@ def test_a_customer_can_be_predicted_from_json(model: Pipeline) -> None:
     )
 
 
-def test_a_customer_alone_is_predicted_as_among_others(model: Pipeline) -> None:
+def test_prediction_does_not_depend_on_other_rows(model: Pipeline) -> None:
     together = probability(model, FEATURES.head(20))
 
     alone = [probability(model, FEATURES.iloc[[number]])[0] for number in range(20)]
@@ -183,7 +183,7 @@ def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
     ],
     ids=str,
 )
-def test_a_column_that_hardly_varies_can_be_learned_from(algorithm: str, columns: dict[str, Any]) -> None:
+def test_nearly_constant_column_is_accepted(algorithm: str, columns: dict[str, Any]) -> None:
     frame = FEATURES.assign(**columns)
 
     model = train(frame, TARGET, parameters(algorithm), CONTRACT)
@@ -204,7 +204,7 @@ def test_one_column_of_any_type_is_enough(algorithm: str, kind: str) -> None:
     probability(model, FEATURES[[name]])
 
 
-def test_a_column_that_is_null_throughout_is_named() -> None:
+def test_column_of_nulls_is_named() -> None:
     empty = FEATURES.assign(visits=np.nan)
 
     said = failure(
@@ -215,7 +215,7 @@ def test_a_column_that_is_null_throughout_is_named() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
-def test_what_the_algorithm_refuses_is_one_line() -> None:
+def test_refusal_of_the_algorithm_is_one_line() -> None:
     huge = FEATURES.assign(monthly_charges=1e300)
 
     said = failure(lambda: train(huge, TARGET, parameters("random_forest"), CONTRACT) and None, PipelineError)
@@ -231,7 +231,7 @@ def test_an_impossible_derived_feature_is_refused_before_the_fit() -> None:
     assert said.startswith("params.yaml: training.derived_features.ratio: ")
 
 
-def test_another_random_state_is_another_model() -> None:
+def test_random_state_changes_the_model() -> None:
     found = [
         probability(train(FEATURES, TARGET, parameters("random_forest", random_state=s), CONTRACT), FEATURES)
         for s in (0, 0, 1)

@@ -44,7 +44,7 @@ def cost(target: np.ndarray, predicted: np.ndarray) -> float:
     ],
     ids=["f1", "cost", "recall", "all found"],
 )
-def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: Any, score: Any) -> None:
+def test_threshold_is_the_highest_of_the_best(kind: str, criterion: Any, score: Any) -> None:
     target, probability = TARGETS[kind], PROBABILITIES[kind]
 
     found = choose(criterion, target, probability)
@@ -57,7 +57,7 @@ def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: 
         assert value < best or other < found + 1e-6
 
 
-def test_a_costly_alarm_is_never_raised() -> None:
+def test_high_cost_of_false_positives_selects_no_row() -> None:
     costs = {"cost": {"false_negative": 1, "false_positive": 1000}}
 
     assert choose(costs, 1 - TARGETS["distinct"], PROBABILITIES["distinct"]) == 1
@@ -66,7 +66,7 @@ def test_a_costly_alarm_is_never_raised() -> None:
 @pytest.mark.parametrize(
     ("algorithm", "calibration"), [("random_forest", "none"), ("hist_gradient_boosting", "isotonic")]
 )
-def test_the_holdout_does_not_move_the_threshold(
+def test_holdout_does_not_change_the_threshold(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch, algorithm: str, calibration: str
 ) -> None:
     folder = Folder(tmp_path, monkeypatch)
@@ -101,7 +101,7 @@ def test_the_holdout_does_not_move_the_threshold(
     assert threshold != fitted
 
 
-def test_too_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(tmp_path, monkeypatch)
     folder.write("validated", [row(number, churned=number < 4) for number in range(100)])
     transformation.main()

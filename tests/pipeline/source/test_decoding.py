@@ -40,7 +40,7 @@ def every_value(
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_column_accepts_its_own_types_and_rejects_every_other(
+def test_column_accepts_its_types_only(
     every_value: tuple[bool, dict[str, Document], Read], kind: str
 ) -> None:
     nullable, _, done = every_value
@@ -51,7 +51,7 @@ def test_column_accepts_its_own_types_and_rejects_every_other(
     assert accepted == {f"{kind}: {name}" for name in wanted}
 
 
-def test_every_document_is_accepted_or_rejected_with_a_reason_that_names_its_column(
+def test_document_is_accepted_or_rejected_with_its_column(
     every_value: tuple[bool, dict[str, Document], Read],
 ) -> None:
     _, stored, done = every_value
@@ -84,7 +84,7 @@ def test_every_document_is_accepted_or_rejected_with_a_reason_that_names_its_col
         ("integer: array", "is an array, not an integer"),
     ],
 )
-def test_reason_says_what_is_wrong(
+def test_reason_names_the_problem(
     every_value: tuple[bool, dict[str, Document], Read], identity: str, reason: str
 ) -> None:
     _, _, done = every_value
@@ -120,7 +120,7 @@ def test_accepted_value_is_the_stored_one(every_value: tuple[bool, dict[str, Doc
     ],
     ids=["missing", "null", "empty", "a string", "an array of documents", "an empty array"],
 )
-def test_value_whose_parent_is_no_document(
+def test_value_below_another_type(
     database: Database[Document], tmp_path: Path, holder: Any, rejected: set[str], reason: str
 ) -> None:
     good, damaged = document("good"), {}

@@ -79,7 +79,7 @@ def test_uri_is_not_set(good: Project) -> None:
     assert "MONGODB_URI is not set" in failure(good, None, code=2)
 
 
-def test_nobody_listens(good: Project) -> None:
+def test_connection_is_refused(good: Project) -> None:
     port = free_port()
 
     line = failure(good, f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=300")
@@ -115,7 +115,7 @@ def test_uri_is_not_valid(good: Project) -> None:
         "s3cr3t",
     ],
 )
-def test_no_wrong_uri_is_quoted(
+def test_wrong_uri_is_not_quoted(
     uri: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setenv("MONGODB_URI", uri)
@@ -148,7 +148,7 @@ def test_nothing_to_read(good: Project, server: str, change: dict[str, str], cod
     assert NOTHING_CHANGED in line
 
 
-def test_connection_is_cut_in_the_middle_of_an_answer(good: Project, server: str) -> None:
+def test_connection_closes_during_an_answer(good: Project, server: str) -> None:
     with proxy(server, "cut", after=300_000) as (uri, cut):
         line = failure(good, uri)
 
@@ -156,7 +156,7 @@ def test_connection_is_cut_in_the_middle_of_an_answer(good: Project, server: str
     assert "closed the connection while it was read" in line
 
 
-def test_server_falls_silent_in_the_middle_of_an_answer(good: Project, server: str) -> None:
+def test_server_stalls_during_an_answer(good: Project, server: str) -> None:
     with proxy(server, "stall", after=300_000) as (uri, stall):
         line = failure(good, uri + "&socketTimeoutMS=3000")
 
@@ -165,7 +165,7 @@ def test_server_falls_silent_in_the_middle_of_an_answer(good: Project, server: s
 
 
 @pytest.mark.slow
-def test_server_that_hangs_is_noticed_by_the_monitor(
+def test_monitor_detects_a_hanging_server(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = server.rpartition(":")[2].partition("/")[0]
@@ -186,9 +186,7 @@ def test_server_that_hangs_is_noticed_by_the_monitor(
         process.resume()
 
 
-def test_slow_server_that_keeps_answering_is_read_to_the_end(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_server_is_read_to_the_end(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given that the whole takes longer than any one answer may take
     monkeypatch.setattr(ingestion, "BATCH_ROWS", 100)
     with proxy(server, "drip", after=10_000, pause=0.08) as (uri, drip):
@@ -200,7 +198,7 @@ def test_slow_server_that_keeps_answering_is_read_to_the_end(
     assert done.accepted == 2_000
 
 
-def test_moment_that_is_lost_again_and_again(good: Project, server: str) -> None:
+def test_snapshot_lost_repeatedly(good: Project, server: str) -> None:
     with MongoClient[Document](server) as client:
         fault = {"configureFailPoint": "failCommand", "data": {"failCommands": ["find"], "errorCode": 239}}
         client.admin.command(fault | {"mode": "alwaysOn"})
@@ -228,7 +226,7 @@ def test_standalone_server_is_read_with_a_warning(good: Project, tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
-def test_killed_in_the_middle_of_the_read(good: Project, server: str, how: signal.Signals) -> None:
+def test_kill_during_the_read(good: Project, server: str, how: signal.Signals) -> None:
     before = artifacts(good)
     with proxy(server, "stall", after=300_000) as (uri, stall):
         env = good.env | {"PYTHONPATH": "src", "MONGODB_URI": uri}
@@ -247,7 +245,7 @@ def test_killed_in_the_middle_of_the_read(good: Project, server: str, how: signa
     assert artifacts(good) == before
 
 
-def test_dvc_repro_that_fails_leaves_lock_and_data_in_use(good: Project, server: str) -> None:
+def test_failed_repro_keeps_lock_and_data(good: Project, server: str) -> None:
     before = artifacts(good)
     nobody = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true&serverSelectionTimeoutMS=300"
 
@@ -275,7 +273,7 @@ def test_dvc_repro_that_fails_leaves_lock_and_data_in_use(good: Project, server:
         "mongodb://127.0.0.1:1/crm?appName=a@b",
     ],
 )
-def test_a_right_uri_is_taken(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_uri_is_accepted(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URI", uri)
     monkeypatch.setitem(mongo._LIMITS, "serverSelectionTimeoutMS", 1)
 

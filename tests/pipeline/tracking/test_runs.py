@@ -52,9 +52,7 @@ def serve_in_a_clean_process(model: str, rows: Path, uri: str) -> list[list[floa
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_an_evaluated_model_is_one_run_with_all_that_made_it(
-    ready: Project, mlflow_server: str, tmp_path: Path
-) -> None:
+def test_run_has_the_complete_lineage(ready: Project, mlflow_server: str, tmp_path: Path) -> None:
     # Given a checkout with a token in its remote's URL
     ready.git("remote", "set-url", "origin", "https://somebody:t0ken@git.example.org/team/churn")
     before = runs(mlflow_server)
@@ -121,9 +119,7 @@ def first_probabilities(project: Project, count: int) -> list[list[float]]:
     return json.loads(project.run("python", "-c", code, PYTHONPATH="src").stdout)
 
 
-def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
-    ready: Project, mlflow_server: str
-) -> None:
+def test_model_below_the_minimum_fails_run_and_stage(ready: Project, mlflow_server: str) -> None:
     # Given, too, a name that MLflow would not take
     ready.set(evaluation__min_scores={"roc_auc": 0.99}, ingestion__filter={"churned": {"$in": [True, False]}})
 
@@ -141,9 +137,7 @@ def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
     assert ready.git("status", "--porcelain", "dvc.lock") == ""
 
 
-def test_without_mlflow_the_model_is_kept_and_the_next_run_evaluates_only(
-    ready: Project, mlflow_server: str
-) -> None:
+def test_without_mlflow_the_model_is_kept(ready: Project, mlflow_server: str) -> None:
     # Given a new model to evaluate, and a server that is away
     ready.set(training__hist_gradient_boosting__max_iter=21)
     away = f"http://user:s3cret@127.0.0.1:{free_port()}"
@@ -164,7 +158,7 @@ def test_without_mlflow_the_model_is_kept_and_the_next_run_evaluates_only(
     assert runs(mlflow_server)[0].data.tags["git.dirty"] == "true"
 
 
-def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> None:
+def test_environment_does_not_select_the_run(ready: Project) -> None:
     # Given a platform's run, with a model of its own, and its experiment, which are exported
     uri = f"sqlite:///{ready.root}/mlflow.db"
     client = mlflow.MlflowClient(uri)
@@ -196,7 +190,7 @@ def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> 
 
 
 @pytest.mark.slow
-def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
+def test_deleted_experiment_is_named(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     number = _experiment(uri, None)
     mlflow.MlflowClient(uri).delete_experiment(number)
@@ -207,9 +201,7 @@ def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a%20b", "what? é#"])
-def test_the_own_store_lies_in_the_repository_whatever_its_path(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_store_in_any_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(mlflow_store, "stores_root", lambda: tmp_path / name)
     (tmp_path / name).mkdir()
@@ -229,9 +221,7 @@ def test_the_own_store_lies_in_the_repository_whatever_its_path(
 
 
 @pytest.mark.slow
-def test_without_a_server_nothing_lies_where_the_process_happens_to_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_store_ignores_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given the current folder is a worktree that will be thrown away
     (tmp_path / "worktree").mkdir()
     monkeypatch.chdir(tmp_path / "worktree")
@@ -251,7 +241,7 @@ def test_without_a_server_nothing_lies_where_the_process_happens_to_run(
         assert mlflow_store.tracking_store() == (store, None)
 
 
-def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:
+def test_silent_mlflow_server_times_out(ready: Project) -> None:
     # Given a server that accepts connections and never answers
     import socket
 
@@ -294,9 +284,7 @@ def test_a_uri_is_shown_without_its_credentials(uri: str, shown: str) -> None:
     assert without_credentials(uri) == shown
 
 
-def test_a_run_is_known_by_its_scores_and_not_by_its_model_alone(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_is_found_by_model_and_scores(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
 

@@ -179,14 +179,14 @@ def some_rows(contract: Contract, draw: Any) -> tuple[list[Row], list[Row]]:
 
 @settings(max_examples=6)
 @given(data=st.data())
-def test_any_row_in_any_form_has_one_score(model: Both, data: st.DataObject) -> None:
+def test_score_does_not_depend_on_the_request_format(model: Both, data: st.DataObject) -> None:
     model.check(*some_rows(CONTRACT, data.draw))
 
 
 # To shrink an example would train many models.
 @settings(max_examples=5, phases=[Phase.reuse, Phase.generate])
 @given(data=st.data())
-def test_any_schema_is_served_as_it_was_trained(
+def test_any_schema_is_served_as_trained(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     kinds = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=5))
@@ -240,7 +240,7 @@ def test_a_null_is_not_false(model: Both) -> None:
     assert abs(null - false) > 1e-3
 
 
-def test_a_null_that_training_never_saw_is_evaluated() -> None:
+def test_null_unseen_in_training_is_evaluated() -> None:
     rows = [one | {"partner": one["paperless"]} for one in training_rows()]
     target = pd.Series([one["churned"] for one in rows]).astype("int8")
     parameters = TrainingParameters(algorithm="logistic_regression", derived_features=DERIVED)
@@ -292,7 +292,7 @@ def test_the_same_instant_has_the_same_score(model: Both) -> None:
         ("opened", 1588291200.5, "1588291200.5 is not ISO8601"),
     ],
 )
-def test_what_has_another_type_is_refused(model: Both, column: str, value: Any, words: str) -> None:
+def test_another_type_is_refused(model: Both, column: str, value: Any, words: str) -> None:
     sent = [ROW | {column: None}, ROW | {column: value}]
 
     with pytest.raises((ValueError, TypeError), match=words):
