@@ -1,4 +1,4 @@
-"""What Git keeps and what it does not, and that each folder runs its own code on its repository's stores."""
+"""Which files Git tracks; each folder runs its own code on its repository's stores."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from project import ROOT, STAGES, Project, ran
 
 from ruamel.yaml import YAML
 
-# DESIGN.md's table: all of this is Git's.
+# All of these are in Git.
 IN_GIT = (
     ".ci/run",
     ".dvc/.gitignore",
@@ -32,7 +32,7 @@ def tracked(project: Project) -> list[str]:
 
 
 def test_git_tracks_the_recipe_only(ready: Project) -> None:
-    # Given a checkout in which everything ran, a push was made and plots were shown
+    # Given a checkout after a run, a push and `dvc plots show`
     ready.dvc("push", "-q")
     ready.dvc("plots", "show")
     ready.git("add", "--all")
@@ -56,7 +56,7 @@ def test_git_tracks_the_recipe_only(ready: Project) -> None:
 
 
 def test_git_tracks_all_dependencies() -> None:
-    # The working tree may hold what nobody has added: a fresh clone would not.
+    # The working tree may have untracked files: a fresh clone has none.
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     needed = {dep for name in STAGES for dep in stages[name]["deps"] if not dep.startswith("artifacts/")}
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -96,27 +96,27 @@ def test_no_committed_file_names_a_package_index_or_this_machine() -> None:
 
 
 def marked(project: Project, word: str) -> None:
-    """Make the transformation of a checkout say a word of its own."""
+    """Make the transformation of a checkout print a given word."""
     module = project.root / "src/transformation.py"
     module.write_text(module.read_text().replace('print(f"transformation: ', f'print(f"{word}: '))
 
 
 def test_worktree_runs_its_own_code(ready: Project, tmp_path: Path) -> None:
-    # Given a worktree with other code than the checkout that the environment belongs to
+    # Given a worktree with other code than the checkout of the environment
     folder = tmp_path / "worktree"
     ready.git("worktree", "add", "-q", "--detach", str(folder))
     worktree = Project(folder)
     worktree.dvc("cache", "dir", "--local", str(ready.root / ".dvc/cache"))
     marked(worktree, "the code of the worktree")
 
-    # When every stage runs anew
+    # When every stage runs again
     printed = worktree.dvc("repro", "--force")
 
-    # Then it is the worktree's code, and it makes the same bytes
+    # Then the worktree's code runs, with the same bytes
     assert ran(printed) == list(STAGES)
     assert "the code of the worktree: " in printed
     assert worktree.digests() == ready.digests()
-    # The sample server and the MLflow store are the repository's, not the worktree's.
+    # The sample server and the MLflow store belong to the repository, not to the worktree.
     assert not (folder / ".sample-mongodb").exists()
     assert not (folder / "mlflow.db").exists()
     assert (ready.root / ".sample-mongodb").exists()

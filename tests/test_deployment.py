@@ -1,4 +1,4 @@
-"""What lies under deploy/: its scripts run, its settings name what exists, and no secret leaks from it.
+"""deploy/: its scripts run, its settings name what exists, and it leaks no secret.
 
 The image is not built and the containers are not started: that needs a Docker engine.
 """
@@ -33,7 +33,7 @@ Customers = Collection[dict[str, Any]]
 
 
 def seen_in(folder: Path, text: str) -> list[str]:
-    """Return the files of a folder that hold a text."""
+    """Return the files of a folder that contain a text."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return [str(path) for path in files if text.encode() in path.read_bytes()]
 
@@ -43,18 +43,18 @@ def seen_in(folder: Path, text: str) -> list[str]:
 
 @dataclass
 class Container:
-    """The entry point, run as in the image but for where its folders are."""
+    """The entry point, run as in the image, but with other folders."""
 
     folder: Path
     env: dict[str, str]
 
     @property
     def clone(self) -> Path:
-        """Where the clone goes."""
+        """The folder of the clone."""
         return self.folder / "data/repository"
 
     def start(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run the entry point, and return the finished process."""
         return subprocess.run(
             ["sh", DEPLOY / "entrypoint.sh", *words],
             cwd=self.folder / "data",
@@ -68,7 +68,7 @@ class Container:
 
 @pytest.fixture
 def container(origin: Project, tmp_path: Path) -> Container:
-    """The entry point beside a team's repository, with a `pipeline` that only says how it was called."""
+    """The entry point with a team's repository, and a `pipeline` that only prints its arguments."""
     origin.run("git", "clone", "-q", "--bare", str(origin.root), str(tmp_path / "team.git"))
     (tmp_path / "data").mkdir()
     executable(tmp_path / "bin/pipeline", 'echo "$(pwd): pipeline $*"')
@@ -84,32 +84,32 @@ def container(origin: Project, tmp_path: Path) -> Container:
 
 
 def serve_command() -> list[str]:
-    """Return what the image runs unless told otherwise."""
+    """Return the default command of the image."""
     found = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     assert found
     return [str(word) for word in json.loads(found[1])]
 
 
 def test_entry_point_clones_then_updates(container: Container) -> None:
-    # Given half a clone of a start that was killed, and what the image runs
+    # Given half a clone from a killed start, and the default command
     executable(container.folder / "data/repository.partial/file")
     expected = f"{container.clone}: pipeline serve --host 0.0.0.0\n"
 
-    # When it starts, then both start
+    # When it starts, then it clones, and the command runs
     first = container.start(*serve_command())
     assert (first.returncode, first.stdout, first.stderr) == (0, expected, "")
     settings = (container.clone / ".dvc/config.local").read_text()
     assert "remote = s3" in settings
     assert "endpointurl = http://s3:8333" in settings
 
-    # And when the team has pushed meanwhile, and no endpoint is named any more
+    # And when the team has pushed meanwhile, and no endpoint is set any more
     team = Project(container.folder / "member")
     Project(container.folder).run("git", "clone", "-q", container.env["REPOSITORY_URL"], str(team.root))
     team.git("commit", "-q", "--allow-empty", "-m", "News")
     team.git("push", "-q")
     second = container.start(*serve_command(), S3_ENDPOINT_URL="")
 
-    # Then it starts the same on the new commit, as the author it was told
+    # Then the command runs on the new commit, with the configured author
     assert (second.returncode, second.stdout, second.stderr) == (0, expected, "")
     clone = Project(container.clone)
     assert clone.git("rev-parse", "HEAD") == team.git("rev-parse", "HEAD")
@@ -119,7 +119,7 @@ def test_entry_point_clones_then_updates(container: Container) -> None:
     assert "remote = s3" in settings
     assert "endpointurl" not in settings
 
-    # And with the Git server away, too, on the commit that it has
+    # And without the Git server, on the commit of the clone
     (container.folder / "team.git").rename(container.folder / "gone.git")
     third = container.start(*serve_command(), S3_ENDPOINT_URL="")
     assert (third.returncode, third.stdout) == (0, expected)
@@ -127,7 +127,7 @@ def test_entry_point_clones_then_updates(container: Container) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"REPOSITORY_URL": ""}, "REPOSITORY_URL is not set: name the Git repository of your team"),
         (
@@ -137,10 +137,10 @@ def test_entry_point_clones_then_updates(container: Container) -> None:
     ],
     ids=["unset", "secret"],
 )
-def test_wrong_setting_is_one_line(container: Container, changes: dict[str, str], said: str) -> None:
+def test_wrong_setting_is_one_line(container: Container, changes: dict[str, str], message: str) -> None:
     done = container.start(*serve_command(), **changes)
 
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"entrypoint: {said}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"entrypoint: {message}\n")
     assert list((container.folder / "data").iterdir()) == []
 
 
@@ -168,13 +168,13 @@ def test_git_password_stays_in_the_environment(
 
 
 def messages(log: Path) -> list[str]:
-    """Return what the service has logged."""
+    """Return the messages that the service has logged."""
     lines = log.read_text().splitlines()
     return [str(json.loads(line)["message"]) for line in lines if line.startswith("{")]
 
 
 def test_entry_point_starts_the_service(container: Container) -> None:
-    # Given the service as the image starts it, but on loopback, with servers that are away
+    # Given the service as in the image, but on loopback and with servers that are away
     port = free_port()
     (container.folder / "bin/pipeline").unlink()
     log = container.folder / "service.log"
@@ -196,12 +196,12 @@ def test_entry_point_starts_the_service(container: Container) -> None:
         cron = Cron(container.folder / "bin")
         url = f"http://127.0.0.1:{port}/train"
 
-        # When cron has the wrong token, then the right one, asks again, and asks on the next day
+        # When cron uses the wrong token, then the right one twice, and again on the next day
         answers = [cron.run(url, "wrong"), cron.run(url, SECRET), cron.run(url, SECRET)]
         executable(container.folder / "bin/date", "echo tomorrow")
         answers.append(cron.run(url, SECRET))
 
-        # Then there is one job; it waits for its servers
+        # Then one job waits for its servers
         assert [answer.returncode for answer in answers] == [1, 0, 0, 0]
         assert answers[0].stdout == f"POST {url}: 401\n"
         asked = [line for line in messages(log) if "POST" in line]
@@ -210,7 +210,7 @@ def test_entry_point_starts_the_service(container: Container) -> None:
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         process.wait(60)
-    # And it is asked to end, which takes less than the container is given
+    # And it stops within the grace period of the container
     assert time.monotonic() - began < float(SERVICES["service"]["stop_grace_period"].removesuffix("s"))
     assert messages(log)[-1].startswith("Finished server process")
     assert SECRET not in log.read_text()
@@ -257,7 +257,7 @@ def test_secrets_come_from_an_ignored_file() -> None:
 
     assert {name for name, _ in asked} == set(example)
     assert {example[name] for name in secret} == {""}
-    # Without them nothing starts; Git alone can do without a password, over SSH.
+    # Without the secrets nothing starts; only the Git password is optional, for SSH.
     for name, otherwise in asked:
         if name in secret - {"GIT_PASSWORD"}:
             assert otherwise == ":?is not set}".removesuffix("}"), name
@@ -270,7 +270,7 @@ def test_secrets_come_from_an_ignored_file() -> None:
 
 
 def test_replica_set_key_is_private(tmp_path: Path) -> None:
-    # Given the words of the container, and stubs for what only the image has
+    # Given the command of the container, and stubs for the programs of the image
     words = [word.replace("$$", "$") for word in SERVICES["mongo"]["entrypoint"]]
     executable(tmp_path / "bin/chown", 'test "$1" = mongodb && test -s "$2"')
     executable(tmp_path / "bin/docker-entrypoint.sh", 'echo "$*"')
@@ -278,14 +278,14 @@ def test_replica_set_key_is_private(tmp_path: Path) -> None:
     env = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "KEY_FILE": str(key)}
     keys = set()
 
-    # When it starts, and starts again
+    # When it starts twice
     for _ in range(2):
-        said = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
-        assert said == f"mongod --replSet rs0 --keyFile {key} --bind_ip_all\n"
+        message = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
+        assert message == f"mongod --replSet rs0 --keyFile {key} --bind_ip_all\n"
         assert key.stat().st_mode & 0o777 == 0o400
         keys.add(key.read_text())
 
-    # Then mongod has a key that it accepts: 6 to 1,024 characters of base64
+    # Then mongod has a valid key: 6 to 1,024 characters of base64
     assert len(keys) == 2
     assert all(re.fullmatch(r"[A-Za-z0-9+/]{6,1024}", each) for each in keys)
 
@@ -348,7 +348,7 @@ def test_unit_stop_time_and_writable_folders() -> None:
     service = unit()["Service"]
 
     assert service["KillMode"] == "mixed"
-    # The job, then the thread that waits for it, then open requests.
+    # The job, then its waiting thread, then open requests.
     assert float(service["TimeoutStopSec"]) >= 2 * GRACE + 5
     assert float(SERVICES["service"]["stop_grace_period"].removesuffix("s")) >= 2 * GRACE + 5
     assert service["WorkingDirectory"].startswith(f"/var/lib/{service['StateDirectory']}/")
@@ -358,7 +358,7 @@ def test_unit_stop_time_and_writable_folders() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    # A program that is there, since the clone is not.
+    # An existing program in place of the clone's.
     text = (DEPLOY / "churn-pipeline.service").read_text()
     changed = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/sh", text, flags=re.MULTILINE)
     (tmp_path / "churn-pipeline.service").write_text(changed)

@@ -1,4 +1,4 @@
-"""Promise 2 for any mixture of documents: each is accepted unharmed, or kept whole with its reason."""
+"""For any mixture of documents: each is accepted unchanged, or kept whole with its reason."""
 
 import math
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 
 def fits(kind: str, value: Any) -> bool:
-    """The contract of the columns, said a second time."""
+    """An independent implementation of the contract of a column."""
     if kind == "integer" and type(value) is float:
         return value.is_integer() and abs(value) <= 2**53
     if kind == "number" and type(value) is int:

@@ -1,4 +1,4 @@
-"""Ingestion of a whole collection: the account, duplicates, awkward documents, filters."""
+"""Ingestion of a whole collection: counts, duplicates, unusual documents, filters."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Large documents that are rejected: what is held at a time is bounded by bytes, not by documents."""
+"""Large rejected documents: memory is bounded by bytes, not by the number of documents."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DOCUMENTS = 40
 
 
 def peak(run: Callable[[], Any]) -> int:
-    """Run a function and return the largest number of bytes that Python's objects had meanwhile."""
+    """Run a function and return the peak size of Python's objects in bytes."""
     tracemalloc.start()
     try:
         run()
@@ -37,7 +37,7 @@ def test_rejected_large_documents_have_bounded_memory(
 
     held = peak(lambda: read(database, tmp_path, contract))
 
-    # Of 40 MB in all: an answer of four documents, copied a few times on its way, one document, its line.
+    # Of 40 MB in total: an answer of four documents with a few copies, one document, its line.
     assert held < 32_000_000
     lines = (tmp_path / "rejected.jsonl").read_text().splitlines()
     order = list(range(DOCUMENTS))[:: 1 if identity == "_id" else -1]

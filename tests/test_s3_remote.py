@@ -1,4 +1,4 @@
-"""The S3 remote, against an S3 server over HTTP: push, status, pull, and what goes wrong on the way."""
+"""The S3 remote, with an S3 server over HTTP: push, status, pull, and errors."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ MULTIPART = 100 * 2**20
 
 
 def test_s3_round_trip_is_bit_for_bit(ready: Project, s3: S3) -> None:
-    # Given the settings that README names, here in a file that Git does not track
+    # Given the settings of the docs, in a file that Git does not track
     ready.env.update(KEYS)
     ready.dvc("remote", "modify", "--local", "s3", "url", f"s3://{BUCKET}/dvc")
     ready.dvc("remote", "modify", "--local", "s3", "endpointurl", s3.endpoint)
@@ -90,7 +90,7 @@ def test_a_missing_bucket_is_named(ready: Project, s3: S3) -> None:
 
 
 def test_s3_check_uses_the_prefix_only(ready: Project, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given a bucket that others use too
+    # Given a bucket with other users
     s3.fill({"other/1": b"1", "2": b"2"})
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
@@ -102,7 +102,7 @@ def test_s3_check_uses_the_prefix_only(ready: Project, s3: S3, monkeypatch: pyte
         waiting.check_remote()
         return re.findall(r'"([A-Z]+ /\S*)', s3.log.read_text()[known:])
 
-    # when nothing is pushed yet, then the bucket is asked for and not listed
+    # before the first push, the bucket is checked and not listed
     first = asks()
     assert first[-1] == f"HEAD /{BUCKET}"
     ready.dvc("push")
@@ -110,21 +110,21 @@ def test_s3_check_uses_the_prefix_only(ready: Project, s3: S3, monkeypatch: pyte
     for listing in (*first[:-1], later):
         assert listing.startswith(f"GET /{BUCKET}?list-type=2&prefix=dvc")
 
-    # and a bucket that is missing is named at once: it will not come by itself
+    # and a missing bucket is named at once, without waiting
     s3.use(ready, bucket="nowhere")
     with pytest.raises(ConfigurationError, match="there is no bucket nowhere"):
         waiting.wait_for_servers(0, source=False)
 
 
 def test_interrupted_push_is_completed_by_the_next(ready: Project, s3: S3) -> None:
-    # Given a server that dies when it has half of the bytes
+    # Given a server that dies after half of the bytes
     s3.use(ready)
     with proxy(s3.endpoint, "die", after=60_000) as (endpoint, dying):
         ready.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
         done = ready.run("dvc", "push", check=False)
         assert dying.struck.is_set()
     assert done.returncode != 0
-    # Then what it has is whole
+    # Then its objects are complete
     some = s3.objects()
     for key in some:
         content = s3.read(key)
@@ -140,7 +140,7 @@ def test_interrupted_push_is_completed_by_the_next(ready: Project, s3: S3) -> No
 
 
 def test_wrong_credentials_are_refused_and_not_shown(ready: Project, tmp_path: Path) -> None:
-    # Given a server that checks keys after the four requests that set it up
+    # Given a server that checks keys after the four requests of the setup
     with running_s3(tmp_path, INITIAL_NO_AUTH_ACTION_COUNT="4") as server:
         iam = server.client("iam")
         iam.create_user(UserName="team")

@@ -1,4 +1,4 @@
-"""Promise 3: a customer stays on its side, whatever happens around it."""
+"""The split is stable: a customer stays on its side while others arrive, leave or change."""
 
 import random
 import subprocess
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-# What the hash of an id says, on any machine, today and in ten years.
+# The hash of an id must never change, on any machine.
 PINNED = {
     "C-00001": 0.4054430688624237,
     "C-00004": 0.036523171012302624,
@@ -78,7 +78,7 @@ def test_no_customer_changes_sides(folder: Folder, database: Database[dict[str, 
     train, test = sides(folder, database)
 
     CHANGES[change](database)
-    # How the rows are cut into parts is another matter.
+    # The division into parts may differ.
     later_train, later_test = sides(folder, database, rows_per_part=40)
 
     assert not train & later_test
@@ -111,7 +111,7 @@ IDS = {
 def test_the_test_side_has_its_share(ids: str) -> None:
     share = sum(split_share(text) < 0.2 for text in IDS[ids]) / len(IDS[ids])
 
-    # One percent of the share, which is tighter than chance: the salt was chosen to.
+    # Within one percent of the share, less than chance allows: the salt was chosen for that.
     assert share == pytest.approx(0.2, rel=0.01)
 
 

@@ -1,4 +1,4 @@
-"""Training as a stage: the same bytes whatever the process, and a model that needs no code of ours."""
+"""Training as a stage: the same bytes in any process, and a model without the project's code."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ TRAINING = {
     "random_forest": {"n_estimators": 20},
 }
 
-# Loads models and predicts, where no module of the project can be imported.
+# Loads models and predicts, without the project's modules.
 ELSEWHERE = """
 import sys
 
@@ -62,7 +62,7 @@ def digest() -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_model_bytes_do_not_depend_on_the_process(folder: Folder, algorithm: str) -> None:
-    # The choice of a threshold and a calibration are as deterministic as a fit.
+    # The choice of a threshold and a calibration are deterministic too.
     calibration = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}.get(algorithm, "none")
     folder.set(training=TRAINING | {"algorithm": algorithm, "calibration": calibration})
     folder.set(evaluation={"threshold": "f1"})
@@ -119,9 +119,9 @@ def test_missing_features_have_advice(folder: Folder) -> None:
     for part in TRAIN.iterdir():
         part.unlink()
 
-    said = failure(training.main, PipelineError)
+    message = failure(training.main, PipelineError)
 
-    assert said.startswith("artifacts/features/train holds no Parquet part: run 'dvc repro'")
+    assert message.startswith("artifacts/features/train holds no Parquet part: run 'dvc repro'")
 
 
 def test_failed_training_keeps_the_last_model(folder: Folder) -> None:

@@ -1,4 +1,4 @@
-"""Transformation as a stage: the features and the target as training reads them, on two sides."""
+"""Transformation as a stage: features and target of the train and the test side."""
 
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 
 def target_of(kind: str, positive: Any, *values: Any) -> list[int]:
-    """Return the target that transformation makes of the values of a column."""
+    """Return the target for the values of a column."""
     contract = Contract.model_validate(
         {
             "target": {"column": "y", "positive": positive},
@@ -72,7 +72,7 @@ def test_columns_are_kept_as_they_are() -> None:
 
     made = features(before, contract)
 
-    # scikit-learn takes no null integer, so that one is a double.
+    # scikit-learn has no null integer, so the column is a double.
     assert made.to_pylist() == [full | {"y": 1, "nullable_integer": 7.0}, empty | {"y": 0}]
     assert made.column_names == before.column_names
     changed = [field.name for field in made.schema if field.type != before.schema.field(field.name).type]
@@ -124,16 +124,16 @@ def test_empty_side_fails_and_keeps_the_features(folder: Folder, test_size: floa
     before = digests(TRAIN), digests(TEST)
     folder.set(transformation={"test_size": test_size})
 
-    said = failure(transformation.main, PipelineError)
+    message = failure(transformation.main, PipelineError)
 
-    assert said.startswith(f"transformation.test_size {test_size} leaves ")
+    assert message.startswith(f"transformation.test_size {test_size} leaves ")
     assert (digests(TRAIN), digests(TEST)) == before
 
 
 def test_missing_validated_data_has_advice(folder: Folder) -> None:
-    said = failure(transformation.main, PipelineError)
+    message = failure(transformation.main, PipelineError)
 
-    assert said.startswith("artifacts/validated holds no Parquet part: run 'dvc repro'")
+    assert message.startswith("artifacts/validated holds no Parquet part: run 'dvc repro'")
 
 
 def test_another_id_column_is_kept_and_hashed(folder: Folder) -> None:

@@ -1,4 +1,4 @@
-"""What starts a retrain: the line of cron, and the script that follows the collection."""
+"""The triggers of a retrain: the cron line, and the script that follows the collection."""
 
 import datetime
 import http.server
@@ -25,7 +25,7 @@ Customers = Collection[dict[str, Any]]
 
 @contextmanager
 def recorded(*statuses: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Run a server that answers with these statuses in turn, then with the last, and notes what comes."""
+    """Run a server that answers with these statuses in turn, then with the last; yield its requests."""
     asked: list[dict[str, str]] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ def test_cron_line(tmp_path: Path, status: int, code: int) -> None:
 
 @pytest.fixture(scope="module")
 def trigger() -> dict[str, Any]:
-    """The names of on_change.py."""
+    """Return the names of on_change.py."""
     return runpy.run_path(str(DEPLOY / "on_change.py"))
 
 
@@ -107,7 +107,7 @@ def test_refused_request_is_repeated_after_a_minute(trigger: dict[str, Any]) -> 
 
 @contextmanager
 def following(folder: Path, uri: str, url: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run on_change.py in a folder with a params.yaml, impatiently; its place is kept there."""
+    """Run on_change.py in a folder with a params.yaml and short waits; its place is stored there."""
     process = subprocess.Popen(
         [sys.executable, DEPLOY / "on_change.py", "--quiet", "0.2", "--between", "0.3"],
         cwd=folder,
@@ -124,7 +124,7 @@ def following(folder: Path, uri: str, url: str) -> Iterator["subprocess.Popen[st
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, for twenty seconds at most."""
+    """Wait for a condition, for twenty seconds at most."""
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
@@ -133,7 +133,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
-    """The collection that the params.yaml in the test's folder names."""
+    """The collection of the params.yaml in the test's folder."""
     text = PARAMS.read_text()
     assert text.count("database: crm") == 1
     (tmp_path / "params.yaml").write_text(text.replace("database: crm", f"database: {database.name}"))
@@ -145,22 +145,22 @@ def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
 def test_changes_lead_to_one_request(customers: Customers, mongo_uri: str, tmp_path: Path) -> None:
     state = tmp_path / "on_change.json"
     with recorded(202) as (url, asked):
-        # Given it has never run: it asks once, since nobody knows what happened before
+        # Given the first run: it sends one request, since earlier changes are unknown
         with following(tmp_path, mongo_uri, url):
             until(state.exists)
             assert len(asked) == 1
-            # When many customers come, then it asks once more
+            # When many customers arrive, then it sends one more
             first = state.read_text()
             customers.insert_many([{"_id": number} for number in range(1, 50)])
             until(lambda: state.read_text() != first)
             assert len(asked) == 2
-        # And what changes while it is not there is found when it starts again
+        # And changes while it is stopped are found at the next start
         second = state.read_text()
         customers.update_one({"_id": 1}, {"$set": {"churned": True}})
         with following(tmp_path, mongo_uri, url):
             until(lambda: state.read_text() != second)
             assert len(asked) == 3
-            # And a collection that is dropped and made anew is followed on
+            # And a collection that is dropped and created again is followed
             customers.drop()
             until(lambda: len(asked) == 4)
             customers.insert_one({"_id": 0})
@@ -174,17 +174,17 @@ def test_changes_lead_to_one_request(customers: Customers, mongo_uri: str, tmp_p
 def test_running_job_is_waited_for_wrong_token_is_an_error(
     customers: Customers, mongo_uri: str, tmp_path: Path
 ) -> None:
-    # Given a place that the server does not know any more
+    # Given a place in the stream that the server no longer knows
     (tmp_path / "on_change.json").write_text('{"_data": "00"}')
 
     with recorded(409, 503, 401) as (url, asked), following(tmp_path, mongo_uri, url) as process:
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
 
-    assert said.splitlines() == [f"POST {url}: 409", f"POST {url}: 503", f"on_change: POST {url}: 401"]
+    assert output.splitlines() == [f"POST {url}: 409", f"POST {url}: 503", f"on_change: POST {url}: 401"]
     assert process.returncode == 1
     assert len({each["idempotency-key"] for each in asked}) == 1
-    assert SECRET not in said
-    # What was not taken is not forgotten
+    assert SECRET not in output
+    # A refused request is not forgotten
     assert (tmp_path / "on_change.json").read_text() == '{"_data": "00"}'
 
 
@@ -192,7 +192,7 @@ def test_missing_uri_is_one_line(tmp_path: Path) -> None:
     shutil.copy2(PARAMS, tmp_path)
 
     with following(tmp_path, "", "http://127.0.0.1:1/train") as process:
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
 
-    assert (process.returncode, said.count("\n")) == (1, 1)
-    assert said.startswith("on_change: MONGODB_URI is not set")
+    assert (process.returncode, output.count("\n")) == (1, 1)
+    assert output.startswith("on_change: MONGODB_URI is not set")

@@ -42,7 +42,7 @@ def test_bad_row_is_rejected_whole(folder: Folder) -> None:
 
     validation.main()
 
-    # The document is put together again by the paths of the contract.
+    # The document is rebuilt from the paths of the contract.
     (line,) = rejected()
     assert line == {
         "stage": "validation",
@@ -132,7 +132,7 @@ def test_the_report_has_the_shares_of_the_accepted_rows(folder: Folder) -> None:
     validation.main()
 
     found = report()
-    # The same as text, for the report of the evaluation.
+    # The same as text, for the report of evaluation.
     assert found["reasons"] == [["tenure_months", 1, "is -1, below the minimum 0"]]
     positives = sum(one["churned"] for one in rows)
     assert found["target"] == {"positives": positives, "positive_share": round(positives / 200, 6)}
@@ -174,7 +174,7 @@ def test_second_run_gives_the_same_bytes(folder: Folder) -> None:
 
 @pytest.mark.slow
 def test_rejected_file_does_not_depend_on_the_locale(folder: Folder) -> None:
-    # Given a value outside ASCII, and a locale that knows ASCII alone
+    # Given a value outside ASCII, and an ASCII locale
     folder.set(validation={"min_rows": 2, "max_rejected": 0.1})
     folder.write("raw", [row(number) for number in range(99)] + [row(99, contract="zwölf Monate")])
     ascii_only = {

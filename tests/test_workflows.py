@@ -32,7 +32,7 @@ def test_no_key_of_aws_is_stored(path: Path) -> None:
     text = path.read_text()
 
     assert not re.search(r"access[-_]key|session[-_]token", text.lower())
-    # The secrets there are go to one command, not to an action of somebody else.
+    # Secrets go to one command, never to a third-party action.
     assert set(re.findall(r"secrets\.(\w+)", text)) <= SECRETS
     assert all("secrets." not in str(step) or "run" in step for step in steps(workflow(path.name)))
     assert all("secrets." not in str(job.get("env")) for job in workflow(path.name)["jobs"].values())
@@ -56,7 +56,7 @@ def test_retraining_workflow_triggers() -> None:
     assert content["concurrency"]["group"] == "retrain-${{ github.ref }}"
     job = content["jobs"]["retrain"]
     assert "github.ref == 'refs/heads/main'" in job["if"]
-    # One that waited trains the tip, with what the one before it pushed; or its own push would be refused.
+    # A waiting run must train the tip with the previous run's push, or its own push is refused.
     assert job["steps"][0]["with"]["ref"] == "main"
 
 

@@ -1,4 +1,4 @@
-"""What is said while nobody reads, or the disk is full, changes nothing of how a command ends."""
+"""A closed reader or a full disk does not change the result of a command that prints."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ SAYS = "from operations.console import *\necho('one')\necho('two')\necho_result(
 
 
 def ends(command: str) -> subprocess.CompletedProcess[str]:
-    """Run what says four lines in a shell, with the code that is under test, and return how it ended."""
+    """Run a script that prints four lines in a shell, and return the finished process."""
     return subprocess.run(
         ["sh", "-c", command, "sh", sys.executable, SAYS],
         cwd=Path(console.__file__).parents[1],
@@ -30,7 +30,7 @@ def test_closed_reader_stops_nothing() -> None:
     done = ends('{ sleep 0.1; "$1" -c "$2"; echo $? >&2; } | true')
 
     assert done.stderr == "0\n"
-    # nor what is started after that, and writes to the same place
+    # nor a process that starts later and writes to the same stream
     starts = "echo('one')\nimport subprocess\nsubprocess.run(['echo', 'two'], check=True)"
     done = ends(
         f'{{ sleep 0.1; "$1" -c "from operations.console import echo\n{starts}"; echo $? >&2; }} | true'

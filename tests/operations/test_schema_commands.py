@@ -22,7 +22,7 @@ ROWS = 300
 
 
 def customer(number: int, **values: Any) -> dict[str, Any]:
-    """A customer, of whom every third leaves."""
+    """Return a customer; every third one churns."""
     return {
         "_id": number,
         "email": f"c{number}@example.org",
@@ -45,7 +45,7 @@ def checkout(
 
 @pytest.fixture
 def infer(database: Database[Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """A function that infers the schema of the customers, and returns what is printed."""
+    """A function that infers the schema of the customers, and returns the output."""
 
     def run(target: str | None = "left=true", write: bool = False, query: str | None = None) -> str:
         schema_commands.infer(target, write, f"{database.name}.customers", query, everything=False)
@@ -129,7 +129,7 @@ def test_sample_size(database: Database[Any], checkout: Project) -> None:
 def test_slow_sample_is_not_an_error(
     checkout: Project, database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a filter, a server reads the whole collection for a sample."""
+    """With a filter, the server reads the whole collection for a sample."""
 
     def too_long(*_: Any) -> Any:
         raise ExecutionTimeout("operation exceeded time limit", 50)

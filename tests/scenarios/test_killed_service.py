@@ -1,7 +1,7 @@
-"""The service, its job, the job's process and the stages killed all over the flow; its servers away; no room.
+"""The service, its job, the job's process and the stages are killed at many steps; outages; a full disk.
 
-Each time promise 5 holds. It takes long: `make kill-matrix` runs it. `make test` kills the service once, in
-test_new_data.py.
+Nothing may be half done. `make kill-matrix` runs it and takes about an hour. `make test` kills the service
+once, in test_new_data.py.
 """
 
 import os
@@ -29,7 +29,7 @@ PUBLISHING = [
     "publishing: comparing",
 ]
 STEPS = ["preparing", *STAGES, *PUBLISHING]
-# Who is killed, by a word of its command line, and when.
+# The process to kill, by a word of its command line, and when.
 POINTS = {
     "the service": ("pipeline serve", STEPS),
     "its job": ("operations.service.job_process", STEPS),
@@ -37,7 +37,7 @@ POINTS = {
     "the stage": ("", [*STAGES, PUBLISHING[0]]),
 }
 NEW = 20
-# What a message calls each server.
+# The name of each server in messages.
 NAMED = {"MongoDB": "mongodb", "S3": "remote", "MLflow": "mlflow", "Git": "git"}
 
 pytestmark = pytest.mark.skipif(
@@ -65,15 +65,15 @@ def test_kill_leaves_nothing_half_done(team: Team, who: str) -> None:
             ended = service.until(job)
             print(f"{who} killed at {step}: {ended['state']}, {ended['error'] or ended['message']}")
             assert ended["state"] in {"failed", "interrupted", "succeeded"}, step
-            all_is_well_after_the_next(team, service, CUSTOMERS + NEW * (number + 1))
+            check_next_request(team, service, CUSTOMERS + NEW * (number + 1))
 
 
-def all_is_well_after_the_next(team: Team, service: Service, customers: int) -> None:
-    """What holds after whatever happened, and that the next order publishes all that there is."""
+def check_next_request(team: Team, service: Service, customers: int) -> None:
+    """Check what must hold after any failure, and that the next request publishes everything."""
     check(team)
     check_whole(team)
     done = service.train()
-    # What was pushed before it happened was finished; then there is nothing new.
+    # A version pushed before the failure is finished; then there is nothing new.
     assert done["state"] in {"succeeded", "unchanged"}, done
     assert done["rows_read"] == customers
     check(team)
@@ -83,7 +83,7 @@ def all_is_well_after_the_next(team: Team, service: Service, customers: int) -> 
 
 @dataclass
 class Reached:
-    """The team's project, which reaches each of the servers through a proxy of its own."""
+    """The team's project, which reaches each server through its own proxy."""
 
     project: Project
     proxies: dict[str, Proxy]
@@ -140,7 +140,7 @@ def test_long_outage_is_one_line_and_changes_nothing(team: Team, reached: Reache
             reached.proxies[server].away.clear()
             print(f"{server} gone at {step}: {ended['state']}, {ended['error'] or ended['message']}")
             if server == "MongoDB" and step != "preparing":
-                # All that it holds was read by then.
+                # Everything was read before.
                 assert ended["state"] == "succeeded"
                 continue
             assert ended["state"] == "failed"
@@ -154,7 +154,7 @@ def test_long_outage_is_one_line_and_changes_nothing(team: Team, reached: Reache
 
 @contextmanager
 def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words before a command that let `place` of a checkout be a disk of this size."""
+    """Yield the prefix of a command that mounts a disk of this size at `place` of a checkout."""
     disk = project.root.with_name("disk")
     disk.mkdir(exist_ok=True)
     script = (
@@ -163,7 +163,7 @@ def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, .
     )
     words = ("unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh")
     if project.run(*words, "true", check=False).returncode:
-        pytest.skip("this machine lets nobody mount a disk of his own (unshare, tmpfs)")
+        pytest.skip("this machine does not let a user mount a disk (unshare, tmpfs)")
     yield words
 
 
@@ -183,9 +183,9 @@ def test_full_disk_changes_nothing(team: Team, place: str, size: str) -> None:
     print(f"{place} of {size}: {failed.stderr.splitlines()[-1:]}")
     assert failed.returncode == 1, failed.stderr
     assert "Traceback" not in failed.stderr
-    # Where it cannot even make the worktree, Git does not say why.
-    said = ("no room", "No space left", "disk is full", "disk I/O error", "pipeline: git worktree: ")
-    assert any(each in failed.stderr for each in said), failed.stderr
+    # If even the worktree cannot be created, Git does not name the cause.
+    causes = ("no room", "No space left", "disk is full", "disk I/O error", "pipeline: git worktree: ")
+    assert any(each in failed.stderr for each in causes), failed.stderr
     check(team)
     check_whole(team)
     assert (team.refs(), project.digests()) == before
@@ -195,7 +195,7 @@ def test_full_disk_changes_nothing(team: Team, place: str, size: str) -> None:
 
 
 def kill(service: Service, who: str) -> None:
-    """Kill by SIGKILL; whoever is gone already is left in peace."""
+    """Send SIGKILL; ignore processes that have ended."""
     for process in psutil.Process(service.process.pid).children(recursive=True):
         try:
             if who in process.cmdline():

@@ -1,4 +1,4 @@
-"""DVC in this process: what it does is silent, what fails is told in one line, and each call looks anew."""
+"""DVC in this process: silent, errors in one line, and no state between calls."""
 
 import hashlib
 import logging
@@ -55,14 +55,14 @@ def test_push_and_missing_data_print_nothing(
 
     assert not_on_remote() == []
     assert stale() == {}
-    # Given a file of a folder that the remote holds no more, though it holds the folder's list
+    # Given a file of a folder that is missing on the remote, which has the folder's list
     (part,) = (ready.root / "artifacts/features/train").iterdir()
     md5 = hashlib.md5(part.read_bytes()).hexdigest()
     (ready.root / "dvc-remote/files/md5" / md5[:2] / md5[2:]).unlink()
     assert not_on_remote() == [f"artifacts/features/train/{part.name}"]
     push_data()
     assert not_on_remote() == []
-    # Given an object that neither the cache nor the remote holds
+    # Given an object that is neither in the cache nor on the remote
     ready.run("rm", "-r", ".dvc/cache/files", "dvc-remote/files", "artifacts/model")
     assert not_on_remote()
     assert "training" in stale()
@@ -73,5 +73,5 @@ def test_push_and_missing_data_print_nothing(
     ):
         refuse_stale()
     assert capfd.readouterr() == ("", "")
-    # and DVC speaks again to whoever uses it after that
+    # and DVC's own output is enabled again
     assert logging.getLogger("dvc").handlers is handlers

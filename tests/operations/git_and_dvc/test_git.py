@@ -1,4 +1,4 @@
-"""Git as publishing uses it: its refusals in one line, without the token of a remote's URL."""
+"""Git in publishing: errors in one line, without the token of a remote's URL."""
 
 import shutil
 from pathlib import Path
@@ -24,8 +24,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_error_hides_the_token_of_the_url(repository: Project) -> None:
-    # Git itself hides it in http URLs, and not in these.
-    url = f"git://somebody:t0ken@127.0.0.1:{free_port()}/team/churn"
+    # Git hides it in http URLs, but not in these.
+    url = f"git://user:t0ken@127.0.0.1:{free_port()}/team/churn"
 
     with pytest.raises(GitError) as refused:
         git("ls-remote", url)
@@ -82,8 +82,8 @@ def test_missing_author_is_refused_first(repository: Project, monkeypatch: pytes
     with pytest.raises(ConfigurationError, match=r"'git config user.name NAME' and 'git config user.email"):
         check_identity()
 
-    repository.git("config", "user.name", "Somebody")
-    repository.git("config", "user.email", "somebody@example.org")
+    repository.git("config", "user.name", "User")
+    repository.git("config", "user.email", "user@example.org")
     check_identity()
 
 
@@ -96,7 +96,7 @@ def test_hidden_changes_are_found(repository: Project, flag: str) -> None:
 
     assert changed() == []
     assert overlooked() == ["dvc.lock"]
-    # nor is what leads elsewhere as before, what only the index knows, or how the remote is reached from here
+    # An unchanged link and .dvc/config do not count,
     (repository.root / "link").symlink_to("dvc.lock")
     (repository.root / ".dvc").mkdir()
     (repository.root / ".dvc/config").write_text("one")
@@ -108,13 +108,13 @@ def test_hidden_changes_are_found(repository: Project, flag: str) -> None:
     (repository.root / "link").symlink_to("elsewhere")
     assert overlooked() == ["dvc.lock", "link"]
     (repository.root / "link").unlink()
-    # and what a sparse checkout leaves out is not
+    # nor does a file that a sparse checkout leaves out.
     (repository.root / "dvc.lock").unlink()
     assert overlooked() == []
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("kill -s PIPE $$", "git ls-remote: ended by SIGPIPE"),
         (
@@ -131,14 +131,14 @@ def test_hidden_changes_are_found(repository: Project, flag: str) -> None:
     ],
 )
 def test_fatal_error_of_git_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
     monkeypatch.setenv("PATH", str(executable(tmp_path / "git", script).parent), prepend=":")
 
     with pytest.raises(GitError) as refused:
         git("ls-remote", "origin")
 
-    assert str(refused.value) == said
+    assert str(refused.value) == message
 
 
 def test_missing_remote_is_named(repository: Project, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_missing_remote_is_named(repository: Project, tmp_path: Path) -> None:
 
 
 def test_refused_push_has_its_reason(repository: Project) -> None:
-    # Given the remote is somebody's checkout, which has the branch checked out
+    # Given the remote is a checkout that has the branch checked out
     there = repository.cloned(f"{repository.root.name}-there").root
     repository.git("commit", "--allow-empty", "-qm", "Two")
     git("tag", "v1")
@@ -164,7 +164,7 @@ def test_refused_push_has_its_reason(repository: Project) -> None:
 
 
 def test_one_modified_file_is_found(repository: Project) -> None:
-    # Its entry is the first one, and begins with a space.
+    # Its entry is the first, and begins with a space.
     (repository.root / "dvc.lock").write_text("two")
 
     assert changed() == ["dvc.lock"]

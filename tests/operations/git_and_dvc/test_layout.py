@@ -1,4 +1,4 @@
-"""Repositories of a shape that commands refuse in one line, since versions would be half there."""
+"""Repository layouts that commands refuse in one line, since their versions would be incomplete."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the Git remote is asked before a run: whether it is there, and takes a commit and its tag at once."""
+"""The check of the Git remote before a run: it exists, and accepts an atomic push."""
 
 from pathlib import Path
 
@@ -85,11 +85,11 @@ def test_local_versions_need_no_right_to_push(here: Project, monkeypatch: pytest
 def test_permanent_errors_of_git_are_refused(
     here: Project, monkeypatch: pytest.MonkeyPatch, stderr: str, heals: bool
 ) -> None:
-    # Git itself, but what it says when it asks a remote: no such servers are at hand.
+    # Git, with the error messages of servers that the tests do not have.
     programs = here.root.parent / "bin"
     programs.mkdir()
-    said = stderr.replace("'", "'\\''")
-    script = f"""case "$1" in ls-remote) printf '%s\\n' '{said}' >&2; exit 128;; esac"""
+    quoted = stderr.replace("'", "'\\''")
+    script = f"""case "$1" in ls-remote) printf '%s\\n' '{quoted}' >&2; exit 128;; esac"""
     real = here.run("sh", "-c", "command -v git").stdout.strip()
     (programs / "git").write_text(f'#!/bin/sh\n{script}\nexec {real} "$@"\n')
     (programs / "git").chmod(0o755)

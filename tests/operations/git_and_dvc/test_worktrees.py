@@ -1,4 +1,4 @@
-"""Throw-away worktrees, and what DVC is told in them."""
+"""Throw-away worktrees, and the settings of DVC in them."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""`pipeline check`: a line for each thing that a retrain needs, and nothing is changed by asking."""
+"""`pipeline check`: a line for each requirement of a retrain, and no change."""
 
 import shutil
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from pymongo.database import Database
 def test_healthy_checkout_passes_unchanged(team: Team) -> None:
     project = team.project
 
-    def all_there_is() -> list[Any]:
+    def everything() -> list[Any]:
         client = mlflow.MlflowClient(team.mlflow)
         experiments = [each.experiment_id for each in client.search_experiments()]
         return [
@@ -36,16 +36,16 @@ def test_healthy_checkout_passes_unchanged(team: Team) -> None:
             project.digests(),
         ]
 
-    before = all_there_is()
+    before = everything()
 
     done = project.run("pipeline", "check")
 
-    assert all_there_is() == before
+    assert everything() == before
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", name] for name in CHECKS]
     assert f"reads {team.database.name}.customers" in done.stdout
     assert SECRET not in done.stdout
 
-    # and what is broken is a line of its own, whatever else is well
+    # and each problem is a line of its own
     project.set(evaluation__slice_by=["contrakt"])
     failed = project.run("pipeline", "check", check=False, MLFLOW_TRACKING_URI="file:///mlruns")
     assert failed.returncode == 1
@@ -63,7 +63,7 @@ def test_fresh_clone_passes_without_creating_a_store(project: Project) -> None:
     assert [line for line in left if "__pycache__" not in line] == ["!! .dvc/tmp/"]
 
 
-# Every type of column, with all that may bound it.
+# Every type of column, with all its bounds.
 PARAMETERS = """
 schema:
   target: {column: y, positive: 1}
@@ -94,7 +94,7 @@ def test_consistent_parameters_pass_for_all_column_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"evaluation__slice_by": ["kinds"]}, "evaluation.slice_by: kinds is not a column of the schema"),
         ({"evaluation__tresholds": 1}, "evaluation.tresholds: unknown key"),
@@ -113,7 +113,7 @@ def test_consistent_parameters_pass_for_all_column_types() -> None:
     ],
 )
 def test_parameters_that_a_later_stage_refuses_are_named(
-    tmp_path: Path, changes: dict[str, Any], said: str
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     Path("params.yaml").write_text(PARAMETERS.lstrip())
     Project(tmp_path).set(**changes)
@@ -121,13 +121,13 @@ def test_parameters_that_a_later_stage_refuses_are_named(
     with pytest.raises(ConfigurationError) as raised:
         parameters()
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 @pytest.fixture
 def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_uri: str) -> Callable[..., str]:
-    """A function that asks MongoDB as a checkout with these parameters does."""
+    """A function that checks MongoDB as a checkout with these parameters does."""
 
     def ask(database: str, uri: str = mongo_uri, **ingestion: Any) -> str:
         monkeypatch.setenv("MONGODB_URI", uri)
@@ -169,7 +169,7 @@ def test_mlflow_check_uses_the_experiment_of_the_runs(
     number = client.create_experiment("churn-pipeline")
     assert f"version {mlflow.__version__}, experiment churn-pipeline" in servers.use_mlflow()
 
-    for name, value, said in (
+    for name, value, message in (
         ("MLFLOW_EXPERIMENT_ID", "77", "MLflow has no experiment 77"),
         ("MLFLOW_REGISTRY_URI", "sqlite:///other.db", "MLFLOW_REGISTRY_URI is set"),
         ("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false", "forbids to load the registered models"),
@@ -178,7 +178,7 @@ def test_mlflow_check_uses_the_experiment_of_the_runs(
     ):
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
-            with pytest.raises(ConfigurationError, match=said) as raised:
+            with pytest.raises(ConfigurationError, match=message) as raised:
                 servers.use_mlflow()
             assert "S3cret" not in str(raised.value)
     with monkeypatch.context() as patch:
@@ -186,7 +186,7 @@ def test_mlflow_check_uses_the_experiment_of_the_runs(
         patch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
         with pytest.raises(ConfigurationError, match="unset one"):
             servers.use_mlflow()
-    # Another project's, say: it could not be compared with.
+    # For example another project's: no comparison with it is possible.
     client.create_registered_model("churn-pipeline")
     client.create_model_version("churn-pipeline", "somewhere")
     client.set_registered_model_alias("churn-pipeline", "champion", "1")

@@ -1,4 +1,4 @@
-"""What a DVC remote refuses is said at once, with S3's code and the way to mend it; what may heal is away."""
+"""A refusal of a DVC remote is reported at once, with S3's code and advice; a temporary error is 'away'."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ PIPELINE = "stages:\n  one:\n    cmd: echo\n    outs:\n      - model:\n         
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """An S3 server of these tests alone: it takes a second, and MLflow's ten."""
+    """An S3 server for these tests alone: it starts in a second, MLflow's in ten."""
     with running_s3(tmp_path_factory.mktemp("s3")) as s3:
         yield s3
 
@@ -40,7 +40,7 @@ def here(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def s3(here: Project, server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    """The S3 server, empty, as the remote of the repository, and the keys to it."""
+    """The empty S3 server as the repository's remote, with its keys in the environment."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     server.use(here)
@@ -50,14 +50,14 @@ def s3(here: Project, server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
 
 @pytest.fixture
 def refusal(s3: S3) -> Iterator[Refusal]:
-    """What the server between the repository and S3 refuses."""
+    """The requests that the proxy between the repository and S3 refuses."""
     with refusing(s3.endpoint) as (endpoint, what):
         lead(s3.endpoint, endpoint)
         yield what
 
 
 def lead(old: str, new: str) -> None:
-    """Change the settings of DVC here."""
+    """Change DVC's settings of the repository."""
     for path in (Path(".dvc/config"), Path(".dvc/config.local")):
         if path.exists():
             path.write_text(path.read_text().replace(old, new))
@@ -102,13 +102,13 @@ def test_refusal_of_s3_is_one_line_with_its_code(
     with pytest.raises(ConfigurationError) as raised:
         use_remotes()
 
-    said = str(raised.value)
-    assert advice in said
-    assert BUCKET in said
-    # A bucket that is missing is named, with or without S3's code.
-    assert code in said or code == "NoSuchBucket"
-    assert "\n" not in said
-    assert MESSAGE not in said
+    message = str(raised.value)
+    assert advice in message
+    assert BUCKET in message
+    # A missing bucket is named, with or without S3's code.
+    assert code in message or code == "NoSuchBucket"
+    assert "\n" not in message
+    assert MESSAGE not in message
     assert raised.value.exit_code == 2
 
 
@@ -167,7 +167,7 @@ def test_read_only_folder_is_refused(here: Project, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (
             "dvc-remote",
@@ -181,14 +181,14 @@ def test_read_only_folder_is_refused(here: Project, monkeypatch: pytest.MonkeyPa
         ("    remote = local", "", "DVC has no default remote: 'dvc remote default NAME'"),
     ],
 )
-def test_unsupported_remote_is_refused(here: Project, old: str, new: str, said: str) -> None:
+def test_unsupported_remote_is_refused(here: Project, old: str, new: str, message: str) -> None:
     check_remotes()
     lead(old, new)
 
     with pytest.raises(ConfigurationError) as raised:
         check_remotes()
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_advice_names_the_file_of_the_setting(here: Project) -> None:
@@ -199,14 +199,14 @@ def test_advice_names_the_file_of_the_setting(here: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("remote: other", "there is no DVC remote other"),
         ("push: false", "with 'push: false' in dvc.yaml"),
     ],
 )
-def test_remote_of_an_output_is_checked_too(here: Project, setting: str, said: str) -> None:
+def test_remote_of_an_output_is_checked_too(here: Project, setting: str, message: str) -> None:
     Path("dvc.yaml").write_text(PIPELINE.format(setting))
 
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         check_remotes()

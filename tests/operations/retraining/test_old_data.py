@@ -1,4 +1,4 @@
-"""The lock that names an older version's data."""
+"""The lock of an older version's data."""
 
 from pathlib import Path
 
@@ -46,6 +46,6 @@ def test_missing_parameter_has_advice(here: Project) -> None:
 @pytest.mark.parametrize(
     "change", ["ingestion.database=x", "+schema.id=x", "mlflow.registered_model=x", "training.x=${HOME}"]
 )
-def test_change_that_is_not_committed_is_refused(change: str) -> None:
+def test_override_of_a_data_parameter_is_refused(change: str) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing of ingestion, schema, mlflow: the data is kept"):
         override([change])

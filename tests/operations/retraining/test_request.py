@@ -1,4 +1,4 @@
-"""What `pipeline retrain` asks for."""
+"""The request of `pipeline retrain`."""
 
 from operations.commands import app
 from operations.retraining.request import Outcome, Request

@@ -1,4 +1,4 @@
-"""For any documents, the proposal accepts them or names why not, and params.yaml accepts the proposal."""
+"""For any documents: the proposal accepts them or names the reason, and params.yaml accepts the proposal."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ def collections(draw: st.DrawFn) -> list[dict[str, Any]]:
         {"_id": number, **shapes[number % len(shapes)], "nested": few[number % 5], "target": number % 3 == 0}
         for number in range(draw(st.sampled_from([3, 30, 250])))
     ]
-    # One document is unlike the others: among 250 it may be rejected.
+    # One document differs from the others: among 250 it may be rejected.
     documents[1] |= {"nested": draw(st.dictionaries(names, values, max_size=4))}
     return documents
 

@@ -1,4 +1,4 @@
-"""What becomes of a field, by what it holds."""
+"""The decision on a field, by its values."""
 
 import re
 from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_name_and_values_mark_personal_data(name: str, values: Callable[[int], A
 
 
 def test_field_in_a_mixed_parent_is_left_out() -> None:
-    """The server would send no value for it, and ingestion would reject the document."""
+    """The server sends no value for it, so ingestion would reject the document."""
     documents = [{"_id": row, "plan": {"price": row} if row % 9 else "none"} for row in range(90)]
 
     plan, price = decisions(Profile(documents), complete=True)[1:]
@@ -115,7 +115,7 @@ def test_name_alone_is_not_personal_data() -> None:
 
 
 def test_a_rare_category_of_a_sample_is_not_listed() -> None:
-    """Others like it are in the documents that were not read."""
+    """The documents that were not read have other rare values."""
     decision = decided(lambda row: "rare" if row == 5 else f"kind {row % 3}", complete=False)
 
     assert decision.column == {"type": "category"}
@@ -189,7 +189,7 @@ def test_impossible_target_is_refused_with_candidates(target: str, message: str)
 
 
 def test_columns_that_reject_too_much_are_left_out() -> None:
-    """Each of 40 columns has a wrong value in one of 250 documents: together they would reject 16 %."""
+    """Each of 40 columns has a wrong value in one of 250 documents: together they reject 16 %."""
     columns = range(40)
     documents = [
         {"_id": row, **{f"c{each}": "?" if row % 250 == each else row % 9 for each in columns}, "y": row % 2}

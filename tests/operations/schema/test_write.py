@@ -1,4 +1,4 @@
-"""Values written into params.yaml: comments, order and all other lines stay."""
+"""Values written into params.yaml: comments, order and all other lines are kept."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The API as a client meets it: one job at a time, tokens, problem documents, its own description."""
+"""The API for a client: one job at a time, tokens, problem documents, OpenAPI."""
 
 import os
 import sys
@@ -15,14 +15,14 @@ import requests
 from filelock import FileLock
 
 TOKEN = "a-t0ken"
-# A name of another site that leads here.
+# The host name of another site that resolves to this machine.
 LED = {"Host": "evil.example"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
 def service(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose jobs wait, since somebody else holds the lock of the repository."""
+    """A service whose jobs wait, since another process holds the lock of the repository."""
     root = tmp_path_factory.mktemp("api") / "clone"
     origin.run("git", "clone", "-q", str(origin.root), str(root))
     with (
@@ -99,7 +99,7 @@ def test_openapi_matches_the_answers(service: Service, tmp_path: Path) -> None:
         f"Authorization: Bearer {TOKEN}",
         "--checks",
         "all",
-        # Not the stateful one: it would wait for the stream of a job that waits.
+        # Not the stateful phase: it would wait for the stream of a waiting job.
         "--phases",
         "examples,coverage,fuzzing",
         "--max-examples",
@@ -138,7 +138,7 @@ def test_a_second_service_in_the_same_repository_is_refused(service: Service) ->
 
 
 def test_ready_names_unreachable_servers(project: Project) -> None:
-    # Given MLflow is not started, and a bucket without the keys to it
+    # Given MLflow is not running, and the keys of the bucket are not set
     away = f"http://127.0.0.1:{free_port()}"
     settings = project.root / ".dvc/config.local"
     settings.write_text("[core]\nremote = s3\n['remote \"s3\"']\nurl = s3://bucket/dvc\n")
@@ -147,7 +147,7 @@ def test_ready_names_unreachable_servers(project: Project) -> None:
 
     with running_service(project, **env) as service:
         answer = service.get("/ready")
-        # and a name that was made to lead here is told nothing: this service has no token
+        # and a request for another host name gets no answer, since this service has no token
         led = [
             requests.get(service.url(path), headers=LED, timeout=30)
             for path in ("/", "/train", "/docs", "/none")
@@ -167,7 +167,7 @@ def test_ready_names_unreachable_servers(project: Project) -> None:
 
 def test_damaged_job_store_is_reported(project: Project) -> None:
     with running_service(project) as service:
-        # Given somebody overwrites it
+        # Given the file is overwritten
         (project.root / "jobs/jobs.sqlite").write_text("no database at all")
         for left in project.root.glob("jobs/jobs.sqlite-*"):
             left.unlink()
@@ -178,6 +178,6 @@ def test_damaged_job_store_is_reported(project: Project) -> None:
     for answer in answers:
         assert answer.status_code == 503
         assert answer.headers["Content-Type"] == "application/problem+json"
-        said = "the store of the jobs cannot be used: file is not a database"
-        assert answer.json()["detail"] == said
+        detail = "the store of the jobs cannot be used: file is not a database"
+        assert answer.json()["detail"] == detail
     assert [log.parent.name for log in project.root.glob("jobs/*/log.txt")] == ["recovery"]

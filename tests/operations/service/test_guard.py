@@ -1,4 +1,4 @@
-"""Who may start a retrain."""
+"""Which requests may start a retrain."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ def test_token_allows_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answer(host: str) -> int:
-    """Return the status of the answer to a request that names a host, where the app would answer 200."""
+    """Return the status for a request with a host name, where the app itself answers 200."""
     app = LocalHostsOnly(PlainTextResponse("here"))
     sent: list[Message] = []
 

@@ -42,14 +42,14 @@ def test_version_has_the_report_of_its_run(
 
     assert report(1).body == b"<p>version 1</p>"
     assert report(1).media_type == "text/html"
-    # Its styles are its own, and a script in it does not run.
+    # Its inline styles apply, and a script in it does not run.
     policy = report(1).headers["content-security-policy"]
     assert "default-src 'none'; style-src 'unsafe-inline'" in policy
     assert policy.endswith("sandbox")
     assert refused(2) == (404, "the run of version 2 has no report")
     assert refused(3) == (404, "there is no version 3")
 
-    # The page is kept, also when MLflow goes away; what was never fetched cannot be had.
+    # A fetched page is cached while MLflow is away; another one is not available.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert report(1).body == b"<p>version 1</p>"
@@ -60,7 +60,7 @@ def test_version_has_the_report_of_its_run(
 
 
 def test_documented_status_codes(tmp_path: Path) -> None:
-    told = make_app(tmp_path).openapi()["paths"]["/versions/{version}/report.html"]["get"]["responses"]
+    documented = make_app(tmp_path).openapi()["paths"]["/versions/{version}/report.html"]["get"]["responses"]
 
-    assert set(told) == {"200", "404", "421", "422", "500", "503"}
-    assert list(told["200"]["content"]) == ["text/html"]
+    assert set(documented) == {"200", "404", "421", "422", "500", "503"}
+    assert list(documented["200"]["content"]) == ["text/html"]

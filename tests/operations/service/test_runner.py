@@ -1,4 +1,4 @@
-"""The runner, with a script of a second in the place of a retrain."""
+"""The runner, with a script of one second in place of a retrain."""
 
 import sqlite3
 import time
@@ -42,7 +42,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     monkeypatch.setattr("sys.executable", str(script))
     runner = Runner(Jobs(tmp_path / "jobs.sqlite"), tmp_path)
     yield runner
-    # What still runs must not outlive the script: the next job would be a real one.
+    # A job must not outlive the script: the next one would be a real retrain.
     runner.stop()
 
 
@@ -72,7 +72,7 @@ def test_job_runs_beside_the_recovery(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "state"),
+    ("end", "state"),
     [
         ('{"state": "succeeded", "message": "version 2 is published", "version": 2}', "succeeded"),
         ('{"error": "stopped by SIGTERM", "exit_code": 143}', "interrupted"),
@@ -81,11 +81,11 @@ def test_job_runs_beside_the_recovery(runner: Runner) -> None:
         (None, "interrupted"),
     ],
 )
-def test_job_of_a_killed_service_is_interrupted(runner: Runner, said: str | None, state: str) -> None:
+def test_job_of_a_killed_service_is_interrupted(runner: Runner, end: str | None, state: str) -> None:
     job, _ = runner.jobs.create(TrainRequest(), None)
     runner.log(job.id).parent.mkdir()
-    if said is not None:
-        runner.log(job.id).with_name("end.json").write_text(said)
+    if end is not None:
+        runner.log(job.id).with_name("end.json").write_text(end)
 
     runner.recover()
     runner.stop()
@@ -100,7 +100,7 @@ def test_job_of_a_killed_service_is_interrupted(runner: Runner, said: str | None
     ("log", "version"),
     [
         ("publishing: pushing the data\npublishing: commit c0ffee and its tag model-v2\n", 2),
-        # Somebody else's version was finished by the same recovery, or alone.
+        # The same recovery finished another clone's version too, or that one alone.
         ("publishing: pushing the data\npublishing: commit abad1dea and its tag model-v2\n", None),
         ("publishing: pushing the data\n", None),
         (None, None),
@@ -116,7 +116,7 @@ def test_recovered_version_belongs_to_its_job(
     monkeypatch.setattr(runner, "_run", lambda *_: Recovered(commits={2: "c0ffee", 3: "decade"}))
 
     runner.recover()
-    # It is done in the background, one thing after the other.
+    # Recovery runs in the background, in order.
     runner._worker.submit(int).result()
 
     found = runner.jobs.get(job.id)
@@ -149,7 +149,7 @@ def test_step_times_add_up(runner: Runner) -> None:
     assert sum(job.seconds.values()) == pytest.approx(
         (job.finished_at - job.started_at).total_seconds(), abs=0.2
     )
-    # It came twice.
+    # The step ran twice.
     assert job.seconds["publishing"] > job.seconds["evaluation"]
 
 

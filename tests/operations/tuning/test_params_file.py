@@ -1,4 +1,4 @@
-"""The winner is written where the old values stand; comments, order and spacing stay."""
+"""The winner replaces the old values in place; comments, order and spacing are kept."""
 
 from operations.tuning.params_file import with_block
 

@@ -1,4 +1,4 @@
-"""The scores of folds survive a kill, also one in the middle of a line."""
+"""The scores of folds survive a kill, also during the write of a line."""
 
 from pathlib import Path
 

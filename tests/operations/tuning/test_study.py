@@ -1,4 +1,4 @@
-"""The trials of a search are the same whatever interrupted it; the gain is judged as by Nadeau and Bengio."""
+"""An interrupted search has the same trials; the gain is tested as by Nadeau and Bengio."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ DEFAULTS = {"rate": 2.0, "leaves": None, "kind": "b", "fixed": 0}
 
 
 def score(block: dict[str, Any]) -> float | None:
-    """Score parameters; the best are near rate 0.1 and leaves 20, and some cannot be fitted."""
+    """Return scores; the best are near rate 0.1 and leaves 20, and some parameters cannot be fitted."""
     if block["leaves"] > 55:
         return None
     return -((np.log10(block["rate"]) + 1) ** 2) - ((block["leaves"] - 20) / 60) ** 2 - (block["kind"] == "b")
@@ -44,7 +44,7 @@ def test_search_starts_from_present_and_default_parameters() -> None:
 
     assert [trial.number for trial in trials] == list(range(60))
     assert trials[0].block == present
-    # A default outside of its range is moved to the nearest end, or to the lower one.
+    # A default outside its range becomes the nearest end, or the lower one.
     assert trials[1].block == {"rate": 1.0, "leaves": 2, "kind": "b", "fixed": 7}
     assert all(trial.block["fixed"] == 7 for trial in trials)
     assert all(0.01 <= trial.block["rate"] <= 1 and 2 <= trial.block["leaves"] <= 60 for trial in trials)
@@ -67,7 +67,7 @@ def test_gain_is_the_corrected_resampled_t_test() -> None:
 
     judged = gain(winner, present)
 
-    # Five folds: for each row to score there are four to fit on.
+    # Five folds: four rows to fit on for each row to score.
     mean, spread = (winner - present).mean(), (winner - present).std(ddof=1)
     interval = stats.t.interval(0.95, 19, loc=mean, scale=spread * np.sqrt(1 / 20 + 1 / 4))
     assert (judged.low, judged.high) == pytest.approx(interval)

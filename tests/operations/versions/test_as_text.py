@@ -83,7 +83,7 @@ def test_version_registered_by_hand_is_listed() -> None:
 
     lines = list(table([VERSION | {"decision": "experiment"}, by_hand]))
 
-    said = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
-    assert lines[1].split() == said
+    words = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
+    assert lines[1].split() == words
     assert lines[2].split() == ["4"]
     assert lines[3:] == ["champion: version 3, rolled back to by hand 2026-11-27, pinned: it was better"]

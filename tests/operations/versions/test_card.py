@@ -1,4 +1,4 @@
-"""The model card of a version: what it shows, that it shows it as text, and who writes a missing one."""
+"""The model card of a version: its content, its escapes, and the repair of a missing card."""
 
 from typing import Any
 
@@ -135,7 +135,7 @@ def test_a_missing_card_is_written_by_the_next_publication(
     def described() -> str:
         return str(registry.client.get_model_version(registry.name, "1").description or "")
 
-    # Without a decision there is nothing to write, and no fault stops anything.
+    # Without a decision there is no card, and an error stops nothing.
     write_cards(registry, 2, again=False)
     assert described() == ""
     registry.record(1, DECISION, {"promoted": True, "reason": "the first version"})
@@ -153,7 +153,7 @@ def test_a_missing_card_is_written_by_the_next_publication(
     from mlflow.artifacts import load_text
 
     assert load_text(f"runs:/{run}/model_card.md") == described()
-    # It is not written twice, unless the decision is new.
+    # A card is written again only for a new decision.
     with monkeypatch.context() as patch:
         patch.setattr(cards, "card", lambda *_: "another\n")
         write_cards(registry, 1, again=False)

@@ -1,4 +1,4 @@
-"""The gate: who may be champion, decided on the same rows for both, and the same each time."""
+"""The comparison of two models: on the same rows, deterministic, and with its reasons."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ CONTRACT = Contract.model_validate(
 
 
 class Model:
-    """Predicts a column plus noise; in the region `lost` it predicts the noise alone."""
+    """Predicts a column plus noise, and in the region `lost` noise alone."""
 
     def __init__(self, noise: float, lost: str = "", seed: int = 1) -> None:
         self.noise, self.lost, self.seed = noise, lost, seed
@@ -83,7 +83,7 @@ def test_champion_with_another_column_type_cannot_be_compared(rows: pd.DataFrame
     assert (decision.promoted, decision.champion, decision.difference) == (False, 7, None)
     assert "version 7 cannot score this holdout (" in decision.reason
     assert "'pipeline rollback'" in decision.reason
-    # A model of its own that cannot score it is no change of the schema.
+    # A new model that cannot score its own rows is an error, not a change of the schema.
     with pytest.raises(TypeError):
         decide(Model(0.1), OfText(0.1), text)
 
@@ -112,7 +112,7 @@ def test_measurably_better_means_beyond_chance(rows: pd.DataFrame) -> None:
     assert better.difference_low is not None
     assert better.difference_low > 0
     assert f"95 % interval {better.difference_low:+.4f} to +0." in better.reason
-    # Better by chance is not, nor is what something else stops
+    # A gain by chance is not measurably better, nor is a model that another bound stops
     one, other = Model(0.3, seed=2), Model(0.3)
     chances = [decide(one, other, rows), decide(other, one, rows)]
     assert all(chance.promoted and not chance.measurably_better for chance in chances)
@@ -154,14 +154,14 @@ def test_right_order_with_wrong_probabilities_is_refused(
     assert decision.log_loss_difference == pytest.approx(float(found[2]) - float(found[3]), abs=1e-3)
     assert decision.log_loss_difference_95_percent == pytest.approx(float(found[4]), abs=1e-4)
     assert float(found[4]) > float(found[5]) == pytest.approx(0.1 * np.log(2), abs=1e-3)
-    # The other way round it is better, and a hair is forgiven.
+    # The opposite comparison promotes, and so does a tiny loss.
     assert decide(Model(0.1), Uncalibrated(0.1), rows).promoted
     assert decide(Model(0.2), Model(0.1), rows).promoted
 
 
 @pytest.mark.parametrize("positives", [3, 14])
 def test_slice_worse_by_chance_is_accepted(positives: int) -> None:
-    # Given a slice with few positives, in which models that are equally good differ by their noise
+    # Given a slice with few positives, in which equal models differ by noise
     target = (np.arange(150) < positives).astype(int)
     rows = pd.DataFrame({"region": ["north"] * 150})
     lost = []

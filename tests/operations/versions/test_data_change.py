@@ -1,4 +1,4 @@
-"""What counts as a change of the data, by the reports of validation: each kind, and what is none."""
+"""Changes of the data, by the reports of validation: each kind, and what is not a change."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,7 +93,7 @@ def test_a_change_is_named_once_with_its_numbers(change: Change, reason: str) ->
     (line,) = found(new, OLD)
 
     assert line.startswith(reason)
-    # and the other way round it is one too.
+    # and so is the opposite change.
     assert len(found(OLD, new)) == 1
 
 
@@ -139,7 +139,7 @@ def test_nulls_are_not_another_change() -> None:
     (line,) = found(facts(new, nullable), facts(OLD, nullable))
 
     assert line.startswith("contract: 50 % null vs 0 %")
-    # One that is null throughout has no mean either
+    # A column of nulls has no mean
     empty = [each | {"opened": None, "city": None} for each in OLD]
     assert [line.partition(",")[0] for line in found(empty, OLD)] == [
         "city: 100 % null vs 0 %",
@@ -151,10 +151,10 @@ def test_nulls_are_not_another_change() -> None:
 def test_most_common_categories_are_compared() -> None:
     assert len(facts(OLD).columns["city"]["shares"]) == TOP_VALUES < 50
 
-    # Others among equals are the commonest ones
+    # Of equally common categories, another one may be listed
     assert found([each | {"city": f"city {49 - int(each['city'][5:])}"} for each in OLD], OLD) == []
 
-    # One takes the place of ten others
+    # One category replaces ten others
     spread = [each | {"city": "city 1"} if int(each["city"][5:]) < 10 else each for each in OLD]
     (line,) = found(spread, OLD)
     assert line.startswith("city: 18 % of the rows with another value, most of all 'city 1' (20 % vs 2 %)")
@@ -168,12 +168,12 @@ def test_renamed_value_is_a_change() -> None:
     (line,) = found([each | {"monthly_charges": 5.01} for each in OLD], same)
 
     assert line.startswith("monthly_charges: mean 5.01 vs 5, one value each, ")
-    # and one row of another value is none.
+    # and one row with another value is not a change.
     assert found([same[0] | {"monthly_charges": 9.0}, *same[1:]], same) == []
 
 
 def test_another_schema_is_not_a_change_of_data() -> None:
-    # Given a column that is new, one that is gone, and one of another type
+    # Given a new column, a removed one, and one of another type
     before = CONTRACT.model_dump()
     del before["columns"]["city"]
     before["columns"]["paperless"] = {"path": "p", "type": "category"}

@@ -1,4 +1,4 @@
-"""Drift at the decision on a version: on the rows of DVC, recorded, named, and a bar only if it is asked."""
+"""Drift in the decision on a version: measured on rows of DVC, recorded, named; it holds if configured."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ NEW = Version(2, "", {}, False)
 
 @pytest.fixture
 def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
-    """Version 1, of the commit that is checked out in the current folder."""
+    """Version 1, whose commit is checked out in the current folder."""
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("tag", "model-v1")
@@ -35,7 +35,7 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
 
 
 def decided(champion: Version, new: Version = NEW) -> tuple[Decision, Drift | None]:
-    """Return the decision, and the drift as it is recorded."""
+    """Return the decision and the recorded drift."""
     recorded: dict[str, Any] = {}
     registry = Registry()
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ def test_drift_is_recorded_and_holds_if_configured(
     assert {"monthly_charges", "contract", "target", "predictions", "classifier"} <= drift.psi.keys()
     assert capsys.readouterr().out == "publishing: no drift from version 1\n"
 
-    # Given dearer customers, of whom some are new
+    # Given higher charges, and some new customers
     change(dearer)
     change(lambda frame: frame.assign(_id=[f"N{key}" if key[-1] in "24" else key for key in frame["_id"]]))
     decision, drift = decided(champion)
@@ -95,7 +95,7 @@ def test_drift_is_recorded_and_holds_if_configured(
         in decision.reason
     )
 
-    # The same data has not drifted, whatever the workspace holds.
+    # Data with the same hash has not drifted, whatever the workspace holds.
     same = {"data.raw.md5": "a"}
     assert decided(Version(1, "", champion.tags | same, True), Version(2, "", same, False)) == (GOOD, None)
 
@@ -135,7 +135,7 @@ def test_incomparable_data_is_named_and_stops_nothing(
     ]
     assert "contract" in drift.psi
 
-    # Given rows that are lost
+    # Given lost rows
     ready.run("rm", "-r", ".dvc/cache/files")
     decision, drift = decided(champion)
     assert decision == GOOD

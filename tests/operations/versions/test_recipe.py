@@ -1,4 +1,4 @@
-"""What publishing commits of a team's own pipeline, and what it refuses to call a version."""
+"""Which files publishing commits, and what it refuses to publish."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 @pytest.fixture
 def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A clone in which a model was made, as the current folder."""
+    """A clone with a trained model, as the current folder."""
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("remote", "remove", "origin")
@@ -25,13 +25,13 @@ def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def shared(here: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The clone, whose versions are the team's wherever its stores lie."""
+    """The clone, whose versions count as the team's wherever its stores are."""
     monkeypatch.setattr(Registry, "unshared", None)
     return here
 
 
 def test_output_without_cache_or_git_is_refused(here: Project) -> None:
-    # Given a stage of the team's own, whose output DVC leaves to Git
+    # Given the team's own stage with an output that DVC does not cache
     content = YAML().load(here.root / "dvc.yaml")
     flags = {"cache": False}
     content["stages"]["size"] = {
@@ -98,7 +98,7 @@ def test_failed_push_leaves_no_commit_and_no_tag(shared: Project, monkeypatch: p
 
 def test_interrupted_push_leaves_no_commit_and_no_tag(shared: Project) -> None:
     here = shared
-    # Given a remote that can be asked before the push, and not after it
+    # Given a remote that answers before the push, and not after it
     here.git("clone", "-q", "--bare", ".", "../remote.git")
     here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))
     hook = here.root / ".git/hooks/pre-push"

@@ -1,4 +1,4 @@
-"""The versions as MLflow keeps them, and how much it is asked for them."""
+"""The versions in MLflow, and the number of requests for them."""
 
 import logging
 import threading
@@ -46,7 +46,7 @@ def add(registry: Registry, *scores: float) -> None:
 
 def test_projects_on_one_server_have_their_own_versions(registry: Registry, tmp_path: Path) -> None:
     add(registry, 0.7)
-    # Given the current folder's params.yaml names its model otherwise
+    # Given params.yaml of the current folder names another model
     (tmp_path / "params.yaml").write_text("mlflow: {registered_model: fraud}\n")
 
     other = Registry()
@@ -107,7 +107,7 @@ def test_requests_to_mlflow_do_not_grow(registry: Registry, caplog: pytest.LogCa
 def test_refused_credentials_are_not_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # MLflow's own server asks for a password only with packages that the project has not.
+    # MLflow's own server needs packages for passwords that the project does not have.
     class Refusing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_error(401)

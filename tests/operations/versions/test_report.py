@@ -1,4 +1,4 @@
-"""`pipeline report`: what a change does to parameters, metrics and curves, as Markdown for a comment."""
+"""`pipeline report`: the effect of a change on parameters, metrics and curves, as Markdown."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def pages(project: Project) -> dict[str, bytes]:
 
 
 def refused(project: Project, *options: str) -> str:
-    """Run `pipeline report`, which must fail with one line and write nothing, and return the line."""
+    """Run `pipeline report`, which must fail with one line and no output, and return the line."""
     done = project.run("pipeline", "report", *options, check=False)
     assert done.returncode in {1, 2}
     assert done.stderr.count("\n") == 1
@@ -22,11 +22,11 @@ def refused(project: Project, *options: str) -> str:
 
 
 def test_report_job_of_the_workflow(ready: Project) -> None:
-    # Given a changed parameter, whose metrics are reported only once they are made
+    # Given a changed parameter, whose metrics are reported only after a run
     before = ready.json(str(METRICS))
     ready.set(training__hist_gradient_boosting__max_iter=12)
     assert "training changed since the last run: run 'dvc repro' first" in refused(ready, "--base", "HEAD")
-    # and as GitHub merges it for a pull request
+    # and merged as GitHub does for a pull request
     ready.git("checkout", "-q", "-b", "change")
     ready.git("commit", "-qam", "A small model")
     ready.git("checkout", "-q", "--detach", "main")
@@ -35,7 +35,7 @@ def test_report_job_of_the_workflow(ready: Project) -> None:
     ready.env["GITHUB_STEP_SUMMARY"] = str(ready.root / ".git/summary.md")
     ready.env["GITHUB_OUTPUT"] = str(ready.root / ".git/output")
 
-    # The environment of the tests stands for the one that make sets up.
+    # The environment of the tests replaces that of make.
     for line in commands(workflow("test.yml")["jobs"]["report"]):
         ready.run(
             "bash", "-c", line.replace("make repro", "dvc repro").replace(".venv/bin/pipeline", "pipeline")
@@ -52,12 +52,12 @@ def test_report_job_of_the_workflow(ready: Project) -> None:
     kept = pages(ready)
     assert set(kept) == {"report.html", "report-base.html"}
     assert all(f"]({name})" in report for name in kept)
-    # They are pages of two models,
+    # The pages are of two models,
     assert kept["report.html"] != kept["report-base.html"]
-    # and Git is not offered the files.
+    # and Git ignores the files.
     assert "report" not in ready.git("status", "--porcelain")
 
-    # When what the base made can be had nowhere, the report says so
+    # If the outputs of the base are lost, the report states it
     ready.dvc("gc", "--workspace", "--force")
     ready.run("pipeline", "report", "--base", "HEAD^1")
 
@@ -65,7 +65,7 @@ def test_report_job_of_the_workflow(ready: Project) -> None:
     assert "neither in this cache nor on the remote: no comparison" in report
     assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
     assert f"| roc_auc | - | {after['roc_auc']} |  |" in report
-    # with the page that is here.
+    # and has the page of the workspace.
     assert pages(ready) == {"report.html": kept["report.html"]}
 
 

@@ -1,4 +1,4 @@
-"""A version is served once before it becomes champion, and must answer as the model in DVC."""
+"""A version is served once before it becomes champion, and must answer like the model in DVC."""
 
 import pickle
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
-    """A function that serves one model, where DVC has another one (the same by default)."""
+    """A function that serves one model while DVC has another one (by default the same)."""
     folder = Folder(tmp_path, monkeypatch)
     folder.set(schema=CONTRACT.model_dump(mode="json", exclude_none=True))
     TEST.mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_a_model_that_fails_on_a_null_is_refused(tried: Tried) -> None:
     numbers = FunctionTransformer(pd.DataFrame.get, kw_args={"key": ["total_charges"]})
     frame = pd.DataFrame({"total_charges": np.arange(20.0)})
     blind = make_pipeline(numbers, LogisticRegression()).fit(frame, np.arange(20) % 2)
-    # Given no null in the input example, which MLflow tries when the model is logged
+    # Given no null in the input example, which MLflow scores when it logs the model
     (reason,) = tried(blind)
 
     assert reason.startswith("the served model fails on null in each nullable column: ValueError: Input X ")

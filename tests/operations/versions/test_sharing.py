@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A clone as the current folder, whose stores all lie elsewhere."""
+    """A clone as the current folder; all its stores are outside."""
     monkeypatch.chdir(project.root)
     (project.root / ".dvc/config.local").write_text(REMOTE.format(project.root.with_name("data")))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root.with_name('mlflow.db')}")
@@ -51,10 +51,10 @@ def own_remote(project: Project, _: pytest.MonkeyPatch) -> None:
 
 def remote_of_an_output(project: Project, _: pytest.MonkeyPatch) -> None:
     path = project.root / "dvc.yaml"
-    said = "      - artifacts/evaluation/plots\n"
+    line = "      - artifacts/evaluation/plots\n"
     text = path.read_text()
-    assert said in text
-    path.write_text(text.replace(said, "      - artifacts/evaluation/plots: {remote: local}\n"))
+    assert line in text
+    path.write_text(text.replace(line, "      - artifacts/evaluation/plots: {remote: local}\n"))
 
 
 @pytest.mark.parametrize(

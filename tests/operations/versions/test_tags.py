@@ -1,4 +1,4 @@
-"""The tags of local versions beside those of the team, and Git's own commands in a clone that has both."""
+"""Tags of local and of team versions, and Git's own commands in a clone with both."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Project:
-    """A bare repository with one commit, and the clones `team` and `trial` of it; the second is here."""
+    """A bare repository with one commit, and its clones `team` and `trial`, the current folder."""
     project = Project(tmp_path)
     project.git("init", "-q", "--bare", "-b", "main", "origin.git")
     for name in ("team", "trial"):
@@ -44,7 +44,7 @@ def make(project: Project, local: bool) -> str:
 
 
 def publish(origin: Project) -> None:
-    """Let the team push a version 1 of its own."""
+    """Push a version 1 of the team."""
     team = Project(origin.root.with_name("team"))
     team.git("commit", "-q", "--allow-empty", "-m", "Two")
     make(team, local=False)

@@ -1,4 +1,4 @@
-"""What validation reports of a column is what pandas computes, however the rows are cut into parts."""
+"""Validation's facts about a column equal those of pandas, for any division into parts."""
 
 import json
 import random
@@ -90,13 +90,13 @@ def test_facts_do_not_depend_on_the_parts(cuts: list[int]) -> None:
 
     parts = [whole.slice(start, stop - start) for start, stop in pairwise(edges)]
 
-    # To the last digit that is written, which is what DVC sees.
+    # To the last written digit, since DVC hashes the file.
     assert report(*parts) == report(whole)
 
 
 @pytest.mark.slow
 def test_large_sums_are_exact() -> None:
-    # These doubles have 1 as their last digit, and sums that differ by how they are added.
+    # The last bit of these doubles is 1, so their sum depends on the order.
     contract = target_and(n={"type": "number"})
     values = [random.Random(number).uniform(1e9, 9e9) for number in range(10_000)]
     whole = table([{"_id": "", "y": True, "n": value} for value in values], contract)

@@ -1,4 +1,4 @@
-"""A column, or a sum of two, that gives the target away is found; an honest strong feature is not."""
+"""A column, or a sum of two, that leaks the target is found; an honest strong feature passes."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ COINS = RNG.random(ROWS) < 0.5
 
 
 def found(rows: int = ROWS, target: np.ndarray = TARGET, **columns: tuple[str, Any]) -> list[str]:
-    """Return what is found in the first `rows` rows of a target and columns, each a type and its values."""
+    """Return the leaks in the first `rows` rows of a target and columns (each a type and values)."""
     contract = target_and(
         **{name: {"type": kind, "nullable": True} for name, (kind, _) in columns.items()},
         honest={"type": "number"},
@@ -33,7 +33,7 @@ def found(rows: int = ROWS, target: np.ndarray = TARGET, **columns: tuple[str, A
 
 
 def some_null(values: Any) -> pd.Series:
-    """Return the values with every seventh of them null, whatever the class."""
+    """Return the values with every seventh one null, for both classes."""
     return pd.Series(values, dtype=object).where(np.arange(ROWS) % 7 > 0)
 
 
@@ -51,7 +51,7 @@ COPIES: dict[str, tuple[str, Any]] = {
     "codes of one class each": ("integer", TARGET * 1 + RNG.integers(0, 5, ROWS) * 2),
     "a range": ("number", np.where(TARGET, RNG.uniform(40, 60, ROWS), 20 + 60 * COINS + NOISE)),
     "a date after the others": ("datetime", DATES + pd.to_timedelta(TARGET * 10_000, unit="D")),
-    # When they left is known of those who left alone.
+    # Only churned customers have a date of leaving.
     "a date or null": ("datetime", DATES.where(TARGET)),
     "a text or null": ("category", pd.Series([f"ticket {i}" for i in range(ROWS)]).where(TARGET)),
     "null or a number": ("number", pd.Series(NOISE).where(~TARGET)),
@@ -114,16 +114,16 @@ def test_copy_of_a_category_target_is_found() -> None:
 
 
 def test_a_sum_of_two_numbers_is_found() -> None:
-    # As in the well-known example: the casual and the registered customers add up to what is predicted.
+    # A well-known example: casual and registered customers add up to the target.
     left = RNG.normal(size=ROWS) * 10
     assert found(a=("number", left), b=("number", TARGET * 3 - left)) == ["a + b"]
 
 
 def test_a_sum_of_two_flags_is_found() -> None:
-    # Neither says much; together, one or the other but not both, they say it all.
+    # Each alone predicts little; their exclusive or is the target.
     assert found(a=("boolean", COINS), b=("boolean", COINS ^ TARGET)) == ["a + b"]
     assert found(a=("integer", COINS * 1), b=("boolean", COINS ^ TARGET)) == ["a + b"]
-    # Those who left are split in two kinds.
+    # The churned customers are of two kinds.
     assert found(a=("boolean", COINS & TARGET), b=("boolean", ~COINS & TARGET)) == ["a + b"]
 
 
@@ -140,14 +140,14 @@ def test_each_column_is_named_once() -> None:
 
 @pytest.mark.parametrize("rows", [2, 10, 30, 60])
 def test_few_rows_pass(rows: int) -> None:
-    # Among few rows some column separates the classes by chance, and the sums of two try often.
+    # Among few rows some column or sum separates the classes by chance.
     columns = {f"n{number}": ("number", RNG.normal(size=ROWS)) for number in range(20)}
 
     assert found(rows, **columns) == []
 
 
 def test_rare_class_passes() -> None:
-    # One customer of a thousand is the first or the last by some column.
+    # One positive in a thousand is the first or the last by some column.
     rare = np.arange(ROWS) == 17
     columns = {f"n{number}": ("number", RNG.normal(size=ROWS)) for number in range(40)}
 
@@ -225,7 +225,7 @@ def test_copy_with_exceptions_of_a_rare_class_is_found(rate: float, flipped: str
 
 
 def test_strong_honest_column_of_a_rare_class_passes() -> None:
-    # Its ROC AUC is 0.96: of 10 rare positives, all may be among the first by chance.
+    # Its ROC AUC is 0.96: 10 rare positives may all rank first by chance.
     rng = np.random.default_rng(7)
     for rows, positives in ((1_000, 10), (6_000, 60), (6_000, 1_600)):
         for _ in range(10):

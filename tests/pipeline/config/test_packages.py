@@ -1,4 +1,4 @@
-"""A model is never made with other packages than those that its lock names."""
+"""Stages run with the packages of the lock only."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -8,7 +8,7 @@ from project import ROOT, Project
 
 
 def test_stages_refuse_other_packages(ready: Project) -> None:
-    # Given somebody who pulled new packages and installed nothing
+    # Given a new lock whose packages are not installed
     lock, here = ready.root / "requirements.lock", version("scikit-learn")
     assert f"scikit-learn=={here} " in lock.read_text()
     lock.write_text(lock.read_text().replace(f"scikit-learn=={here} ", "scikit-learn==99.1 "))
@@ -18,9 +18,9 @@ def test_stages_refuse_other_packages(ready: Project) -> None:
         done = ready.stage(stage, check=False)
 
         assert (done.returncode, done.stdout) == (2, "")
-        said = "the installed packages differ from requirements.lock: scikit-learn"
+        message = "the installed packages differ from requirements.lock: scikit-learn"
         more = f"{here} in place of 99.1: run 'make setup', or build the image again"
-        assert done.stderr == f"{stage}: {said} {more}\n"
+        assert done.stderr == f"{stage}: {message} {more}\n"
     assert ready.digests() == before
 
 

@@ -74,13 +74,13 @@ def test_document_with_an_id_of_any_type_is_read(
 def test_ids_of_all_types_are_distinct(
     database: Database[Document], tmp_path: Path, contract: Contract
 ) -> None:
-    # In a field of another name: the embedded server refuses some of them as duplicates of one another.
+    # In a field of another name: the embedded server refuses some of them as duplicates.
     ids = [identity for identity in SPECIAL.values() if identity is not None]
     ids += [-(3.0**-power) for power in range(100, 150)]
     stored = [{"key": identity, "amount": number, "target": True} for number, identity in enumerate(ids)]
     database.customers.insert_many(stored)
 
-    # Each id starts a part of its own.
+    # Each id starts a new part.
     done = read(database, tmp_path, contract.model_copy(update={"id": "key"}), rows_per_part=1)
 
     assert (done.accepted, len(done.parts)) == (len(stored), len(stored))
@@ -133,7 +133,7 @@ other_ids = (
 
 
 def mongodb_equal(one: Any, other: Any) -> bool:
-    """Whether MongoDB holds two ids for the same."""
+    """Return whether MongoDB treats two ids as equal."""
     if isinstance(one, Decimal128) and isinstance(other, Decimal128):
         return bool(one.to_decimal() == other.to_decimal())
     if isinstance(one, Decimal128) or isinstance(other, Decimal128):
@@ -205,7 +205,7 @@ def test_sort_key_is_a_file_name_on_any_system(text: Any) -> None:
 
 def test_sort_keys_sort_as_the_server_does(database: Database[Document]) -> None:
     rng = random.Random(0)
-    # The embedded server does not tell subtypes of binary data apart, nor does a key such decimals.
+    # The embedded server does not distinguish binary subtypes, nor does a key distinguish such decimals.
     left_out = {"old UUID", "decimal beyond the integers"}
     ids = [
         identity

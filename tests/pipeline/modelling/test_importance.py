@@ -1,4 +1,4 @@
-"""Importance: what the model uses matters, what it does not is not shuffled, and the work is bounded."""
+"""Importance: used columns have it, unused ones are not shuffled, and the work is bounded."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.M
     assert set(used) < set(CONTRACT.features)
     assert importance(model, frame, target) == found
 
-    # When there are more columns than are shuffled, those that the model uses most are
+    # With more columns than the limit, those that the model uses most are shuffled
     monkeypatch.setattr(module, "COLUMNS", 2)
     predictions.clear()
     assert importance(model, frame, target)[0]["column"] == "strong"

@@ -82,13 +82,13 @@ def test_numbers_and_dates_are_five_quantiles(kind: str) -> None:
 
     assert set(names) <= {f"quantile {number} of 5" for number in range(1, 6)} | {"null"}
     assert ((names == "null") == values.isna()).all()
-    # The bins are in the order of the values, equal values share a bin, and the edges are its last values.
+    # The bins follow the order of the values, equal values share a bin, and an edge is its last value.
     ends = values.groupby(names).agg(["min", "max"]).drop("null", errors="ignore")
     assert (ends["min"].to_numpy()[1:] > ends["max"].to_numpy()[:-1]).all()
     assert set(ends["max"][:-1]) <= set(slice_edges(values))
     if "mostly" not in kind:
         assert names[names != "null"].value_counts(normalize=True).between(0.17, 0.23).all()
-    # Every row has the same slice wherever it stands.
+    # The slice of a row does not depend on its position.
     pd.testing.assert_series_equal(slice_names(values[::-1])[::-1], names)
 
 

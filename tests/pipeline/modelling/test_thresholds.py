@@ -18,7 +18,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 RANDOM = np.random.default_rng(0)
-# Few different probabilities, so that some rows have the same; and many.
+# A few different probabilities with ties, and many.
 PROBABILITIES = {
     "ties": RANDOM.integers(0, 11, 300) / 10,
     "distinct": RANDOM.random(300),
@@ -83,7 +83,7 @@ def test_holdout_does_not_change_the_threshold(
     threshold = threshold_of(model)
     assert threshold not in {0.0, 0.5, 1.0}
 
-    # When each holdout label is the other one
+    # When all holdout labels are inverted
     for part in TEST.iterdir():
         frame = read_split(TEST)
         frame.assign(churned=1 - frame["churned"]).to_parquet(part)
@@ -95,7 +95,7 @@ def test_holdout_does_not_change_the_threshold(
     assert metrics["threshold"] == threshold
     assert metrics["recall"] == round(recall_score(holdout["churned"], probability >= threshold), 6)
     assert np.array_equal(model.predict(holdout), probability >= threshold)
-    # It is not that of the rows that the final model was fitted on.
+    # It differs from the threshold on the rows that the final model was fitted on.
     rows = read_split(training.TRAIN)
     fitted = choose({"recall_at": 0.8}, rows["churned"], model.predict_proba(rows)[:, 1])
     assert threshold != fitted

@@ -1,4 +1,4 @@
-"""The page: its verdict, its order, the same bytes each time, bounded, safe, and for any collection."""
+"""The page: verdict, order, deterministic bytes, bounded size, escapes, and any collection."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def rows(seed: int, count: int, share: float) -> pd.DataFrame:
 
 @cache
 def evaluated(share: float = 0.3, threshold: float = 0.4, algorithm: str = "random_forest") -> Evaluated:
-    """Make what evaluation makes of a small model whose values, target and slices hold markup."""
+    """Return the evaluation of a small model whose values, target and slices contain markup."""
     train, test = rows(1, 600, share), rows(2, 300, share)
     training = TrainingParameters(algorithm=algorithm, random_forest={"n_estimators": 5, "max_depth": 4})
     features = [*CONTRACT.features]
@@ -84,7 +84,7 @@ def evaluated(share: float = 0.3, threshold: float = 0.4, algorithm: str = "rand
 
 
 class Outline(HTMLParser):
-    """Collects what a page loads, its tags, and the labels of its pictures."""
+    """Collects the URLs that a page loads, its tags, and the labels of its pictures."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ def test_page_is_complete_safe_and_self_contained() -> None:
     assert [link for link in outline.loads if not link.startswith("#")] == ["data:,"]
     assert not {"script", "link", "img", "iframe"} & {*outline.tags} - {"link"}
     assert outline.tags.count("style") == 1
-    # Each picture has its alt text, and its numbers in a table.
+    # Each picture has an alt text, and its numbers in a table.
     assert all(outline.labels)
     assert outline.tags.count("svg") == text.count("<summary>Numbers</summary>") > 10
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", text)
@@ -154,7 +154,7 @@ def test_page_for_any_base_rate_and_threshold(share: float, threshold: float) ->
 def test_page_for_constant_and_null_columns() -> None:
     seen = evaluated()
     one = {"amount": 5.0, "since": pd.NaT}
-    # Of one class, so that no logistic regression can be fitted.
+    # One class only, so that no logistic regression can be fitted.
     train = seen.train.assign(**one, outcome=0)
 
     text = render(replace(seen, train=train, test=seen.test.assign(**one), slices={}))
@@ -179,7 +179,7 @@ def test_page_of_a_thousand_columns_stays_small() -> None:
     importance = [{"column": name, "roc_auc_lost": 0.0, "spread": 0.0} for name in names]
     plots = seen.plots | {"importance": importance}
     seen = replace(seen, contract=contract, train=wide, test=wide, slices={}, plots=plots)
-    # A logistic regression of them would take the time of all other tests.
+    # A logistic regression of them takes longer than all other tests.
     seen = replace(seen, training=TrainingParameters(algorithm="logistic_regression"))
 
     text = render(seen)

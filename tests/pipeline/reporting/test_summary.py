@@ -18,7 +18,7 @@ VALIDATION = {"read": 6000, "accepted": 5990}
 
 
 def committed(folder: Path, cache: str, metrics: dict[str, Any]) -> None:
-    """Commit a lock that names `metrics`, and keep these in a DVC cache."""
+    """Commit a lock that names `metrics`, and write them to a DVC cache."""
     content = json.dumps(metrics).encode()
     md5 = hashlib.md5(content).hexdigest()
     kept = folder / cache / "files/md5" / md5[:2] / md5[2:]
@@ -43,7 +43,7 @@ def test_each_score_has_its_change_since_the_last_commit(
     assert report == "evaluation: report: artifacts/evaluation/report.html"
     assert "'pipeline publish' publishes the model" in following
 
-    # A model that fails the stage is not to be published.
+    # A model that fails the stage must not be published.
     print_summary(SCORES, VALIDATION, good=False)
     assert "pipeline publish" not in capsys.readouterr().out
 

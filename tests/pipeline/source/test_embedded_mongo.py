@@ -1,4 +1,4 @@
-"""The embedded server: a process of its own that keeps its data, stops cleanly and never lies."""
+"""The embedded server: its own process, which keeps its data and stops cleanly."""
 
 import subprocess
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""A MongoDB that fails: one clear line, exit code 1, and nothing of the last good data lost.
+"""A MongoDB that fails: one line, exit code 1, and the last good data is kept.
 
-Each failure is that of a real server, met by the stage as a process of its own.
+Each failure is one of a real server, and the stage is its own process.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ NOTHING_CHANGED = "nothing was changed"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that can be told to fail, with 2,000 customers in crm.customers."""
+    """A server that can be made to fail, with 2,000 customers in crm.customers."""
     with running_server(tmp_path_factory.mktemp("mongo"), "--enable-test-commands") as uri:
         with MongoClient[Document](uri) as client:
             client.crm.customers.insert_many(map(customer, range(2_000)))
-            client.crm.create_collection("nobody")
+            client.crm.create_collection("empty")
         yield uri
 
 
@@ -49,7 +49,7 @@ def _good(server: str, origin: Project, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def good(_good: Project) -> Iterator[Project]:
-    """A checkout whose last ingestion was good, which holds the same at the end."""
+    """A checkout with a successful ingestion, whose files must be the same at the end."""
     before = artifacts(_good)
     assert before
     yield _good
@@ -59,7 +59,7 @@ def good(_good: Project) -> Iterator[Project]:
 
 
 def artifacts(project: Project) -> dict[str, str]:
-    """The sha256 of every file under artifacts/."""
+    """Return the sha256 of every file under artifacts/."""
     files = sorted(path for path in (project.root / "artifacts").rglob("*") if path.is_file())
     return {
         str(path.relative_to(project.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
@@ -67,7 +67,7 @@ def artifacts(project: Project) -> dict[str, str]:
 
 
 def failure(project: Project, uri: str | None, code: int = 1) -> str:
-    """Run the stage, see it fail as it should, and return the line it says."""
+    """Run the stage, which must fail, and return its line."""
     done = project.stage("ingestion", check=False, **({"MONGODB_URI": uri} if uri else {}))
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     [line] = done.stderr.splitlines()
@@ -124,15 +124,15 @@ def test_wrong_uri_is_not_quoted(
     with pytest.raises(PipelineError) as failed, connect("mongodb") as client:
         client.admin.command("ping")
 
-    said = [str(failed.value), *(str(warning.message) for warning in recwarn)]
-    assert not [line for line in said if "s3cr3t" in line]
-    assert "\n" not in said[0]
+    texts = [str(failed.value), *(str(warning.message) for warning in recwarn)]
+    assert not [line for line in texts if "s3cr3t" in line]
+    assert "\n" not in texts[0]
 
 
 @pytest.mark.parametrize(
     ("change", "code", "problem"),
     [
-        ({"ingestion__collection": "nobody"}, 1, "crm.nobody holds no document that the filter selects"),
+        ({"ingestion__collection": "empty"}, 1, "crm.empty holds no document that the filter selects"),
         ({"ingestion__collection": "missing"}, 1, "crm.missing does not exist"),
         ({"ingestion__filter": {"$wrong": 1}}, 2, "$wrong"),
         ({"ingestion__database": "a b"}, 2, "params.yaml: ingestion.database or ingestion.collection: "),
@@ -187,7 +187,7 @@ def test_monitor_detects_a_hanging_server(
 
 
 def test_slow_server_is_read_to_the_end(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Given that the whole takes longer than any one answer may take
+    # Given that the whole read takes longer than the time limit of an answer
     monkeypatch.setattr(ingestion, "BATCH_ROWS", 100)
     with proxy(server, "drip", after=10_000, pause=0.08) as (uri, drip):
         monkeypatch.setenv("MONGODB_URI", uri + "&socketTimeoutMS=2000")
@@ -247,16 +247,16 @@ def test_kill_during_the_read(good: Project, server: str, how: signal.Signals) -
 
 def test_failed_repro_keeps_lock_and_data(good: Project, server: str) -> None:
     before = artifacts(good)
-    nobody = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true&serverSelectionTimeoutMS=300"
+    unreachable = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true&serverSelectionTimeoutMS=300"
 
-    done = good.run("dvc", "repro", "--force", "ingestion", check=False, MONGODB_URI=nobody)
+    done = good.run("dvc", "repro", "--force", "ingestion", check=False, MONGODB_URI=unreachable)
 
     assert done.returncode != 0
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
     assert good.git("status", "--porcelain") == ""
     assert artifacts(good) == before
-    # Given that somebody, in a fright, throws the folder away
+    # Given that a person deletes the folder
     good.run("rm", "-r", "artifacts/raw")
     good.git("checkout", "-q", "dvc.lock")
     good.dvc("checkout", "artifacts/raw")

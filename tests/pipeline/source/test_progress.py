@@ -1,4 +1,4 @@
-"""What a long read says of itself where there is no terminal: a line now and then, on stderr."""
+"""The progress of a long read without a terminal: a few lines on stderr."""
 
 from pipeline.source.progress import progress
 

@@ -1,4 +1,4 @@
-"""The sample: customers as a CRM keeps them, in an embedded server that fills up as they arrive."""
+"""The sample: nested customers in an embedded server, and arrivals of more."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 ROWS = [{name: str(value) for name, value in sample_row(number).items()} for number in range(1, COUNT + 1)]
 EVERYONE = [sample.document(row) for row in ROWS]
-# As it stands in the file.
+# As in the file.
 SECOND = {
     "customer": "2",
     "churn": "No",
@@ -94,7 +94,7 @@ def test_every_sample_customer_fits_the_contract(database: Database[Document], t
 
 @pytest.fixture
 def crm(database: Database[Document], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Database[Document]:
-    """An empty database in the place of the embedded server's, and a file of 100 customers."""
+    """An empty database in place of the embedded server's, and a file of 100 customers."""
     monkeypatch.setattr(sample, "DATABASE", database.name)
     (tmp_path / sample.CUSTOMERS).parent.mkdir()
     write_sample(tmp_path / sample.CUSTOMERS, 100)
@@ -125,7 +125,7 @@ def test_arrivals_end_with_the_file(crm: Database[Document]) -> None:
 @pytest.mark.parametrize("inserted", [0, 1, 25, 50], ids=["none", "one", "half", "all"])
 def test_interrupted_arrivals_continue(crm: Database[Document], inserted: int) -> None:
     sample.let_arrive(crm.client, 10)
-    # Given a run for 50 that was killed: the customers come before their number is noted
+    # Given a run for 50 that was killed: customers are inserted before their number is stored
     if inserted:
         crm.customers.insert_many(EVERYONE[10 : 10 + inserted])
     assert sample.arrivals(crm.client) == 10
@@ -137,7 +137,7 @@ def test_interrupted_arrivals_continue(crm: Database[Document], inserted: int) -
 
 @pytest.fixture(scope="module")
 def filled(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A clone whose embedded server has been started once, by ingestion."""
+    """A clone whose embedded server ingestion has started once."""
     folder = tmp_path_factory.mktemp("sample") / "project"
     origin.run("git", "clone", "-q", str(origin.root), str(folder))
     project = Project(folder)
@@ -150,7 +150,7 @@ def arrive(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def present(project: Project) -> int:
-    """How many customers there are: the first so many of the file, each once, or the test fails."""
+    """Return the number of customers; fail unless they are the first ones of the file, each once."""
     with chdir(project.root), sample.sample_server() as uri, MongoClient[Document](uri) as client:
         found = [customer["_id"] for customer in client.crm.customers.find(sort=[("_id", 1)])]
         assert sample.arrivals(client) == len(found)

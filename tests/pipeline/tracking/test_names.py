@@ -1,4 +1,4 @@
-"""What MLflow is told of a parameter or a metric by any name."""
+"""The names of parameters and metrics in MLflow."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def test_mlflow_accepts_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         client.log_metric(run, name, 1.0)
 
     assert client.get_run(run).data.params.keys() == set(names)
-    # What it does not take is not told as a server that is away.
+    # A refused name is not reported as a server that is away.
     refused = (
         r"^MLflow at sqlite does not take what it was sent \(.*INVALID_PARAMETER_VALUE\), or .*; all is kept$"
     )
