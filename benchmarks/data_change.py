@@ -1,6 +1,6 @@
-"""How often new data is held, or called drifted, without cause; and which changes are found.
+"""False alarms and detections of the bounds and of drift.
 
-Run from the root of the repository: `PYTHONPATH=src python benchmarks/data_change.py`; it takes ten minutes.
+Run it at the root of the repository: `PYTHONPATH=src python benchmarks/data_change.py`; it takes ten minutes.
 The bounds are the defaults, the data is the sample, and for few rows scikit-learn's tumours. The predictions
 are those of a logistic regression that is trained on all rows.
 """
@@ -32,7 +32,7 @@ Change = Callable[[Row], Row | None]
 
 
 def facts(table: pa.Table, contract: Contract) -> DataFacts:
-    """Return the facts of a table as validation reports them."""
+    """Return the facts of a table as in validation's report."""
     positives = sum(value == contract.target.positive for value in table[contract.target.column].to_pylist())
     report = {
         "accepted": len(table),
@@ -76,7 +76,7 @@ def drifted(new: pa.Table, old: pa.Table, contract: Contract) -> list[str]:
 
 
 def sample() -> tuple[pa.Table, Contract]:
-    """Return the sample's customers in the order in which they arrive, with the day they came."""
+    """Return the sample's customers in the order of their arrival, with the day."""
     contract = load_contract().model_dump()
     contract["columns"]["opened"] = {"path": "account.opened", "type": "datetime"}
     declared = Contract.model_validate(contract)
@@ -112,7 +112,7 @@ def tumours() -> tuple[pa.Table, Contract]:
 
 
 def halves(table: pa.Table, contract: Contract) -> tuple[int, int, int]:
-    """Return how often one of two random halves is held, how often it drifts, and of how many pairs."""
+    """Return how many of a number of random halves are held, how many drift, and the number."""
     random = np.random.default_rng(SEED)
     held = alarms = 0
     for _ in range(PAIRS):
@@ -124,11 +124,11 @@ def halves(table: pa.Table, contract: Contract) -> tuple[int, int, int]:
 
 
 def arrivals(table: pa.Table, contract: Contract) -> tuple[int, int, int]:
-    """Return how often more customers are held against fewer as they arrive, drift, and of how many times."""
+    """Return how many of a number of arrivals are held, how many drift, and the number."""
     first = len(table) - LATE_ARRIVALS
     pairs = [(first, first + step) for step in (10, 20, 50, 100, 300, 1000, 1040, LATE_ARRIVALS)]
     pairs += [(rows, rows + 100) for rows in range(first, 7000, 100)]
-    # And to ten times and more as many.
+    # And to ten times as many and more.
     pairs += [(rows, len(table)) for rows in (500, 1000, 3000)]
     tables = [(table.slice(0, new), table.slice(0, old)) for old, new in pairs]
     held, alarms = ([test(new, old, contract) for new, old in tables] for test in (found, drifted))
@@ -156,7 +156,7 @@ def replaced(column: str, **values: str) -> Change:
 
 
 def injected(booleans: list[str]) -> dict[str, Change]:
-    """Return changes by name: each returns what replaces values of a row, or None where it is missing."""
+    """Return changes by name: each returns the new values of a row, or None to remove the row."""
     return {
         "6,000 of 7,040 rows": lambda row: {} if number(row) <= 6000 else None,
         "2,600 of 7,040 rows": lambda row: {} if number(row) <= 2600 else None,
@@ -179,7 +179,7 @@ def injected(booleans: list[str]) -> dict[str, Change]:
 
 
 def main() -> None:
-    """Print how often honest data is held, and which changes are found, as Markdown."""
+    """Print the false alarms on honest data and the detected changes as Markdown."""
     table, contract = sample()
     few, (small, of_tumours) = table.slice(0, 1000), tumours()
     print("| honest data | held | drift | of |\n| --- | ---: | ---: | ---: |")

@@ -1,10 +1,10 @@
-"""How often validation accuses an honest column, and how much of what gives the target away it finds.
+"""False alarms and detections of the check for target leakage.
 
     python benchmarks/leakage.py
 
 Honest columns are those of the sample and of the data sets that scikit-learn ships, as binary targets. Each
-is also thinned, so that a class becomes rare, and divided by chance. Leaks are made: copies of a target with
-exceptions, in several forms.
+is also thinned, so that a class becomes rare, and divided at random. Leaks are synthetic: copies of a target
+with exceptions, in several forms.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from sklearn import datasets
 
 ROOT = Path(__file__).resolve().parents[1]
 MAXIMUM: float = ValidationParameters.model_fields["max_single_column_auc"].default
-# How many subsets with few positives are drawn of each target, and how many targets are made of each leak.
+# Subsets with few positives for each target, and targets for each leak.
 THINNED, MADE = 5, 10
 ROWS = 6_000
 Data = tuple[str, pd.DataFrame, np.ndarray]
@@ -44,7 +44,7 @@ def shipped() -> Iterator[Data]:
 
 
 def thinned(target: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield the rows of all negatives and of 10 to 18 positives, drawn by chance."""
+    """Yield the rows of all negatives and of 10 to 18 random positives."""
     for number in range(10, 20, 10 // THINNED):
         drawn = rng.choice(np.flatnonzero(target), min(number, target.sum()), replace=False)
         yield np.sort(np.r_[drawn, np.flatnonzero(~target)])
@@ -82,7 +82,7 @@ def false_alarms() -> None:
         line["sums refused"] += sum(" + " in each for each in found)
         line = table.setdefault(f"{name}, 10 to 18 positives", Counter())
         for rows in thinned(target, rng):
-            # One column at a time has no sums.
+            # One column at a time: no sums.
             alone = [scores(frame.iloc[rows][[column]], target[rows]) for column in frame]
             add(line, frame, {f"{at}": auc for at, found in enumerate(alone) for auc in found.values()})
     for label, line in table.items():
@@ -96,7 +96,7 @@ def add(line: Counter[str], frame: pd.DataFrame, found: dict[str, float]) -> Non
 
 
 def leaks(copy: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
-    """Make columns that are made of a `copy` of the target."""
+    """Return columns that are derived from a `copy` of the target."""
     rows, share = len(copy), copy.mean()
     split = max(1, round(1000 * share))
     codes = np.where(copy, rng.integers(0, split, rows), rng.integers(split, 1000, rows)) * 577 % 1000

@@ -1,4 +1,4 @@
-"""The default model against tuned boosters: the same customers, the same folds, side by side.
+"""The default model against tuned boosters, on the same customers and folds.
 
     python benchmarks/model_quality.py [REPEATS]
 

@@ -1,9 +1,9 @@
-"""How long the pipeline takes, beside what it is made of; ratios hold where single seconds do not.
+"""The time of the pipeline beside that of DVC alone; ratios are more stable than seconds.
 
     python benchmarks/pipeline_speed.py [RUNS]
 
-In fresh clones of the committed state, in turn with DVC's own run of five stages that do nothing: the first
-run of all five stages, then runs with nothing to do; then ingestion of growing collections.
+In fresh clones of the committed state, alternating with DVC runs of five trivial stages: the first run of
+all five stages, then runs with nothing to do; then ingestion of growing collections.
 """
 
 import os
@@ -35,9 +35,9 @@ def seconds(*words: str, folder: Path, **environment: str) -> float:
 
 
 def fresh_clone(folder: Path) -> Path:
-    """Clone the committed state, to be run in the environment that runs this."""
+    """Clone the committed state, to run in the current environment."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
-    # `make` would install the clone into this environment, if what that was made from were newer than it.
+    # `make` would install the clone into this environment if the clone's files were newer.
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     for name in ("requirements.lock", "pyproject.toml"):
         os.utime(folder / name, (0, 0))
@@ -45,7 +45,7 @@ def fresh_clone(folder: Path) -> Path:
 
 
 def trivial_pipeline(folder: Path) -> Path:
-    """Make a pipeline of five stages that do nothing."""
+    """Create a pipeline of five stages that do nothing."""
     folder.mkdir()
     (folder / "dvc.yaml").write_text(TRIVIAL)
     (folder / "out0").write_text("0")
@@ -55,7 +55,7 @@ def trivial_pipeline(folder: Path) -> Path:
 
 
 def first_runs(folder: Path) -> None:
-    """Run everything in one fresh clone after the other."""
+    """Run all stages in one fresh clone after another."""
     took, bare = [], []
     for number in range(FIRST_RUNS):
         took.append(seconds("make", "repro", folder=fresh_clone(folder / f"first{number}")))
@@ -67,7 +67,7 @@ def first_runs(folder: Path) -> None:
 
 
 def nothing_to_do(folder: Path, runs: int) -> None:
-    """Run where everything has run, in turn with the trivial pipeline."""
+    """Run where all stages have run, alternating with the trivial pipeline."""
     ours, trivial = folder / "first0", folder / "bare0"
     nothing, bare, made = [], [], []
     for _ in range(runs):
@@ -84,7 +84,7 @@ def nothing_to_do(folder: Path, runs: int) -> None:
 
 
 def ingestion(folder: Path) -> None:
-    """Read growing collections."""
+    """Ingest growing collections."""
     source = documents(ROOT / "data/telco_customers.csv")
     with running_server(folder / "mongodb") as uri, MongoClient[dict[str, Any]](uri) as client:
         for size in SIZES:

@@ -1,7 +1,7 @@
-"""The boosters that the default model is measured against, tuned on the same customers.
+"""The boosters that the default model is compared with, tuned on the same customers.
 
-`TUNED` is what `tune_rivals.py` found: for each the better, on the folds of `model_quality.py`, of two
-searches (50 trials, then 37 to 55 more around the best with wider bounds).
+`TUNED` has the results of `tune_rivals.py`: for each booster the better of two searches on the folds of
+`model_quality.py` (50 trials, then 37 to 55 more around the best with wider bounds).
 """
 
 from typing import Any
@@ -95,7 +95,7 @@ def score(model: Any, features: pd.DataFrame, target: np.ndarray, split: Any) ->
 
 
 def rival(name: str, parameters: dict[str, Any], features: pd.DataFrame) -> tuple[Any, pd.DataFrame]:
-    """Return the booster and the features in the form that suits it: categories native, one thread."""
+    """Return the booster and its features: native categories, one thread."""
     categories = [column for column in features if isinstance(features[column].iloc[0], str)]
     booleans = [column for column in features if features[column].dtype == bool]
     if name == "CatBoost":

@@ -1,7 +1,8 @@
-"""How fast the service answers under load: 200 orders and 1,000 reads at once, 40 at a time.
+"""The latency of the service under load: 200 requests for a retrain and 1,000 reads, 40 at a time.
 
-It serves from a fresh clone whose lock somebody else holds, so that the one job waits. Prints the median and
-the 99th percentile of each, in milliseconds, and the statuses: one order is taken, the others are refused.
+The service runs in a fresh clone whose lock another process holds, so that the one job waits. Prints the
+median and the 99th percentile of each, in milliseconds, and the statuses: one request is accepted, the others
+are refused.
 """
 
 import socket
@@ -21,14 +22,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def timed(request: Callable[[], requests.Response]) -> tuple[float, int]:
-    """Return how long a request took, in milliseconds, and the status of its answer."""
+    """Return the time of a request in milliseconds, and the status of the answer."""
     start = time.perf_counter()
     answer = request()
     return (time.perf_counter() - start) * 1000, answer.status_code
 
 
 def wait_for(url: str) -> None:
-    """Wait up to a minute until the service lives."""
+    """Wait up to a minute for the service."""
     for _ in range(300):
         try:
             requests.get(url, timeout=1)
@@ -39,14 +40,14 @@ def wait_for(url: str) -> None:
 
 
 def report(name: str, answers: list[tuple[float, int]]) -> None:
-    """Print the median and the 99th percentile, and how often each status came."""
+    """Print the median, the 99th percentile, and the count of each status."""
     percentiles = statistics.quantiles([taken for taken, _ in answers], n=100)
     codes = ", ".join(f"{n} x {code}" for code, n in sorted(Counter(code for _, code in answers).items()))
     print(f"{name}: median {percentiles[49]:.0f} ms, 99th percentile {percentiles[98]:.0f} ms ({codes})")
 
 
 def main() -> None:
-    """Measure."""
+    """Measure and print the latencies."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"

@@ -1,9 +1,9 @@
-"""The shipped parameters, those that `pipeline tune` finds, and LightGBM's defaults, on other collections.
+"""The shipped parameters, tuned parameters and LightGBM's defaults on other collections.
 
     python benchmarks/tuning.py [TRIALS]
 
-Each collection is one that a package ships. `pipeline tune` (default 40 trials) searches on its training
-split, and all are fitted on that split and scored on the holdout.
+A package ships each collection. `pipeline tune` (default 40 trials) searches on its training split. All
+models are fitted on that split and scored on the holdout.
 """
 
 import subprocess
@@ -32,7 +32,7 @@ RESAMPLES = 1000
 
 
 def flights() -> tuple[pd.DataFrame, int]:
-    """Return flights from New York with the weather there, and how many to train on.
+    """Return flights from New York with the weather, and the number of training rows.
 
     The target is an arrival more than 30 minutes late.
     """

@@ -1,4 +1,4 @@
-"""Make a bucket in the S3 store of the environment, unless it is there: python make_bucket.py NAME."""
+"""Create a bucket in the S3 store of the environment, unless it exists: python make_bucket.py NAME."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
-"""Ask for a retrain when the collection has changed and is quiet again: a trigger, in the place of cron.
+"""Request a retrain when the collection has changed and is quiet again: a trigger in place of cron.
 
-It follows the change stream of the collection that params.yaml names, and is run in the repository.
+It runs in the repository, and follows the change stream of the collection that params.yaml names.
 MONGODB_URI (of a replica set), TRAIN_API_TOKEN and TRAIN_URL come from the environment.
 """
 
@@ -24,15 +24,15 @@ from bson import json_util
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-# How soon a service or a server that is busy or away is asked again, in seconds.
+# The wait before a busy or unreachable server is asked again, in seconds.
 RETRY = 60.0
-# The place in the stream is no longer in the log of the server, or not one of this server.
+# The place in the stream is no longer in the server's log, or belongs to another server.
 LOST = {9, 136, 260, 280, 286}
 
 
 @dataclass
 class Changes:
-    """The changes that no retrain was asked for yet, and when to ask; times in seconds."""
+    """The changes without a requested retrain, and when to request it; times in seconds."""
 
     quiet: float
     between: float
@@ -41,24 +41,24 @@ class Changes:
     not_before: float = -math.inf
 
     def note(self, now: float) -> None:
-        """Note a change."""
+        """Record a change."""
         self.first, self.last = self.first if self.first is not None else now, now
 
     def due(self, now: float) -> bool:
-        """Whether to ask now: a collection that is never quiet does not put it off for ever."""
+        """Return whether to request a retrain now; a busy collection delays it for a limited time."""
         if self.first is None or now < self.not_before:
             return False
         return now - self.last >= self.quiet or now - self.first >= self.between
 
     def asked(self, now: float, accepted: bool) -> None:
-        """Note what came of asking."""
+        """Record the result of a request."""
         if accepted:
             self.first = None
         self.not_before = now + (self.between if accepted else min(RETRY, self.between))
 
 
 def ask(place: object) -> bool:
-    """POST /train, with a key made from the place in the stream; return False where asking later may help."""
+    """POST /train with a key from the place in the stream; return False if a later request may succeed."""
     url = os.environ.get("TRAIN_URL", "http://127.0.0.1:8000/train")
     key = hashlib.sha256(json_util.dumps(place).encode()).hexdigest()[:16]
     token = os.environ.get("TRAIN_API_TOKEN", "")
@@ -68,7 +68,7 @@ def ask(place: object) -> bool:
             print(f"POST {url}: {answer.status}", flush=True)
             return True
     except HTTPError as error:
-        # 409: the job that runs may have read the collection before it changed.
+        # 409: the running job may have read the collection before the change.
         if error.code != 409 and error.code < 500:
             raise SystemExit(f"on_change: POST {url}: {error.code}") from None
         print(f"POST {url}: {error.code}", flush=True)
@@ -78,15 +78,15 @@ def ask(place: object) -> bool:
 
 
 def follow(client: MongoClient[dict[str, Any]], changes: Changes, state: Path) -> None:
-    """Follow the stream, from the last place up to which a retrain was asked for."""
+    """Follow the stream from the place of the last requested retrain."""
     source = load("ingestion", IngestionParameters)
     collection = client[source.database][source.collection]
     place = saved = json_util.loads(state.read_text()) if state.exists() else None
     if place is None:
-        changes.note(time.monotonic())  # nobody knows what has happened before
+        changes.note(time.monotonic())  # earlier changes are unknown
     while True:
         try:
-            # That there was a change is enough: no document is sent.
+            # The fact of a change is enough: no document is sent.
             with collection.watch(
                 [{"$project": {"operationType": 1}}], start_after=place, max_await_time_ms=500
             ) as stream:
@@ -105,7 +105,7 @@ def follow(client: MongoClient[dict[str, Any]], changes: Changes, state: Path) -
             if place is None or error.code not in LOST:
                 raise SystemExit(f"on_change: MongoDB refused (code {error.code})") from None
             place = None
-            changes.note(time.monotonic())  # what was missed may have been a change
+            changes.note(time.monotonic())  # a change may have been missed
         except PyMongoError as error:
             print(f"MongoDB: {type(error).__name__}", flush=True)
             time.sleep(min(RETRY, changes.between))

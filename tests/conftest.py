@@ -19,7 +19,7 @@ from hypothesis import settings
 from pymongo import MongoClient
 from pymongo.database import Database
 
-# A file of tests is run by one worker, which then takes the next: those that take minutes come first.
+# One worker runs a whole file of tests, then takes the next file: those that take minutes come first.
 LONGEST = (
     "test_versions",
     "test_new_data",
@@ -36,12 +36,12 @@ LONGEST = (
 )
 
 
-# What a fast test does without: a checkout to run the pipeline in, and servers that take seconds to start.
+# A fast test uses none of these: a checkout to run the pipeline in, servers that take seconds to start.
 SLOW = {"origin", "servers", "cluster"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests so that no worker is left alone with a long file at the end, and mark the slow ones."""
+    """Order the tests so that no worker ends with a long file alone, and mark the slow tests."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
     for item in items:
@@ -49,14 +49,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-# How long an example takes says how busy the machine is.
+# The time of an example depends on the load of the machine.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _checkout() -> Iterator[None]:
-    """Fail the last test of a worker when the tests left something in the checkout."""
+    """Fail the last test of a worker if the tests left files in the checkout."""
     before = leftovers()
     yield
     assert leftovers() <= before
@@ -64,7 +64,7 @@ def _checkout() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test elsewhere, as nobody in particular: it must not find the checkout, nor who works here."""
+    """Run each test in another folder, without the user's Git settings."""
     monkeypatch.chdir(tmp_path)
     # MLflow exports it to the tests that follow in the same process.
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
@@ -90,7 +90,7 @@ def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[..., Path]:
-    """A function that fills a folder once for the whole run, whichever worker asks first."""
+    """A function that fills a folder once for the whole run, for all workers."""
     root = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         root = root.parent
@@ -116,7 +116,7 @@ def origin(once: Callable[..., Path]) -> Project:
 
 @pytest.fixture
 def clone(origin: Project, tmp_path: Path) -> Callable[..., Project]:
-    """A function that makes a fresh clone, as a newcomer has it: without data, cache or stores."""
+    """A function that makes a fresh clone: without data, cache or stores."""
 
     def make(name: str = "clone") -> Project:
         origin.run("git", "clone", "-q", str(origin.root), str(tmp_path / name))
@@ -144,7 +144,7 @@ def _reproduced(origin: Project, once: Callable[..., Path]) -> Project:
 
 @pytest.fixture
 def ready(_reproduced: Project, tmp_path: Path) -> Project:
-    """A clone in which a small model was made and committed, with its cache and its embedded stores."""
+    """A clone with a small committed model, its cache and its embedded stores."""
     shutil.copytree(_reproduced.root, tmp_path / "ready", symlinks=True)
     return Project(tmp_path / "ready")
 

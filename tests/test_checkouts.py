@@ -1,4 +1,4 @@
-"""What Git keeps and what it does not, and that each folder runs its own code on its repository's stores."""
+"""Which files Git tracks; each folder runs its own code on its repository's stores."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from project import ROOT, STAGES, Project, ran
 
 from ruamel.yaml import YAML
 
-# DESIGN.md's table: all of this is Git's.
+# All of these are in Git.
 IN_GIT = (
     ".ci/run",
     ".dvc/.gitignore",
@@ -31,8 +31,8 @@ def tracked(project: Project) -> list[str]:
     return project.git("ls-files").splitlines()
 
 
-def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None:
-    # Given a checkout in which everything ran, a push was made and plots were shown
+def test_git_tracks_the_recipe_only(ready: Project) -> None:
+    # Given a checkout after a run, a push and `dvc plots show`
     ready.dvc("push", "-q")
     ready.dvc("plots", "show")
     ready.git("add", "--all")
@@ -55,8 +55,8 @@ def test_git_tracks_the_recipe_and_nothing_that_it_makes(ready: Project) -> None
     assert not [name for name in files if (ready.root / name).stat().st_size > 2**20]
 
 
-def test_git_has_all_that_a_stage_depends_on() -> None:
-    # The working tree may hold what nobody has added: a fresh clone would not.
+def test_git_tracks_all_dependencies() -> None:
+    # The working tree may have untracked files: a fresh clone has none.
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     needed = {dep for name in STAGES for dep in stages[name]["deps"] if not dep.startswith("artifacts/")}
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -66,7 +66,7 @@ def test_git_has_all_that_a_stage_depends_on() -> None:
     assert needed | set(IN_GIT) <= files | folders
 
 
-def test_every_stage_runs_the_code_of_the_folder_that_it_runs_in() -> None:
+def test_stages_run_the_code_of_their_folder() -> None:
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 
     assert {name: stages[name]["cmd"] for name in STAGES} == {
@@ -96,27 +96,27 @@ def test_no_committed_file_names_a_package_index_or_this_machine() -> None:
 
 
 def marked(project: Project, word: str) -> None:
-    """Make the transformation of a checkout say a word of its own."""
+    """Make the transformation of a checkout print a given word."""
     module = project.root / "src/transformation.py"
     module.write_text(module.read_text().replace('print(f"transformation: ', f'print(f"{word}: '))
 
 
-def test_worktree_runs_its_own_code_on_the_stores_of_its_repository(ready: Project, tmp_path: Path) -> None:
-    # Given a worktree with other code than the checkout that the environment belongs to
+def test_worktree_runs_its_own_code(ready: Project, tmp_path: Path) -> None:
+    # Given a worktree with other code than the checkout of the environment
     folder = tmp_path / "worktree"
     ready.git("worktree", "add", "-q", "--detach", str(folder))
     worktree = Project(folder)
     worktree.dvc("cache", "dir", "--local", str(ready.root / ".dvc/cache"))
     marked(worktree, "the code of the worktree")
 
-    # When every stage runs anew
+    # When every stage runs again
     printed = worktree.dvc("repro", "--force")
 
-    # Then it is the worktree's code, and it makes the same bytes
+    # Then the worktree's code runs, with the same bytes
     assert ran(printed) == list(STAGES)
     assert "the code of the worktree: " in printed
     assert worktree.digests() == ready.digests()
-    # The sample server and the MLflow store are the repository's, not the worktree's.
+    # The sample server and the MLflow store belong to the repository, not to the worktree.
     assert not (folder / ".sample-mongodb").exists()
     assert not (folder / "mlflow.db").exists()
     assert (ready.root / ".sample-mongodb").exists()
@@ -133,7 +133,7 @@ def test_a_stage_refuses_the_package_of_another_checkout(tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
 
 
-def test_second_clone_runs_its_own_code_on_stores_of_its_own(clone: Callable[..., Project]) -> None:
+def test_second_clone_has_its_own_code_and_stores(clone: Callable[..., Project]) -> None:
     second = clone("second")
     marked(second, "the code of the second clone")
 
@@ -143,7 +143,7 @@ def test_second_clone_runs_its_own_code_on_stores_of_its_own(clone: Callable[...
     assert (second.root / ".sample-mongodb").exists()
 
 
-def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
+def test_command_runs_the_code_of_its_checkout(
     clone: Callable[..., Project],
 ) -> None:
     second = clone("second")
@@ -157,7 +157,7 @@ def test_pipeline_command_runs_the_code_of_the_checkout_it_is_called_in(
     assert "The second clone's commands" in inside.run("pipeline", "--help").stdout
 
 
-def test_pipeline_command_outside_a_checkout_says_so(tmp_path: Path) -> None:
+def test_command_outside_a_checkout(tmp_path: Path) -> None:
     done = Project(tmp_path).run("pipeline", "arrivals", "1", check=False)
 
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""What dvc.yaml declares is what a stage imports, and a change runs just the stages it touches."""
+"""dvc.yaml declares the imports of each stage, and a change runs only the stages that depend on it."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ from project import ROOT, STAGES, Project, environment
 import pytest
 from ruamel.yaml import YAML
 
-# What a stage depends on beyond the code that it imports and the artifacts that it reads.
+# The dependencies of a stage besides the code that it imports and the artifacts that it reads.
 PACKAGES = {"requirements.lock"}
 
 # Change -> the stages that depend on it directly, by `dvc status`.
@@ -47,7 +47,7 @@ PARAMETERS = {
 RUNS = {
     # The same rows in other parts.
     "ingestion.rows_per_part": (300, set(STAGES)),
-    # A wider range accepts the same rows, and an algorithm that is not in use gives the same model.
+    # A wider range accepts the same rows; the parameters of an unused algorithm give the same model.
     "schema.columns.tenure_months.maximum": (130, set(STAGES)),
     "training.random_forest.n_estimators": (10, {"training"}),
 }
@@ -55,7 +55,7 @@ RUNS = {
 
 @cache
 def imported(stage: str) -> set[str]:
-    """Return the project files that the stage's process imports, asked of a process of its own."""
+    """Return the project files that a stage imports, from a new process."""
     code = (
         f"import sys, {stage}\n"
         "for module in list(sys.modules.values()):\n"
@@ -70,12 +70,12 @@ def imported(stage: str) -> set[str]:
         check=True,
     )
     lines = {line.removeprefix(f"{ROOT}/") for line in done.stdout.splitlines()}
-    # pipeline/__init__.py holds a docstring alone.
+    # pipeline/__init__.py has only a docstring.
     return {line for line in lines if line.startswith("src/")} - {"src/pipeline/__init__.py"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_stage_imports_lies_in_what_it_declares(stage: str) -> None:
+def test_imports_of_a_stage_are_declared(stage: str) -> None:
     declared = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["deps"]
     code = {path for path in declared if path.startswith("src/")}
     within = {path: {dep for dep in code if Path(path).is_relative_to(dep)} for path in imported(stage)}
@@ -87,7 +87,7 @@ def test_what_a_stage_imports_lies_in_what_it_declares(stage: str) -> None:
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:
-    """Return the first word of each module that a file imports, and whether it does so inside a function."""
+    """Return the top-level name of each import of a file, and whether it is inside a function."""
     tree = ast.parse(path.read_text())
     found = []
     for node in ast.walk(tree):
@@ -107,7 +107,7 @@ def test_arrows_point_down() -> None:
         floor = path.relative_to(ROOT / "src").parts[0]
         for name, late in imports(path):
             assert name not in ours or name in floors.get(floor, {"pipeline"}), f"{path} imports {name}"
-            # An import inside a function would escape the declared dependencies.
+            # The test of imports would miss an import inside a function.
             assert not (late and name in ours and floor != "operations"), f"{path} imports {name} late"
     assert len(ast.parse((ROOT / "src/pipeline/__init__.py").read_text()).body) == 1
 
@@ -116,7 +116,7 @@ def test_arrows_point_down() -> None:
 def table_project(
     _reproduced: Project, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Project]:
-    """One ready clone for the whole table: each row starts from the committed state again."""
+    """One ready clone for the whole table: each row starts from the committed state."""
     folder = tmp_path_factory.mktemp("table") / "project"
     _reproduced.run("cp", "-a", str(_reproduced.root), str(folder))
     project = Project(folder)
@@ -138,7 +138,7 @@ def ran_or_due(project: Project) -> set[str]:
     return set(project.repro("training")) | set(json.loads(project.dvc("status", "--json")))
 
 
-def test_a_change_touches_the_stages_that_depend_on_it(table_project: Callable[[], Project]) -> None:
+def test_change_runs_the_dependent_stages(table_project: Callable[[], Project]) -> None:
     project = table_project()
     for path, stages in CHANGES.items():
         before = (project.root / path).read_bytes()
@@ -153,7 +153,7 @@ def test_a_change_touches_the_stages_that_depend_on_it(table_project: Callable[[
         project.git("checkout", "-q", "params.yaml")
 
 
-def test_a_comment_in_a_stage_runs_it_and_nothing_after_it(table_project: Callable[[], Project]) -> None:
+def test_comment_runs_one_stage(table_project: Callable[[], Project]) -> None:
     project = table_project()
     for stage in STAGES[:-1]:
         with (project.root / f"src/{stage}.py").open("a") as file:
@@ -163,7 +163,7 @@ def test_a_comment_in_a_stage_runs_it_and_nothing_after_it(table_project: Callab
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_changed_parameter_runs_what_it_changes(table_project: Callable[[], Project], name: str) -> None:
+def test_parameter_runs_its_stages(table_project: Callable[[], Project], name: str) -> None:
     project = table_project()
     value, stages = RUNS[name]
     project.set(**{name.replace(".", "__"): value})
@@ -171,16 +171,16 @@ def test_a_changed_parameter_runs_what_it_changes(table_project: Callable[[], Pr
     assert ran_or_due(project) == stages
 
 
-def test_new_data_runs_everything_once_ingestion_is_forced(table_project: Callable[[], Project]) -> None:
+def test_forced_ingestion_of_new_data_runs_all_stages(table_project: Callable[[], Project]) -> None:
     project = table_project()
-    # Where the data is the same, nothing follows.
+    # With the same data, no later stage runs.
     assert project.repro("--force", "ingestion") == ["ingestion"]
     assert project.repro() == []
 
     project.run("pipeline", "arrivals", "100")
 
-    # DVC cannot see into MongoDB ...
+    # DVC cannot detect new data in MongoDB ...
     assert project.repro() == []
-    # ... until it is told to look.
+    # ... until ingestion is forced.
     assert project.repro("--force", "ingestion") == ["ingestion"]
     assert ran_or_due(project) == set(STAGES[1:])

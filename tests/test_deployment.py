@@ -1,4 +1,4 @@
-"""What lies under deploy/: its scripts run, its settings name what exists, and no secret leaks from it.
+"""deploy/: its scripts run, its settings name what exists, and it leaks no secret.
 
 The image is not built and the containers are not started: that needs a Docker engine.
 """
@@ -33,7 +33,7 @@ Customers = Collection[dict[str, Any]]
 
 
 def seen_in(folder: Path, text: str) -> list[str]:
-    """Return the files of a folder that hold a text."""
+    """Return the files of a folder that contain a text."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return [str(path) for path in files if text.encode() in path.read_bytes()]
 
@@ -43,18 +43,18 @@ def seen_in(folder: Path, text: str) -> list[str]:
 
 @dataclass
 class Container:
-    """The entry point, run as in the image but for where its folders are."""
+    """The entry point, run as in the image, but with other folders."""
 
     folder: Path
     env: dict[str, str]
 
     @property
     def clone(self) -> Path:
-        """Where the clone goes."""
+        """The folder of the clone."""
         return self.folder / "data/repository"
 
     def start(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run the entry point, and return the finished process."""
         return subprocess.run(
             ["sh", DEPLOY / "entrypoint.sh", *words],
             cwd=self.folder / "data",
@@ -68,7 +68,7 @@ class Container:
 
 @pytest.fixture
 def container(origin: Project, tmp_path: Path) -> Container:
-    """The entry point beside a team's repository, with a `pipeline` that only says how it was called."""
+    """The entry point with a team's repository, and a `pipeline` that only prints its arguments."""
     origin.run("git", "clone", "-q", "--bare", str(origin.root), str(tmp_path / "team.git"))
     (tmp_path / "data").mkdir()
     executable(tmp_path / "bin/pipeline", 'echo "$(pwd): pipeline $*"')
@@ -84,32 +84,32 @@ def container(origin: Project, tmp_path: Path) -> Container:
 
 
 def serve_command() -> list[str]:
-    """Return what the image runs unless told otherwise."""
+    """Return the default command of the image."""
     found = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
     assert found
     return [str(word) for word in json.loads(found[1])]
 
 
-def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(container: Container) -> None:
-    # Given half a clone of a start that was killed, and what the image runs
+def test_entry_point_clones_then_updates(container: Container) -> None:
+    # Given half a clone from a killed start, and the default command
     executable(container.folder / "data/repository.partial/file")
     expected = f"{container.clone}: pipeline serve --host 0.0.0.0\n"
 
-    # When it starts, then both start
+    # When it starts, then it clones, and the command runs
     first = container.start(*serve_command())
     assert (first.returncode, first.stdout, first.stderr) == (0, expected, "")
     settings = (container.clone / ".dvc/config.local").read_text()
     assert "remote = s3" in settings
     assert "endpointurl = http://s3:8333" in settings
 
-    # And when the team has pushed meanwhile, and no endpoint is named any more
+    # And when the team has pushed meanwhile, and no endpoint is set any more
     team = Project(container.folder / "member")
     Project(container.folder).run("git", "clone", "-q", container.env["REPOSITORY_URL"], str(team.root))
     team.git("commit", "-q", "--allow-empty", "-m", "News")
     team.git("push", "-q")
     second = container.start(*serve_command(), S3_ENDPOINT_URL="")
 
-    # Then it starts the same on the new commit, as the author it was told
+    # Then the command runs on the new commit, with the configured author
     assert (second.returncode, second.stdout, second.stderr) == (0, expected, "")
     clone = Project(container.clone)
     assert clone.git("rev-parse", "HEAD") == team.git("rev-parse", "HEAD")
@@ -119,7 +119,7 @@ def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(cont
     assert "remote = s3" in settings
     assert "endpointurl" not in settings
 
-    # And with the Git server away, too, on the commit that it has
+    # And without the Git server, on the commit of the clone
     (container.folder / "team.git").rename(container.folder / "gone.git")
     third = container.start(*serve_command(), S3_ENDPOINT_URL="")
     assert (third.returncode, third.stdout) == (0, expected)
@@ -127,7 +127,7 @@ def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(cont
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"REPOSITORY_URL": ""}, "REPOSITORY_URL is not set: name the Git repository of your team"),
         (
@@ -137,14 +137,14 @@ def test_the_first_start_clones_and_each_later_one_brings_the_clone_forward(cont
     ],
     ids=["unset", "secret"],
 )
-def test_a_wrong_setting_is_one_clear_line(container: Container, changes: dict[str, str], said: str) -> None:
+def test_wrong_setting_is_one_line(container: Container, changes: dict[str, str], message: str) -> None:
     done = container.start(*serve_command(), **changes)
 
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"entrypoint: {said}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"entrypoint: {message}\n")
     assert list((container.folder / "data").iterdir()) == []
 
 
-def test_packages_other_than_those_of_the_image_are_refused(container: Container) -> None:
+def test_other_packages_than_the_image_are_refused(container: Container) -> None:
     other = container.folder / "other.lock"
     other.write_text("dvc==1\n")
 
@@ -155,7 +155,7 @@ def test_packages_other_than_those_of_the_image_are_refused(container: Container
     assert done.stderr.count("\n") == 1
 
 
-def test_git_is_given_the_password_by_the_environment_and_no_file_or_log_holds_it(
+def test_git_password_stays_in_the_environment(
     container: Container,
 ) -> None:
     query = "protocol=https\nhost=git.example.org\n"
@@ -168,13 +168,13 @@ def test_git_is_given_the_password_by_the_environment_and_no_file_or_log_holds_i
 
 
 def messages(log: Path) -> list[str]:
-    """Return what the service has logged."""
+    """Return the messages that the service has logged."""
     lines = log.read_text().splitlines()
     return [str(json.loads(line)["message"]) for line in lines if line.startswith("{")]
 
 
-def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(container: Container) -> None:
-    # Given the service as the image starts it, but on loopback, with servers that are away
+def test_entry_point_starts_the_service(container: Container) -> None:
+    # Given the service as in the image, but on loopback and with servers that are away
     port = free_port()
     (container.folder / "bin/pipeline").unlink()
     log = container.folder / "service.log"
@@ -196,12 +196,12 @@ def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(co
         cron = Cron(container.folder / "bin")
         url = f"http://127.0.0.1:{port}/train"
 
-        # When cron has the wrong token, then the right one, asks again, and asks on the next day
+        # When cron uses the wrong token, then the right one twice, and again on the next day
         answers = [cron.run(url, "wrong"), cron.run(url, SECRET), cron.run(url, SECRET)]
         executable(container.folder / "bin/date", "echo tomorrow")
         answers.append(cron.run(url, SECRET))
 
-        # Then there is one job; it waits for its servers
+        # Then one job waits for its servers
         assert [answer.returncode for answer in answers] == [1, 0, 0, 0]
         assert answers[0].stdout == f"POST {url}: 401\n"
         asked = [line for line in messages(log) if "POST" in line]
@@ -210,7 +210,7 @@ def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(co
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         process.wait(60)
-    # And it is asked to end, which takes less than the container is given
+    # And it stops within the grace period of the container
     assert time.monotonic() - began < float(SERVICES["service"]["stop_grace_period"].removesuffix("s"))
     assert messages(log)[-1].startswith("Finished server process")
     assert SECRET not in log.read_text()
@@ -219,7 +219,7 @@ def test_the_entry_point_starts_the_real_service_which_takes_the_line_of_cron(co
 # The compose file.
 
 
-def test_every_image_has_an_exact_version_and_ours_are_those_of_the_project() -> None:
+def test_images_have_exact_versions() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     images = {name: service["image"] for name, service in SERVICES.items()}
     base = re.search(r"^FROM (\S+)$", DOCKERFILE, re.MULTILINE)
@@ -237,7 +237,7 @@ def test_every_image_has_an_exact_version_and_ours_are_those_of_the_project() ->
     assert base[1].startswith(("python:3.11.", "python:3.12.", "python:3.13."))
 
 
-def test_every_port_is_open_to_this_machine_alone() -> None:
+def test_ports_are_bound_to_loopback() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert set(ports) == {"mongo", "s3", "mlflow", "service"}
@@ -245,7 +245,7 @@ def test_every_port_is_open_to_this_machine_alone() -> None:
         assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
 
 
-def test_secrets_come_from_the_file_that_git_ignores_and_the_example_names_all_of_them() -> None:
+def test_secrets_come_from_an_ignored_file() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     example = dict(
         line.split("=", 1)
@@ -257,7 +257,7 @@ def test_secrets_come_from_the_file_that_git_ignores_and_the_example_names_all_o
 
     assert {name for name, _ in asked} == set(example)
     assert {example[name] for name in secret} == {""}
-    # Without them nothing starts; Git alone can do without a password, over SSH.
+    # Without the secrets nothing starts; only the Git password is optional, for SSH.
     for name, otherwise in asked:
         if name in secret - {"GIT_PASSWORD"}:
             assert otherwise == ":?is not set}".removesuffix("}"), name
@@ -269,8 +269,8 @@ def test_secrets_come_from_the_file_that_git_ignores_and_the_example_names_all_o
     assert ignored.returncode == 0
 
 
-def test_the_key_of_the_replica_set_is_made_anew_and_readable_by_mongod_alone(tmp_path: Path) -> None:
-    # Given the words of the container, and stubs for what only the image has
+def test_replica_set_key_is_private(tmp_path: Path) -> None:
+    # Given the command of the container, and stubs for the programs of the image
     words = [word.replace("$$", "$") for word in SERVICES["mongo"]["entrypoint"]]
     executable(tmp_path / "bin/chown", 'test "$1" = mongodb && test -s "$2"')
     executable(tmp_path / "bin/docker-entrypoint.sh", 'echo "$*"')
@@ -278,19 +278,19 @@ def test_the_key_of_the_replica_set_is_made_anew_and_readable_by_mongod_alone(tm
     env = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "KEY_FILE": str(key)}
     keys = set()
 
-    # When it starts, and starts again
+    # When it starts twice
     for _ in range(2):
-        said = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
-        assert said == f"mongod --replSet rs0 --keyFile {key} --bind_ip_all\n"
+        message = subprocess.run(words, env=env, capture_output=True, text=True, check=True).stdout
+        assert message == f"mongod --replSet rs0 --keyFile {key} --bind_ip_all\n"
         assert key.stat().st_mode & 0o777 == 0o400
         keys.add(key.read_text())
 
-    # Then mongod has a key that it accepts: 6 to 1,024 characters of base64
+    # Then mongod has a valid key: 6 to 1,024 characters of base64
     assert len(keys) == 2
     assert all(re.fullmatch(r"[A-Za-z0-9+/]{6,1024}", each) for each in keys)
 
 
-def test_the_users_of_the_s3_store_are_json_with_the_keys_of_the_environment() -> None:
+def test_s3_users_are_json() -> None:
     content = COMPOSE["configs"]["s3-users"]["content"]
     (user,) = json.loads(re.sub(r"\$\{(\w+)[^}]*\}", r"\1", content))["identities"]
 
@@ -298,7 +298,7 @@ def test_the_users_of_the_s3_store_are_json_with_the_keys_of_the_environment() -
 
 
 @pytest.mark.slow
-def test_the_bucket_of_dvc_is_made_once(tmp_path: Path) -> None:
+def test_bucket_is_created_once(tmp_path: Path) -> None:
     (bucket,) = SERVICES["bucket"]["command"]
     assert any(f"=s3://{bucket}/" in word for word in SERVICES["mlflow"]["command"])
 
@@ -314,7 +314,7 @@ def test_the_bucket_of_dvc_is_made_once(tmp_path: Path) -> None:
 # The image.
 
 
-def test_what_the_image_copies_is_there_and_let_in_and_nothing_else_is() -> None:
+def test_build_context_is_what_the_image_copies() -> None:
     copied = {
         source
         for words in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE)
@@ -344,11 +344,11 @@ def unit() -> configparser.ConfigParser:
     return parser
 
 
-def test_the_unit_gives_a_job_time_to_clean_up_and_lets_it_write_where_it_must() -> None:
+def test_unit_stop_time_and_writable_folders() -> None:
     service = unit()["Service"]
 
     assert service["KillMode"] == "mixed"
-    # The job, then the thread that waits for it, then open requests.
+    # The job, then its waiting thread, then open requests.
     assert float(service["TimeoutStopSec"]) >= 2 * GRACE + 5
     assert float(SERVICES["service"]["stop_grace_period"].removesuffix("s")) >= 2 * GRACE + 5
     assert service["WorkingDirectory"].startswith(f"/var/lib/{service['StateDirectory']}/")
@@ -357,8 +357,8 @@ def test_the_unit_gives_a_job_time_to_clean_up_and_lets_it_write_where_it_must()
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd here")
-def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
-    # A program that is there, since the clone is not.
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    # An existing program in place of the clone's.
     text = (DEPLOY / "churn-pipeline.service").read_text()
     changed = re.sub(r"^ExecStart=.*$", "ExecStart=/bin/sh", text, flags=re.MULTILINE)
     (tmp_path / "churn-pipeline.service").write_text(changed)

@@ -10,10 +10,10 @@ import pytest
 import typer
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-# Texts in backquotes and the lines of examples.
+# Inline code, and the lines of code blocks.
 CODE = re.compile(r"`([^`\n]+)`|^\$ (.+?)(?: {2,}#.*)?$", re.MULTILINE)
 GROUPS = dict(vars(typer.main.get_command(app))["commands"])
-# The commands by name; those of a group are named as in `schema infer`.
+# The commands by name; a command of a group is named like `schema infer`.
 COMMANDS = {name: command for name, command in GROUPS.items() if "commands" not in vars(command)} | {
     f"{group} {name}": command
     for group, content in GROUPS.items()
@@ -49,11 +49,11 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_path_of_a_page_exists(page: Path) -> None:
     for path in re.findall(r"`((?:src|tests|docs|deploy|benchmarks|tools)/[\w./{}-]+)`", page.read_text()):
-        # The first names several files, the second holds secrets.
+        # The first is a pattern of files, the second has secrets.
         assert "{" in path or path == "deploy/.env" or (ROOT / path).exists(), path
 
 
-def test_readme_is_a_first_screen_and_a_map() -> None:
+def test_readme_is_short_and_links_all_pages() -> None:
     text = (ROOT / "README.md").read_text()
     pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
 

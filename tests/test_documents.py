@@ -1,4 +1,4 @@
-"""Promise 2 for any mixture of documents: each is accepted unharmed, or kept whole with its reason."""
+"""For any mixture of documents: each is accepted unchanged, or kept whole with its reason."""
 
 import math
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 
 def fits(kind: str, value: Any) -> bool:
-    """The contract of the columns, said a second time."""
+    """An independent implementation of the contract of a column."""
     if kind == "integer" and type(value) is float:
         return value.is_integer() and abs(value) <= 2**53
     if kind == "number" and type(value) is int:
@@ -53,7 +53,7 @@ rows = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(rows, min_size=1, max_size=12), batch_rows=st.integers(1, 5), nullable=st.booleans())
-def test_any_mixture_of_documents_is_accounted_for_and_unharmed(
+def test_any_documents_are_accounted_for(
     database: Database[Document], tmp_path: Path, values: list[Document], batch_rows: int, nullable: bool
 ) -> None:
     stored = {number: document(number, **fields) for number, fields in enumerate(values)}

@@ -1,13 +1,13 @@
-"""DVC as its users know it: each command of the cheat sheet works in this repository."""
+"""The DVC commands of the cheat sheet work in this repository."""
 
 import json
 
 from project import FIRST, STAGES, Project
 
 
-def test_push_and_pull_bring_every_artifact_to_another_clone(ready: Project) -> None:
+def test_push_and_pull_to_another_clone(ready: Project) -> None:
     assert "pushed" in ready.dvc("push")
-    # Given a second clone that shares nothing but the remote
+    # Given a second clone that shares only the remote
     second = ready.cloned("second")
     second.dvc("remote", "modify", "--local", "local", "url", str(ready.root / "dvc-remote"))
 
@@ -22,7 +22,7 @@ def test_push_and_pull_bring_every_artifact_to_another_clone(ready: Project) -> 
         assert (second.root / name).read_bytes() == (ready.root / name).read_bytes(), name
 
 
-def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -> None:
+def test_checkout_restores_artifacts(ready: Project) -> None:
     model = ready.root / "artifacts/model/model.joblib"
     good = model.read_bytes()
     model.write_bytes(b"damaged")
@@ -34,20 +34,20 @@ def test_checkout_brings_a_deleted_and_a_damaged_artifact_back(ready: Project) -
     assert ready.repro() == []
 
 
-def test_an_experiment_runs_elsewhere_or_here_and_is_compared(
+def test_experiments(
     ready: Project,
 ) -> None:
     change = ("-S", "training.hist_gradient_boosting.max_iter=200")
     before = (ready.root / "dvc.lock").read_bytes()
 
-    # In a temporary folder it leaves the workspace, and uses the same stores
+    # In a temporary folder it leaves the workspace unchanged, and uses the same stores
     ready.dvc("exp", "run", "--temp", *change)
 
     assert (ready.root / "dvc.lock").read_bytes() == before
     assert ready.git("status", "--porcelain") == ""
     assert not list((ready.root / ".dvc/tmp/exps").rglob("mlflow.db"))
 
-    # and here what was run there need not run again.
+    # and in the workspace the same experiment does not run again.
     ready.dvc("exp", "run", *change)
 
     changed = json.loads(ready.dvc("params", "diff", "--json"))["params.yaml"]
@@ -56,7 +56,7 @@ def test_an_experiment_runs_elsewhere_or_here_and_is_compared(
     metrics = json.loads(ready.dvc("metrics", "diff", "--json"))
     scores = metrics["artifacts/evaluation/metrics.json"]
     assert scores["roc_auc"]["diff"] != 0
-    # One line a score: those of the slices are in a file of their own.
+    # One line per score: the slices have their own file.
     assert not [name for name in scores if "." in name]
     shown = ready.dvc("exp", "show", "--csv")
     assert "max_iter" in shown
@@ -81,7 +81,7 @@ def test_plots_render_all_five(ready: Project) -> None:
         assert f'"{title}"' in page or f">{title}<" in page or title in page
     for points in ("false_positive_rate", "recall", "observed_share", "predicted", "roc_auc_lost"):
         assert points in page
-    # The confusion matrix shows how many customers there are, not how many rows the file has.
+    # The confusion matrix counts customers, not rows of the file.
     (plot,) = json.loads(ready.dvc("plots", "show", "--json", "Confusion"))["data"]["Confusion"]
     cells = plot["content"]["data"]["values"]
     assert sum(cell["customers"] for cell in cells) == ready.json("artifacts/evaluation/metrics.json")["rows"]
@@ -96,8 +96,8 @@ def test_the_graph_is_the_five_stages(ready: Project) -> None:
     assert graph.count("->") == 6
 
 
-def test_a_failed_stage_leaves_the_last_good_state_a_checkout_away(ready: Project) -> None:
-    # Given training data that can no longer be made
+def test_checkout_restores_the_state_before_a_failure(ready: Project) -> None:
+    # Given a validation that fails
     ready.set(validation__min_rows=1_000_000)
     failed = ready.run("dvc", "repro", check=False)
     assert failed.returncode != 0

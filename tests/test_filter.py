@@ -1,4 +1,4 @@
-"""The filter of ingestion: what it selects, what is refused, and when nothing is left to read."""
+"""The filter of ingestion: its selection, its errors, and an empty result."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from pymongo.database import Database
     ],
     ids=str,
 )
-def test_filter_selects_what_the_server_would(
+def test_filter_selects_as_the_server(
     database: Database[Document], tmp_path: Path, query: Document, selected: set[int]
 ) -> None:
     contracts = ["two year", "one year", "two year", "two year"]
@@ -72,7 +72,7 @@ def test_filter_that_is_not_extended_json_is_refused_with_its_key(query: Documen
     ("documents", "query", "problem"),
     [
         (0, {}, "does not exist"),
-        (3, {"_id": "nobody"}, "holds no document that the filter selects"),
+        (3, {"_id": "missing"}, "holds no document that the filter selects"),
     ],
 )
 def test_nothing_to_read_is_an_error_and_changes_nothing(

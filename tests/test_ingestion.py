@@ -1,4 +1,4 @@
-"""Ingestion of a whole collection: the account, duplicates, awkward documents, filters."""
+"""Ingestion of a whole collection: counts, duplicates, unusual documents, filters."""
 
 import math
 from pathlib import Path
@@ -39,9 +39,7 @@ MEANT_COLUMN = {
 }
 
 
-def test_every_kind_of_damage_among_good_customers_is_accounted_for(
-    database: Database[Document], tmp_path: Path
-) -> None:
+def test_every_kind_of_damage_is_accounted_for(database: Database[Document], tmp_path: Path) -> None:
     stored = {document["_id"]: document for document in map(customer, range(200))}
     damaged = {customer(10 * (number + 1))["_id"]: path for number, path in enumerate(DAMAGE)}
     for identity, path in damaged.items():
@@ -71,7 +69,7 @@ def at(document: Document, path: str) -> Any:
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 100], ids=["a batch each", "across batches", "one batch"])
-def test_id_held_twice_is_accepted_once(
+def test_repeated_id_is_accepted_once(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
 ) -> None:
     monkeypatch.setattr(ingestion, "BATCH_ROWS", batch_rows)
@@ -161,9 +159,7 @@ def test_rejected_file_is_utf8_whatever_the_locale(
     assert len(parts_of(project.root / "artifacts/raw")) == 1
 
 
-def test_view_without_ids_of_its_own_is_read_by_another_field(
-    database: Database[Document], tmp_path: Path
-) -> None:
+def test_view_is_read_by_another_id(database: Database[Document], tmp_path: Path) -> None:
     database.source.insert_many(customer(n, key=f"K{n}", churned=n != 3) for n in range(5))
     database.source.update_one({"key": "K3"}, {"$set": {"churned": "yes"}})
     database.command("create", "customers", viewOn="source", pipeline=[{"$project": {"_id": 0}}])
@@ -174,7 +170,7 @@ def test_view_without_ids_of_its_own_is_read_by_another_field(
     assert done.rejections[0]["document"]["churned"] == "yes"
 
 
-def test_all_documents_rejected_is_an_account_too(database: Database[Document], tmp_path: Path) -> None:
+def test_all_documents_rejected(database: Database[Document], tmp_path: Path) -> None:
     database.customers.insert_many(customer(number, churned=None) for number in range(120))
 
     done = read(database, tmp_path, customer_contract())

@@ -1,4 +1,4 @@
-"""Large documents that are rejected: what is held at a time is bounded by bytes, not by documents."""
+"""Large rejected documents: memory is bounded by bytes, not by the number of documents."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -17,7 +17,7 @@ DOCUMENTS = 40
 
 
 def peak(run: Callable[[], Any]) -> int:
-    """Run a function and return the largest number of bytes that Python's objects had meanwhile."""
+    """Run a function and return the peak size of Python's objects in bytes."""
     tracemalloc.start()
     try:
         run()
@@ -27,7 +27,7 @@ def peak(run: Callable[[], Any]) -> int:
 
 
 @pytest.mark.parametrize("identity", ["_id", "number"])
-def test_large_documents_that_ingestion_rejects_are_held_a_few_at_a_time(
+def test_rejected_large_documents_have_bounded_memory(
     database: Database[dict[str, Any]], tmp_path: Path, identity: str
 ) -> None:
     contract = contract_with().model_copy(update={"id": identity})
@@ -37,7 +37,7 @@ def test_large_documents_that_ingestion_rejects_are_held_a_few_at_a_time(
 
     held = peak(lambda: read(database, tmp_path, contract))
 
-    # Of 40 MB in all: an answer of four documents, copied a few times on its way, one document, its line.
+    # Of 40 MB in total: an answer of four documents with a few copies, one document, its line.
     assert held < 32_000_000
     lines = (tmp_path / "rejected.jsonl").read_text().splitlines()
     order = list(range(DOCUMENTS))[:: 1 if identity == "_id" else -1]
@@ -47,9 +47,7 @@ def test_large_documents_that_ingestion_rejects_are_held_a_few_at_a_time(
     assert {len(line) for line in lines} <= set(range(1_000_000, 1_001_000))
 
 
-def test_long_texts_that_validation_rejects_are_held_a_few_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rejected_long_texts_have_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(tmp_path, monkeypatch)
     folder.set(validation={"min_rows": 2, "max_rejected": 1})
     text = "é" * 300_000

@@ -1,4 +1,4 @@
-"""A collection that others write to meanwhile: what is read is one moment of it, or nothing."""
+"""A collection with concurrent writes: ingestion reads one snapshot, or fails."""
 
 import random
 import threading
@@ -25,7 +25,7 @@ READS = {"find", "getMore", "aggregate"}
 
 
 def generation(number: int, count: int = 300) -> list[Document]:
-    """All customers as of one generation: the same monthly charge, and each time others."""
+    """Return all customers of one generation: they have the same monthly charge."""
     return [customer(number * 7 + n, billing__monthly_charges=float(number)) for n in range(count)]
 
 
@@ -35,7 +35,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def after_each_batch(monkeypatch: pytest.MonkeyPatch, write: Callable[[], object]) -> None:
-    """Let somebody write whenever a batch has been read."""
+    """Write to the collection after each batch that is read."""
     decode = Decoder.decode
 
     def then_write(decoder: Decoder, raw: bytes) -> Batch:
@@ -46,7 +46,7 @@ def after_each_batch(monkeypatch: pytest.MonkeyPatch, write: Callable[[], object
     monkeypatch.setattr(Decoder, "decode", then_write)
 
 
-def test_what_is_written_between_batches_is_not_read(
+def test_writes_between_batches_are_not_read(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = generation(1)
@@ -68,7 +68,7 @@ def test_what_is_written_between_batches_is_not_read(
     assert next(numbers) >= 15
 
 
-def test_everything_replaced_again_and_again_by_another_client_is_read_as_one_generation(
+def test_concurrent_replacement_is_read_as_one_generation(
     database: Database[Document], tmp_path: Path, mongo_uri: str
 ) -> None:
     database.customers.insert_many(generation(0))
@@ -101,7 +101,7 @@ def test_everything_replaced_again_and_again_by_another_client_is_read_as_one_ge
 
 
 class Commands(CommandListener):
-    """The reads that a client sends."""
+    """Records the read commands of a client."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, Document]] = []
@@ -111,16 +111,14 @@ class Commands(CommandListener):
             self.sent.append((event.command_name, dict(event.command)))
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """It does not matter."""
+        """Ignore it."""
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """It does not matter."""
+        """Ignore it."""
 
 
-def test_every_read_asks_for_the_same_moment(
-    database: Database[Document], mongo_uri: str, tmp_path: Path
-) -> None:
-    # The embedded server reads each cursor at one moment anyway; a MongoDB server does what it is asked.
+def test_all_reads_use_one_snapshot(database: Database[Document], mongo_uri: str, tmp_path: Path) -> None:
+    # The embedded server reads each cursor in one snapshot anyway; MongoDB needs the request.
     database.customers.insert_many(generation(1))
     database.customers.update_one({}, {"$set": {"churned": "rejected, so read again whole"}})
     commands = Commands()
@@ -138,7 +136,7 @@ def test_every_read_asks_for_the_same_moment(
     assert moments[1] is not None
 
 
-def test_server_before_snapshots_is_read_without_and_with_a_warning(
+def test_server_without_snapshots_is_read_with_a_warning(
     database: Database[Document],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -157,7 +155,7 @@ def test_server_before_snapshots_is_read_without_and_with_a_warning(
     assert "one before MongoDB 5.0, offers no snapshot" in capfd.readouterr().err
 
 
-def test_document_deleted_before_it_is_fetched_whole_keeps_what_was_read_of_it(
+def test_deleted_document_keeps_its_columns(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.customers.insert_many([customer(1), customer(2, churned="yes", notes="never read")])
@@ -174,14 +172,14 @@ def test_document_deleted_before_it_is_fetched_whole_keeps_what_was_read_of_it(
 
 @pytest.fixture(scope="module")
 def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that can be told to fail."""
+    """A server that can be made to fail."""
     with running_server(tmp_path_factory.mktemp("faulty"), "--enable-test-commands") as uri:
         yield uri
 
 
 @pytest.fixture
 def faulty(faulty_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database[Document]]:
-    """Customers on a server that can be told to fail, through the connection that the stage makes."""
+    """Customers on a server that can be made to fail, through the stage's connection."""
     monkeypatch.setenv("MONGODB_URI", faulty_uri + "&retryReads=false")
     with connect("mongodb") as client:
         client.lossy.customers.insert_many(generation(1))
@@ -191,14 +189,14 @@ def faulty(faulty_uri: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databas
 
 
 def fail(database: Database[Document], command: str, mode: Any, **how: Any) -> None:
-    """Tell the server to fail the next commands of a name."""
+    """Make the server fail the next commands of a name."""
     data = {"failCommands": [command]} | how
     database.client.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
 
 
 @pytest.mark.parametrize("command", ["find", "getMore", "aggregate"])
 @pytest.mark.parametrize("code", [239, 246, 43, 237], ids=["too old", "unavailable", "not found", "killed"])
-def test_lost_moment_is_read_again_from_the_start(
+def test_lost_snapshot_is_read_again(
     faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str, code: int
 ) -> None:
     fail(faulty, command, {"times": 2}, errorCode=code)
@@ -206,11 +204,11 @@ def test_lost_moment_is_read_again_from_the_start(
     done = read(faulty, tmp_path, customer_contract())
 
     assert done.accepted == 300
-    said = capfd.readouterr().err.splitlines()
-    assert [line.rpartition(": ")[2] for line in said] == ["attempt 2", "attempt 3"]
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.rpartition(": ")[2] for line in lines] == ["attempt 2", "attempt 3"]
 
 
-def test_moment_lost_three_times_is_an_error_and_changes_nothing(
+def test_snapshot_lost_three_times_is_an_error(
     faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = read(faulty, tmp_path, customer_contract()).rows
@@ -232,7 +230,7 @@ def test_a_slow_count_and_a_slow_first_batch_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    # Given a server that takes 45 s for each, with the clock of the messages a hundred times as fast
+    # Given a server that takes 45 s for each, on a clock that is a hundred times as fast
     monkeypatch.setattr(progress, "SILENCE", 0.3)
     fail(faulty, "aggregate", {"times": 1}, blockConnection=True, blockTimeMS=450)
 
@@ -246,7 +244,7 @@ def test_a_slow_count_and_a_slow_first_batch_are_waited_for(
         "MongoDB: waiting for the count",
         "MongoDB: waiting for the next documents",
     ]
-    # The longest answer that is waited for is longer than any count or sort.
+    # The longest accepted answer time is longer than any count or sort.
     assert mongo._LIMITS["socketTimeoutMS"] == 3_600_000
 
 
@@ -260,7 +258,7 @@ def test_the_collection_is_counted_once(database: Database[Document], mongo_uri:
     assert [name for name, _ in commands.sent].count("aggregate") == 1
 
 
-def test_other_error_is_not_tried_again(
+def test_other_error_is_not_retried(
     faulty: Database[Document], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fail(faulty, "getMore", {"times": 1}, errorCode=8000)
@@ -271,7 +269,7 @@ def test_other_error_is_not_tried_again(
     assert capfd.readouterr().err == ""
 
 
-def test_documents_lost_on_the_way_fail_the_read(
+def test_lost_documents_fail_the_read(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.customers.insert_many(generation(1))

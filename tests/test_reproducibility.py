@@ -1,4 +1,4 @@
-"""The same lock gives the same bytes, on a fresh clone, whatever the machine is set to."""
+"""The same lock gives the same bytes in a fresh clone, for all settings of the machine."""
 
 from project import STAGES, Project
 
@@ -12,7 +12,7 @@ ELSEWHERE = {
 
 
 def test_fresh_clone_reproduces_the_committed_lock(ready: Project) -> None:
-    # Given a lock that was made with other settings, and no cache
+    # Given a lock from other settings, and no cache
     project = ready.cloned("a folder of its own")
     committed = (project.root / "dvc.lock").read_bytes()
 
@@ -29,8 +29,8 @@ def test_nothing_changed_runs_nothing(ready: Project) -> None:
     assert "up to date" in ready.dvc("status")
 
 
-def test_a_full_disk_is_said_in_one_line(ready: Project) -> None:
-    # Given a place for the model that cannot be written to
+def test_full_disk_is_one_line(ready: Project) -> None:
+    # Given a full disk for the model
     ready.run("rm", "-r", "artifacts/model")
     (ready.root / "artifacts/model").symlink_to("/dev/full")
 

@@ -1,4 +1,4 @@
-"""The S3 remote, against an S3 server over HTTP: push, status, pull, and what goes wrong on the way."""
+"""The S3 remote, with an S3 server over HTTP: push, status, pull, and errors."""
 
 import hashlib
 import json
@@ -21,8 +21,8 @@ from ruamel.yaml import YAML
 MULTIPART = 100 * 2**20
 
 
-def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(ready: Project, s3: S3) -> None:
-    # Given the settings that README names, here in a file that Git does not track
+def test_s3_round_trip_is_bit_for_bit(ready: Project, s3: S3) -> None:
+    # Given the settings of the docs, in a file that Git does not track
     ready.env.update(KEYS)
     ready.dvc("remote", "modify", "--local", "s3", "url", f"s3://{BUCKET}/dvc")
     ready.dvc("remote", "modify", "--local", "s3", "endpointurl", s3.endpoint)
@@ -44,7 +44,7 @@ def test_what_is_pushed_to_s3_is_pulled_bit_for_bit(ready: Project, s3: S3) -> N
     assert second.repro() == []
 
 
-def test_a_large_file_is_sent_in_parts_and_comes_back_whole(ready: Project, s3: S3) -> None:
+def test_large_file_is_sent_in_parts(ready: Project, s3: S3) -> None:
     # Given an artifact that is larger than one part
     s3.use(ready)
     content = os.urandom(MULTIPART + 7)
@@ -62,7 +62,7 @@ def test_a_large_file_is_sent_in_parts_and_comes_back_whole(ready: Project, s3: 
     assert (ready.root / "large.bin").read_bytes() == content
 
 
-def test_a_damaged_object_is_not_taken_for_the_data(ready: Project, s3: S3) -> None:
+def test_damaged_object_is_refused(ready: Project, s3: S3) -> None:
     s3.use(ready)
     ready.dvc("push")
     model = next(
@@ -89,10 +89,8 @@ def test_a_missing_bucket_is_named(ready: Project, s3: S3) -> None:
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
-    ready: Project, s3: S3, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a bucket that others use too
+def test_s3_check_uses_the_prefix_only(ready: Project, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a bucket with other users
     s3.fill({"other/1": b"1", "2": b"2"})
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
@@ -104,7 +102,7 @@ def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
         waiting.check_remote()
         return re.findall(r'"([A-Z]+ /\S*)', s3.log.read_text()[known:])
 
-    # when nothing is pushed yet, then the bucket is asked for and not listed
+    # before the first push, the bucket is checked and not listed
     first = asks()
     assert first[-1] == f"HEAD /{BUCKET}"
     ready.dvc("push")
@@ -112,21 +110,21 @@ def test_whether_s3_is_there_is_asked_of_the_folder_of_dvc_alone(
     for listing in (*first[:-1], later):
         assert listing.startswith(f"GET /{BUCKET}?list-type=2&prefix=dvc")
 
-    # and a bucket that is missing is named at once: it will not come by itself
+    # and a missing bucket is named at once, without waiting
     s3.use(ready, bucket="nowhere")
     with pytest.raises(ConfigurationError, match="there is no bucket nowhere"):
         waiting.wait_for_servers(0, source=False)
 
 
-def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Project, s3: S3) -> None:
-    # Given a server that dies when it has half of the bytes
+def test_interrupted_push_is_completed_by_the_next(ready: Project, s3: S3) -> None:
+    # Given a server that dies after half of the bytes
     s3.use(ready)
     with proxy(s3.endpoint, "die", after=60_000) as (endpoint, dying):
         ready.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
         done = ready.run("dvc", "push", check=False)
         assert dying.struck.is_set()
     assert done.returncode != 0
-    # Then what it has is whole
+    # Then its objects are complete
     some = s3.objects()
     for key in some:
         content = s3.read(key)
@@ -142,7 +140,7 @@ def test_a_push_that_a_dying_server_cut_short_is_completed_by_the_next(ready: Pr
 
 
 def test_wrong_credentials_are_refused_and_not_shown(ready: Project, tmp_path: Path) -> None:
-    # Given a server that checks keys after the four requests that set it up
+    # Given a server that checks keys after the four requests of the setup
     with running_s3(tmp_path, INITIAL_NO_AUTH_ACTION_COUNT="4") as server:
         iam = server.client("iam")
         iam.create_user(UserName="team")

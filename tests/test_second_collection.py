@@ -1,7 +1,7 @@
-"""Promise 7: another collection, other fields, another target: a change of params.yaml, not of code.
+"""Another collection, other fields, another target need a change of params.yaml, not of code.
 
 Tumours instead of customers: ObjectIds, a text as the target, a date, an integer that may be missing, a free
-text, and a category whose values nobody has declared.
+text, and a category without declared values.
 """
 
 import random
@@ -40,7 +40,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def tumours() -> list[dict[str, Any]]:
-    """Make the documents of the collection."""
+    """Return the documents of the collection."""
     rng = random.Random(0)
     documents = []
     for number, (values, benign) in enumerate(zip(CANCER.data, CANCER.target, strict=True)):
@@ -59,7 +59,7 @@ def tumours() -> list[dict[str, Any]]:
             for parent in parents:
                 inner = inner.setdefault(parent, {})
             inner[leaf] = float(value)
-        # Null and missing are the same to the contract.
+        # For the contract, null and missing are the same.
         if number % 10 == 0:
             document["patient"] = {"age": None} if number % 20 else {}
         documents.append(document)
@@ -72,7 +72,7 @@ def tumours() -> list[dict[str, Any]]:
 def tumour_project(
     origin: Project, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    """A clone whose params.yaml names the tumours, and in which all has run."""
+    """A clone whose params.yaml names the tumours, after a run of all stages."""
     folder = tmp_path_factory.mktemp("tumours") / "project"
     origin.run("git", "clone", "-q", str(origin.root), str(folder))
     project = Project(folder)

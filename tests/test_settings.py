@@ -1,4 +1,4 @@
-"""What a team edits (params.yaml, .dvc/config, dvc.yaml, dvc.lock) is valid, whatever stands there."""
+"""The files that a team edits (params.yaml, .dvc/config, dvc.yaml, dvc.lock) are valid."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ MODELS: dict[str, type[Section]] = {
 
 
 def valid(read: Callable[[], Any]) -> Any:
-    """Read some settings; what is wrong with them is all that a failure shows."""
+    """Read some settings; a failure shows only their error."""
     try:
         return read()
     except (PipelineError, DvcException) as error:
@@ -64,7 +64,7 @@ def test_the_default_remote_is_there() -> None:
 
 
 def test_dvc_reads_the_stages(tmp_path: Path) -> None:
-    # In a copy, since DVC leaves files of its own.
+    # In a copy, since DVC writes temporary files.
     copied(tmp_path)
     committed(tmp_path)
     stages = valid(lambda: {stage.addressing for stage in Repo().index.stages})
@@ -75,7 +75,7 @@ def test_dvc_reads_the_stages(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fresh_clone_reproduces_the_lock(tmp_path: Path) -> None:
-    """The same lock gives the same bytes, on this machine as on the one that wrote dvc.lock."""
+    """The same lock gives the same bytes on this machine as on the one that wrote dvc.lock."""
     copied(tmp_path / "fresh")
     project = committed(tmp_path / "fresh")
     if load("ingestion", IngestionParameters, ROOT / "params.yaml").source != "sample":
@@ -94,6 +94,6 @@ def test_a_fresh_clone_reproduces_the_lock(tmp_path: Path) -> None:
 
 
 def raw_data(lock: str) -> str:
-    """Return the hash of the raw data that a lock names."""
+    """Return the hash of the raw data in a lock."""
     stages = YAML(typ="safe").load(lock)["stages"]
     return str(next(out["md5"] for out in stages["ingestion"]["outs"] if out["path"] == "artifacts/raw"))

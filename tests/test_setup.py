@@ -1,4 +1,4 @@
-"""`make setup` installs with uv from where pip would, and with pip where uv is not available."""
+"""`make setup` installs with uv from pip's indexes, and with pip if uv is not available."""
 
 import hashlib
 import shutil
@@ -20,7 +20,7 @@ UV = Path(sys.executable).with_name("uv")
 
 
 def wheel(folder: Path, name: str) -> str:
-    """Write the wheel of an empty package and return its line in a lock."""
+    """Write the wheel of an empty package, and return its line for a lock."""
     folder.mkdir(parents=True, exist_ok=True)
     path, info = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as files:
@@ -33,10 +33,10 @@ def wheel(folder: Path, name: str) -> str:
 
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:
-    """Make the environment `.venv`, which has pip alone, and return the folder of its packages."""
+    """Create the environment `.venv` with pip alone, and return the folder of its packages."""
     venv.create(tmp_path / ".venv", symlinks=True)
     [folder] = tmp_path.glob(".venv/lib/*/site-packages")
-    # pip of the environment that runs the tests: this takes a moment, and installing pip takes seconds.
+    # Link the pip of the tests' environment: installing pip takes seconds.
     (folder / "pip.pth").write_text(sysconfig.get_path("purelib"))
     return Path(folder)
 
@@ -73,7 +73,7 @@ def test_pip_installs_where_uv_is_not_available(tmp_path: Path, packages: Path) 
     (tmp_path / "requirements-dev.lock").write_text(wheel(tmp_path / "wheels", "one"))
     env = environment(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path / "wheels"))
 
-    # Make tells its children where they are, if a make runs the tests.
+    # make exports these variables if it runs the tests.
     env = {name: value for name, value in env.items() if not name.startswith("MAKE")}
 
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Promise 3: a customer stays on its side, whatever happens around it."""
+"""The split is stable: a customer stays on its side while others arrive, leave or change."""
 
 import random
 import subprocess
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-# What the hash of an id says, on any machine, today and in ten years.
+# The hash of an id must never change, on any machine.
 PINNED = {
     "C-00001": 0.4054430688624237,
     "C-00004": 0.036523171012302624,
@@ -78,7 +78,7 @@ def test_no_customer_changes_sides(folder: Folder, database: Database[dict[str, 
     train, test = sides(folder, database)
 
     CHANGES[change](database)
-    # How the rows are cut into parts is another matter.
+    # The division into parts may differ.
     later_train, later_test = sides(folder, database, rows_per_part=40)
 
     assert not train & later_test
@@ -86,9 +86,7 @@ def test_no_customer_changes_sides(folder: Folder, database: Database[dict[str, 
     assert len((train & later_train) | (test & later_test)) >= 350
 
 
-def test_a_larger_test_side_keeps_the_customers_that_it_has(
-    folder: Folder, database: Database[dict[str, Any]]
-) -> None:
+def test_larger_test_side_keeps_its_customers(folder: Folder, database: Database[dict[str, Any]]) -> None:
     database.customers.insert_many([document(row(i)) for i in range(600)])
     _, test = sides(folder, database)
 
@@ -113,12 +111,12 @@ IDS = {
 def test_the_test_side_has_its_share(ids: str) -> None:
     share = sum(split_share(text) < 0.2 for text in IDS[ids]) / len(IDS[ids])
 
-    # One percent of the share, which is tighter than chance: the salt was chosen to.
+    # Within one percent of the share, less than chance allows: the salt was chosen for that.
     assert share == pytest.approx(0.2, rel=0.01)
 
 
 @given(test_size=st.floats(0.05, 0.95), start=st.integers(0, 10**9))
-def test_any_share_of_any_ids_is_met(test_size: float, start: int) -> None:
+def test_any_share_of_any_ids(test_size: float, start: int) -> None:
     ids = [f"customer {number}" for number in range(start, start + 2000)]
     share = sum(split_share(text) < test_size for text in ids) / len(ids)
 

@@ -1,4 +1,4 @@
-"""Training as a stage: the same bytes whatever the process, and a model that needs no code of ours."""
+"""Training as a stage: the same bytes in any process, and a model without the project's code."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ TRAINING = {
     "random_forest": {"n_estimators": 20},
 }
 
-# Loads models and predicts, where no module of the project can be imported.
+# Loads models and predicts, without the project's modules.
 ELSEWHERE = """
 import sys
 
@@ -106,7 +106,7 @@ def test_the_model_is_one_file(folder: Folder, capsys: pytest.CaptureFixture[str
     assert "training: hist_gradient_boosting on " in capsys.readouterr().out
 
 
-def test_one_class_alone_is_nothing_to_learn_from(folder: Folder) -> None:
+def test_single_class_is_refused(folder: Folder) -> None:
     folder.write("validated", [row(number, churned=True) for number in range(300)], [])
     transformation.main()
 
@@ -114,16 +114,16 @@ def test_one_class_alone_is_nothing_to_learn_from(folder: Folder) -> None:
     assert not MODEL.exists()
 
 
-def test_without_features_it_says_what_to_run(folder: Folder) -> None:
+def test_missing_features_have_advice(folder: Folder) -> None:
     for part in TRAIN.iterdir():
         part.unlink()
 
-    said = failure(training.main, PipelineError)
+    message = failure(training.main, PipelineError)
 
-    assert said.startswith("artifacts/features/train holds no Parquet part: run 'dvc repro'")
+    assert message.startswith("artifacts/features/train holds no Parquet part: run 'dvc repro'")
 
 
-def test_a_failed_training_leaves_the_last_model(folder: Folder) -> None:
+def test_failed_training_keeps_the_last_model(folder: Folder) -> None:
     training.main()
     before = digest()
     folder.set(training=TRAINING | {"algorithm": "random_forest", "derived_features": {"x": "nothing"}})

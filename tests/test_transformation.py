@@ -1,4 +1,4 @@
-"""Transformation as a stage: the features and the target as training reads them, on two sides."""
+"""Transformation as a stage: features and target of the train and the test side."""
 
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 
 def target_of(kind: str, positive: Any, *values: Any) -> list[int]:
-    """Return the target that transformation makes of the values of a column."""
+    """Return the target for the values of a column."""
     contract = Contract.model_validate(
         {
             "target": {"column": "y", "positive": positive},
@@ -72,7 +72,7 @@ def test_columns_are_kept_as_they_are() -> None:
 
     made = features(before, contract)
 
-    # scikit-learn takes no null integer, so that one is a double.
+    # scikit-learn has no null integer, so the column is a double.
     assert made.to_pylist() == [full | {"y": 1, "nullable_integer": 7.0}, empty | {"y": 0}]
     assert made.column_names == before.column_names
     changed = [field.name for field in made.schema if field.type != before.schema.field(field.name).type]
@@ -87,7 +87,7 @@ def test_a_nullable_integer_beyond_the_doubles_is_rounded() -> None:
     assert made["x"].to_pylist() == [2.0**53]
 
 
-def test_each_row_is_on_one_side_under_the_name_of_its_part(folder: Folder) -> None:
+def test_each_row_is_on_one_side(folder: Folder) -> None:
     rows = [row(number) for number in range(300)]
     folder.write("validated", rows[:120], rows[120:200], rows[200:])
 
@@ -105,7 +105,7 @@ def test_each_row_is_on_one_side_under_the_name_of_its_part(folder: Folder) -> N
         assert pq.read_metadata(TRAIN / name).num_rows + pq.read_metadata(TEST / name).num_rows == size
 
 
-def test_a_part_without_rows_on_a_side_has_no_file_there(folder: Folder) -> None:
+def test_empty_part_of_a_side_has_no_file(folder: Folder) -> None:
     rows = [row(number) for number in range(300)]
     test = [one for one in rows if split_share(one["_id"]) < 0.2]
     train = [one for one in rows if split_share(one["_id"]) >= 0.2]
@@ -118,22 +118,22 @@ def test_a_part_without_rows_on_a_side_has_no_file_there(folder: Folder) -> None
 
 
 @pytest.mark.parametrize("test_size", [0.000001, 0.999999])
-def test_an_empty_side_fails_and_leaves_the_features_as_they_were(folder: Folder, test_size: float) -> None:
+def test_empty_side_fails_and_keeps_the_features(folder: Folder, test_size: float) -> None:
     folder.write("validated", [row(number) for number in range(100)])
     transformation.main()
     before = digests(TRAIN), digests(TEST)
     folder.set(transformation={"test_size": test_size})
 
-    said = failure(transformation.main, PipelineError)
+    message = failure(transformation.main, PipelineError)
 
-    assert said.startswith(f"transformation.test_size {test_size} leaves ")
+    assert message.startswith(f"transformation.test_size {test_size} leaves ")
     assert (digests(TRAIN), digests(TEST)) == before
 
 
-def test_without_validated_data_it_says_what_to_run(folder: Folder) -> None:
-    said = failure(transformation.main, PipelineError)
+def test_missing_validated_data_has_advice(folder: Folder) -> None:
+    message = failure(transformation.main, PipelineError)
 
-    assert said.startswith("artifacts/validated holds no Parquet part: run 'dvc repro'")
+    assert message.startswith("artifacts/validated holds no Parquet part: run 'dvc repro'")
 
 
 def test_another_id_column_is_kept_and_hashed(folder: Folder) -> None:
@@ -150,7 +150,7 @@ def test_another_id_column_is_kept_and_hashed(folder: Folder) -> None:
     }
 
 
-def test_the_same_again_gives_the_same_bytes(folder: Folder) -> None:
+def test_second_run_gives_the_same_bytes(folder: Folder) -> None:
     folder.write("validated", [row(number) for number in range(100)])
     outputs = []
     for _ in range(2):

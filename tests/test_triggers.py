@@ -1,4 +1,4 @@
-"""What starts a retrain: the line of cron, and the script that follows the collection."""
+"""The triggers of a retrain: the cron line, and the script that follows the collection."""
 
 import datetime
 import http.server
@@ -25,7 +25,7 @@ Customers = Collection[dict[str, Any]]
 
 @contextmanager
 def recorded(*statuses: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Run a server that answers with these statuses in turn, then with the last, and notes what comes."""
+    """Run a server that answers with these statuses in turn, then with the last; yield its requests."""
     asked: list[dict[str, str]] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -47,9 +47,7 @@ def recorded(*statuses: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
 @pytest.mark.parametrize(
     ("status", "code"), [(202, 0), (409, 0), (401, 1), (422, 1)], ids=["taken", "running", "token", "order"]
 )
-def test_cron_asks_with_the_key_of_the_day_and_says_something_only_when_something_is_wrong(
-    tmp_path: Path, status: int, code: int
-) -> None:
+def test_cron_line(tmp_path: Path, status: int, code: int) -> None:
     cron = Cron(tmp_path)
 
     with recorded(status) as (url, asked):
@@ -67,11 +65,11 @@ def test_cron_asks_with_the_key_of_the_day_and_says_something_only_when_somethin
 
 @pytest.fixture(scope="module")
 def trigger() -> dict[str, Any]:
-    """The names of on_change.py."""
+    """Return the names of on_change.py."""
     return runpy.run_path(str(DEPLOY / "on_change.py"))
 
 
-def test_it_asks_when_the_collection_is_quiet_and_not_more_often_than_it_may(trigger: dict[str, Any]) -> None:
+def test_trigger_waits_for_quiet_and_the_minimum_interval(trigger: dict[str, Any]) -> None:
     changes = trigger["Changes"](quiet=10, between=100)
 
     assert not changes.due(0), "nothing has changed"
@@ -86,7 +84,7 @@ def test_it_asks_when_the_collection_is_quiet_and_not_more_often_than_it_may(tri
     assert changes.due(118)
 
 
-def test_a_collection_that_is_never_quiet_is_not_put_off_for_ever(trigger: dict[str, Any]) -> None:
+def test_busy_collection_is_triggered_eventually(trigger: dict[str, Any]) -> None:
     changes = trigger["Changes"](quiet=10, between=100)
 
     for now in range(0, 100, 5):
@@ -97,7 +95,7 @@ def test_a_collection_that_is_never_quiet_is_not_put_off_for_ever(trigger: dict[
     assert changes.due(100)
 
 
-def test_what_was_not_taken_is_asked_again_a_minute_later(trigger: dict[str, Any]) -> None:
+def test_refused_request_is_repeated_after_a_minute(trigger: dict[str, Any]) -> None:
     changes = trigger["Changes"](quiet=10, between=100)
 
     changes.note(0)
@@ -109,7 +107,7 @@ def test_what_was_not_taken_is_asked_again_a_minute_later(trigger: dict[str, Any
 
 @contextmanager
 def following(folder: Path, uri: str, url: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run on_change.py in a folder with a params.yaml, impatiently; its place is kept there."""
+    """Run on_change.py in a folder with a params.yaml and short waits; its place is stored there."""
     process = subprocess.Popen(
         [sys.executable, DEPLOY / "on_change.py", "--quiet", "0.2", "--between", "0.3"],
         cwd=folder,
@@ -126,7 +124,7 @@ def following(folder: Path, uri: str, url: str) -> Iterator["subprocess.Popen[st
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, for twenty seconds at most."""
+    """Wait for a condition, for twenty seconds at most."""
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline
@@ -135,7 +133,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
-    """The collection that the params.yaml in the test's folder names."""
+    """The collection of the params.yaml in the test's folder."""
     text = PARAMS.read_text()
     assert text.count("database: crm") == 1
     (tmp_path / "params.yaml").write_text(text.replace("database: crm", f"database: {database.name}"))
@@ -144,27 +142,25 @@ def customers(database: Database[dict[str, Any]], tmp_path: Path) -> Customers:
 
 
 @pytest.mark.slow
-def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
-    customers: Customers, mongo_uri: str, tmp_path: Path
-) -> None:
+def test_changes_lead_to_one_request(customers: Customers, mongo_uri: str, tmp_path: Path) -> None:
     state = tmp_path / "on_change.json"
     with recorded(202) as (url, asked):
-        # Given it has never run: it asks once, since nobody knows what happened before
+        # Given the first run: it sends one request, since earlier changes are unknown
         with following(tmp_path, mongo_uri, url):
             until(state.exists)
             assert len(asked) == 1
-            # When many customers come, then it asks once more
+            # When many customers arrive, then it sends one more
             first = state.read_text()
             customers.insert_many([{"_id": number} for number in range(1, 50)])
             until(lambda: state.read_text() != first)
             assert len(asked) == 2
-        # And what changes while it is not there is found when it starts again
+        # And changes while it is stopped are found at the next start
         second = state.read_text()
         customers.update_one({"_id": 1}, {"$set": {"churned": True}})
         with following(tmp_path, mongo_uri, url):
             until(lambda: state.read_text() != second)
             assert len(asked) == 3
-            # And a collection that is dropped and made anew is followed on
+            # And a collection that is dropped and created again is followed
             customers.drop()
             until(lambda: len(asked) == 4)
             customers.insert_one({"_id": 0})
@@ -175,28 +171,28 @@ def test_changes_lead_to_one_order_also_those_that_came_while_it_was_away(
 
 
 @pytest.mark.slow
-def test_a_job_that_runs_is_waited_for_with_the_same_key_and_a_wrong_token_is_said(
+def test_running_job_is_waited_for_wrong_token_is_an_error(
     customers: Customers, mongo_uri: str, tmp_path: Path
 ) -> None:
-    # Given a place that the server does not know any more
+    # Given a place in the stream that the server no longer knows
     (tmp_path / "on_change.json").write_text('{"_data": "00"}')
 
     with recorded(409, 503, 401) as (url, asked), following(tmp_path, mongo_uri, url) as process:
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
 
-    assert said.splitlines() == [f"POST {url}: 409", f"POST {url}: 503", f"on_change: POST {url}: 401"]
+    assert output.splitlines() == [f"POST {url}: 409", f"POST {url}: 503", f"on_change: POST {url}: 401"]
     assert process.returncode == 1
     assert len({each["idempotency-key"] for each in asked}) == 1
-    assert SECRET not in said
-    # What was not taken is not forgotten
+    assert SECRET not in output
+    # A refused request is not forgotten
     assert (tmp_path / "on_change.json").read_text() == '{"_data": "00"}'
 
 
-def test_the_trigger_without_a_server_is_told_so_in_one_line(tmp_path: Path) -> None:
+def test_missing_uri_is_one_line(tmp_path: Path) -> None:
     shutil.copy2(PARAMS, tmp_path)
 
     with following(tmp_path, "", "http://127.0.0.1:1/train") as process:
-        said, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=20)
 
-    assert (process.returncode, said.count("\n")) == (1, 1)
-    assert said.startswith("on_change: MONGODB_URI is not set")
+    assert (process.returncode, output.count("\n")) == (1, 1)
+    assert output.startswith("on_change: MONGODB_URI is not set")

@@ -34,7 +34,7 @@ def test_good_data_passes_as_the_same_files(folder: Folder, capsys: pytest.Captu
     assert capsys.readouterr().out == "validation: 150 = accepted 150 + rejected 0\n"
 
 
-def test_a_bad_row_is_rejected_whole_and_the_others_stay(folder: Folder) -> None:
+def test_bad_row_is_rejected_whole(folder: Folder) -> None:
     folder.set(validation={"min_rows": 2, "max_rejected": 0.1})
     good = [row(number) for number in range(100)]
     bad = row(20, tenure_months=121, contract="weekly", total_charges=None)
@@ -42,7 +42,7 @@ def test_a_bad_row_is_rejected_whole_and_the_others_stay(folder: Folder) -> None
 
     validation.main()
 
-    # The document is put together again by the paths of the contract.
+    # The document is rebuilt from the paths of the contract.
     (line,) = rejected()
     assert line == {
         "stage": "validation",
@@ -76,7 +76,7 @@ def test_a_part_without_a_good_row_has_no_file(folder: Folder) -> None:
     assert report()["accepted"] == 58
 
 
-def test_an_id_that_is_there_twice_is_rejected_the_second_time(folder: Folder) -> None:
+def test_repeated_id_is_rejected_once(folder: Folder) -> None:
     folder.set(validation={"min_rows": 2, "max_rejected": 0.1})
     rows = [row(number) for number in range(100)]
     folder.write("raw", rows[:50], [*rows[50:], row(7, tenure_months=3)])
@@ -89,7 +89,7 @@ def test_an_id_that_is_there_twice_is_rejected_the_second_time(folder: Folder) -
     assert folder.rows("validated") == rows
 
 
-def test_dates_that_python_does_not_know_are_kept(folder: Folder) -> None:
+def test_dates_beyond_python_are_kept(folder: Folder) -> None:
     columns = SCHEMA["columns"] | {"opened": {"path": "opened", "type": "datetime", "nullable": True}}
     folder.set(schema=SCHEMA | {"columns": columns}, validation={"min_rows": 2, "max_rejected": 1})
     rows = [row(number, opened=datetime.fromisoformat("2026-01-31T10:20:30.123")) for number in range(50)]
@@ -132,7 +132,7 @@ def test_the_report_has_the_shares_of_the_accepted_rows(folder: Folder) -> None:
     validation.main()
 
     found = report()
-    # The same as text, for the report of the evaluation.
+    # The same as text, for the report of evaluation.
     assert found["reasons"] == [["tenure_months", 1, "is -1, below the minimum 0"]]
     positives = sum(one["churned"] for one in rows)
     assert found["target"] == {"positives": positives, "positive_share": round(positives / 200, 6)}
@@ -141,7 +141,7 @@ def test_the_report_has_the_shares_of_the_accepted_rows(folder: Folder) -> None:
     assert found["columns"]["total_charges"]["null_share"] == round(nulls / 200, 6)
 
 
-def test_an_id_that_lies_deeper_is_put_back_there(folder: Folder) -> None:
+def test_nested_id_is_restored(folder: Folder) -> None:
     folder.set(schema=SCHEMA | {"id": "account.number"}, validation={"min_rows": 2, "max_rejected": 0.1})
     rows = [row(number) for number in range(100)]
     rows = [{"account.number": one.pop("_id")} | one for one in [*rows, rows[7] | {"churned": True}]]
@@ -155,7 +155,7 @@ def test_an_id_that_lies_deeper_is_put_back_there(folder: Folder) -> None:
     assert folder.rows("validated") == rows[:100]
 
 
-def test_the_same_again_gives_the_same_bytes(folder: Folder) -> None:
+def test_second_run_gives_the_same_bytes(folder: Folder) -> None:
     folder.set(validation={"min_rows": 2, "max_rejected": 0.5})
     folder.write("raw", [row(number, tenure_months=number) for number in range(150)])
     outputs = []
@@ -173,8 +173,8 @@ def test_the_same_again_gives_the_same_bytes(folder: Folder) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_rejected_is_written_alike_in_every_locale(folder: Folder) -> None:
-    # Given a value outside ASCII, and a locale that knows ASCII alone
+def test_rejected_file_does_not_depend_on_the_locale(folder: Folder) -> None:
+    # Given a value outside ASCII, and an ASCII locale
     folder.set(validation={"min_rows": 2, "max_rejected": 0.1})
     folder.write("raw", [row(number) for number in range(99)] + [row(99, contract="zwölf Monate")])
     ascii_only = {

@@ -1,4 +1,4 @@
-"""When validation fails, what it says then in one line, and what it leaves to look into."""
+"""The failures of validation: the one-line message, and the files for the analysis."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ def failed() -> str:
 def test_the_largest_allowed_share_of_rejections_passes(
     folder: Folder, bad: int, share: float, passes: bool
 ) -> None:
-    # 0.29 * 100 is less than 29 in doubles; 29 of 100 is 0.29 all the same. Ingestion's count too.
+    # In doubles, 0.29 * 100 is less than 29; 29 of 100 must pass. Ingestion's rejections count too.
     folder.set(validation={"min_rows": 2, "max_rejected": share})
     folder.write("raw", [row(i, monthly_charges=-1.0 if i < bad - 2 else 1.0 + i) for i in range(98)])
     folder.reject_before("tenure_months: is a string, not an integer", "churned: is missing")
@@ -36,8 +36,8 @@ def test_the_largest_allowed_share_of_rejections_passes(
     if passes:
         validation.main()
     else:
-        said = "30 of 100 documents rejected, a share of 0.3, more than validation.max_rejected 0.29: "
-        assert said in failed()
+        message = "30 of 100 documents rejected, a share of 0.3, more than validation.max_rejected 0.29: "
+        assert message in failed()
 
     assert (report()["read"], report()["accepted"]) == (100, 100 - bad)
     assert report()["rejected"] == {"ingestion": 2, "validation": bad - 2}
@@ -54,24 +54,24 @@ def test_too_many_rejections_name_the_worst_columns_with_examples(folder: Folder
     folder.write("raw", rows)
     folder.reject_before(*["contract: is a boolean, not a category (account.contract)"] * 7)
 
-    said = failed()
+    message = failed()
 
-    # The worst three, the worst first, each with at most three examples of why.
-    assert "20 of 107 documents rejected, a share of 0.1869" in said
+    # The worst three columns, worst first, each with at most three examples.
+    assert "20 of 107 documents rejected, a share of 0.1869" in message
     assert (
         "contract 13 times (is a boolean, not a category (account.contract); "
         "is 'a\\nb', not one of month-to-month, one year, two year), "
         "tenure_months 10 times (is 121, above the maximum 120; is 122, above the maximum 120; "
         "is 123, above the maximum 120), monthly_charges 1 times"
-    ) in said
-    assert "total_charges" not in said
-    assert said.endswith("all of them are in artifacts/rejected/")
-    # Though it failed, all is there to look into.
+    ) in message
+    assert "total_charges" not in message
+    assert message.endswith("all of them are in artifacts/rejected/")
+    # After the failure, all files exist.
     assert len(rejected()) == 13
     assert report()["accepted"] == 87
 
 
-def test_nothing_accepted_is_said_in_one_line(folder: Folder) -> None:
+def test_nothing_accepted_is_one_line(folder: Folder) -> None:
     folder.write("raw", [row(number, tenure_months=-1) for number in range(5)])
     assert "5 of 5 documents rejected, a share of 1" in failed()
     assert len(rejected()) == 5
@@ -81,7 +81,7 @@ def test_nothing_accepted_is_said_in_one_line(folder: Folder) -> None:
     assert failed() == "0 rows are fewer than validation.min_rows 1,000"
 
 
-def test_ingestion_rejecting_everything_is_said_in_one_line(folder: Folder) -> None:
+def test_everything_rejected_by_ingestion_is_one_line(folder: Folder) -> None:
     folder.write("raw", [])
     folder.reject_before("churned: is missing", "churned: is missing")
 
@@ -98,11 +98,11 @@ def test_too_few_rows_fail(folder: Folder) -> None:
     validation.main()
 
 
-@pytest.mark.parametrize(("churned", "said"), [(True, "every row is"), (False, "no row is")])
-def test_one_class_alone_fails(folder: Folder, churned: bool, said: str) -> None:
+@pytest.mark.parametrize(("churned", "message"), [(True, "every row is"), (False, "no row is")])
+def test_single_class_fails(folder: Folder, churned: bool, message: str) -> None:
     folder.write("raw", [row(number, churned=churned) for number in range(100)])
 
-    assert failed() == f"the target churned has one class only: {said} positive"
+    assert failed() == f"the target churned has one class only: {message} positive"
 
 
 def test_a_copy_of_the_target_fails_by_its_name(folder: Folder) -> None:
@@ -120,17 +120,17 @@ def test_a_copy_of_the_target_fails_by_its_name(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("prepare", ["missing", "empty", "no rejections"])
-def test_without_raw_data_it_says_what_to_run(folder: Folder, prepare: str) -> None:
+def test_missing_raw_data_has_advice(folder: Folder, prepare: str) -> None:
     if prepare == "empty":
         RAW.mkdir(parents=True)
     if prepare == "no rejections":
         folder.write("raw", [row(1)])
         Path("artifacts/rejected/ingestion.jsonl").unlink()
 
-    said = failed()
+    message = failed()
 
-    assert said.startswith("artifacts/")
-    assert "run 'dvc repro'" in said
+    assert message.startswith("artifacts/")
+    assert "run 'dvc repro'" in message
 
 
 def test_raw_data_of_another_contract_is_refused(folder: Folder) -> None:
@@ -143,9 +143,11 @@ def test_raw_data_of_another_contract_is_refused(folder: Folder) -> None:
         ({"columns": {name: columns[name] for name in columns if name != "paperless"}}, "paperless"),
     ):
         folder.set(schema=SCHEMA | other)
-        said = failed()
-        assert said.startswith(f"artifacts/raw/part-0.parquet has other columns than the schema ({differ}): ")
-        assert "'dvc repro ingestion'" in said
+        message = failed()
+        assert message.startswith(
+            f"artifacts/raw/part-0.parquet has other columns than the schema ({differ}): "
+        )
+        assert "'dvc repro ingestion'" in message
 
 
 def test_a_damaged_part_is_named(folder: Folder) -> None:

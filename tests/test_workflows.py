@@ -14,7 +14,7 @@ every_workflow = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.na
 
 
 @every_workflow
-def test_it_runs_targets_that_there_are(path: Path) -> None:
+def test_make_targets_of_the_workflows_exist(path: Path) -> None:
     lines = [line for job in workflow(path.name)["jobs"].values() for line in commands(job)]
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -22,7 +22,7 @@ def test_it_runs_targets_that_there_are(path: Path) -> None:
 
 
 @every_workflow
-def test_no_run_is_cancelled_by_the_next(path: Path) -> None:
+def test_runs_are_not_cancelled(path: Path) -> None:
     assert workflow(path.name)["concurrency"]["cancel-in-progress"] is False
     assert path.read_text().count("cancel-in-progress") == 1
 
@@ -32,21 +32,21 @@ def test_no_key_of_aws_is_stored(path: Path) -> None:
     text = path.read_text()
 
     assert not re.search(r"access[-_]key|session[-_]token", text.lower())
-    # The secrets there are go to one command, not to an action of somebody else.
+    # Secrets go to one command, never to a third-party action.
     assert set(re.findall(r"secrets\.(\w+)", text)) <= SECRETS
     assert all("secrets." not in str(step) or "run" in step for step in steps(workflow(path.name)))
     assert all("secrets." not in str(job.get("env")) for job in workflow(path.name)["jobs"].values())
 
 
 @pytest.mark.parametrize(("name", "job"), [("test.yml", "report"), ("retrain.yml", "retrain")])
-def test_what_looks_into_the_history_has_all_of_it(name: str, job: str) -> None:
+def test_jobs_that_need_the_history_fetch_it(name: str, job: str) -> None:
     checkout = workflow(name)["jobs"][job]["steps"][0]
 
     assert checkout["uses"].startswith("actions/checkout@")
     assert checkout["with"]["fetch-depth"] == 0
 
 
-def test_retraining_starts_on_main_for_what_changes_a_model_and_not_for_what_it_pushes() -> None:
+def test_retraining_workflow_triggers() -> None:
     content = workflow("retrain.yml")
 
     assert set(content["on"]) == {"push", "workflow_dispatch"}
@@ -56,11 +56,11 @@ def test_retraining_starts_on_main_for_what_changes_a_model_and_not_for_what_it_
     assert content["concurrency"]["group"] == "retrain-${{ github.ref }}"
     job = content["jobs"]["retrain"]
     assert "github.ref == 'refs/heads/main'" in job["if"]
-    # One that waited trains the tip, with what the one before it pushed; or its own push would be refused.
+    # A waiting run must train the tip with the previous run's push, or its own push is refused.
     assert job["steps"][0]["with"]["ref"] == "main"
 
 
-def test_the_role_of_a_retrain_lasts_as_long_as_its_job() -> None:
+def test_role_lasts_as_long_as_the_job() -> None:
     job = workflow("retrain.yml")["jobs"]["retrain"]
     (role,) = [step["with"] for step in job["steps"] if "role-to-assume" in step.get("with", {})]
 

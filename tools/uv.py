@@ -41,12 +41,12 @@ def pip_options() -> dict[str, list[str]]:
 
 def uv_variables(options: dict[str, list[str]]) -> dict[str, str]:
     """Return the environment variables that set the same for uv."""
-    # pip passes over a folder of wheels that does not exist; uv refuses it.
+    # pip ignores a missing folder of wheels; uv refuses it.
     links = [link for link in options.get("find-links", []) if "://" in link or Path(link).exists()]
     variables = {VARIABLES[name]: " ".join(values) for name, values in options.items() if name in VARIABLES}
     if "find-links" in options:
         variables["UV_FIND_LINKS"] = ",".join(links)
-    # pip prefers no index to another. The hashes of the lock decide which file is the right one.
+    # pip treats all indexes alike. The hashes of the lock select the file.
     return variables | {"UV_INDEX_STRATEGY": "unsafe-best-match"}
 
 
@@ -55,9 +55,9 @@ def main() -> None:
     if not UV.exists():
         sys.exit(f"{UV} is not installed")
     options = pip_options()
-    # The only one of them that uv takes from no variable.
+    # uv has no variable for this option.
     no_index = ["--no-index"] if options.get("no-index", ["0"])[0].lower() in TRUE else []
-    # This environment, also where UV_SYSTEM_PYTHON is set.
+    # This environment, also if UV_SYSTEM_PYTHON is set.
     variables = os.environ | uv_variables(options) | {"UV_PYTHON": sys.executable}
     os.execve(UV, ["uv", *sys.argv[1:], *no_index], variables)  # noqa: S606 - no shell
 

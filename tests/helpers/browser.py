@@ -1,4 +1,4 @@
-"""A real Chromium without a window, as a person with a keyboard uses it."""
+"""A headless Chromium that is used with the keyboard."""
 
 import shutil
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ class Browser:
         self.driver = driver
 
     def resize(self, width: int, height: int) -> None:
-        """Give the window a size; a phone's is smaller than Chromium lets a window be."""
+        """Set the size of the viewport; that of a phone is smaller than Chromium's smallest window."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def find(self, selector: str) -> WebElement:
-        """The first element that a CSS selector names."""
+        """Return the first element that matches a CSS selector."""
         return self.driver.find_element("css selector", selector)
 
     def text(self, selector: str) -> str:
-        """The text of an element as it is seen."""
+        """Return the visible text of an element."""
         return self.find(selector).text
 
     def run(self, script: str) -> Any:
@@ -43,7 +43,7 @@ class Browser:
         return self.driver.execute_script(script)
 
     def press(self, *keys: str) -> None:
-        """Press keys, wherever the focus is."""
+        """Press keys in the element that has the focus."""
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def tab_to(self, selector: str) -> None:
@@ -59,18 +59,18 @@ class Browser:
         return WebDriverWait(self.driver, seconds, 0.1).until(lambda _: true())
 
     def overflow(self) -> int:
-        """How many pixels the page is wider than the window."""
+        """Return by how many pixels the page is wider than the window."""
         width: int = self.run("return document.documentElement.scrollWidth - innerWidth")
         return max(0, width)
 
     def complaints(self) -> list[str]:
-        """What the console holds since it was asked last."""
+        """Return the messages of the console since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
 
 @contextmanager
 def running_browser() -> Iterator[Browser]:
-    """Start Debian's Chromium, and end it afterwards; nothing is downloaded."""
+    """Run the Chromium of Debian; nothing is downloaded."""
     options = webdriver.ChromeOptions()
     options.binary_location = BINARY or ""
     for word in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):

@@ -82,24 +82,24 @@ def sample_row(number: int) -> dict[str, Any]:
     found = customer(number)
     profile, account, services = found["profile"], found["account"], found["services"]
     streaming, charged = services["streaming"], found["billing"]["total_charges"]
-    said = {True: "Yes", False: "No"}
+    yes_no = {True: "Yes", False: "No"}
     return {
         "customer": number,
-        "churn": said[found["churned"]],
+        "churn": yes_no[found["churned"]],
         "female": int(profile["gender"] == "female"),
         "senior_citizen": int(profile["senior_citizen"]),
         "partner": int(profile["partner"]),
         "dependents": int(profile["dependents"]),
         "tenure": account["tenure_months"],
         "phone_service": int(services["phone"]),
-        "multiple_lines": said[services["multiple_lines"]],
+        "multiple_lines": yes_no[services["multiple_lines"]],
         "internet_service": {"none": "No"}.get(services["internet"], services["internet"]),
-        "online_security": said[services["online_security"]],
-        "online_backup": said[services["online_backup"]],
-        "device_protection": said[services["device_protection"]],
-        "tech_support": said[services["tech_support"]],
-        "streaming_tv": said[streaming["tv"]],
-        "streaming_movies": said[streaming["movies"]],
+        "online_security": yes_no[services["online_security"]],
+        "online_backup": yes_no[services["online_backup"]],
+        "device_protection": yes_no[services["device_protection"]],
+        "tech_support": yes_no[services["tech_support"]],
+        "streaming_tv": yes_no[streaming["tv"]],
+        "streaming_movies": yes_no[streaming["movies"]],
         "contract": account["contract"],
         "paperless_billing": int(account["paperless_billing"]),
         "payment_method": account["payment_method"],

@@ -1,4 +1,4 @@
-"""What the tests of deploy/ share: its line of cron as cron runs it, and scripts in the place of programs."""
+"""Helpers for the tests of deploy/: its cron line as cron runs it, and scripts in place of programs."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from project import ROOT
 import pytest
 
 DEPLOY = ROOT / "deploy"
-# Made anew for each run, so that a test can find where it was left.
+# A new value for each run, so that a test can search for it in files.
 SECRET = f"s3cr3t-{uuid.uuid4().hex}"
 
 
@@ -40,7 +40,7 @@ class Cron:
         *when, user, self.command = entries[-1].split(maxsplit=6)
         assert (len(when), user) == (5, "churn-pipeline")
         assert not re.search(r"(?<!\\)%", self.command), "cron takes it for the end of the line"
-        # curl, but it notes the words that everybody on the machine can read.
+        # curl, and a record of its arguments, which all users of the machine can read.
         real = shutil.which("curl", path=self.settings["PATH"]) or pytest.skip("there is no curl")
         executable(self.folder / "curl", f'echo "$*" >> {self.folder}/argv', f'exec {real} "$@"')
 

@@ -1,4 +1,4 @@
-"""Copies the checkout as a team might have it that reads its own collection: the tests must pass there.
+"""Copies the checkout with the settings of a team that reads its own collection: the tests must pass there.
 
 `python tests/helpers/foreign.py FOLDER` writes a copy into a folder, and commits it there.
 """
@@ -42,7 +42,7 @@ STAGE = {
 
 
 def change(folder: Path) -> None:
-    """Change what a team changes: parameters, remotes, a stage more, no sample any more."""
+    """Change what a team changes: parameters, remotes, one more stage, no sample."""
     (folder / "params.yaml").write_text(PARAMS)
     (folder / ".dvc/config").write_text(CONFIG)
     shutil.rmtree(folder / "data", ignore_errors=True)

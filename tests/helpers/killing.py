@@ -1,7 +1,7 @@
 """Publishes the checkout in the current folder and dies by SIGKILL before or after one of the steps.
 
-Reads `before STEP` or `after STEP` from standard input, one to a line, and writes how each attempt ended;
-`never` publishes whole. Each attempt is a fork, which spares it the seconds that the imports take.
+Reads lines of `before STEP` or `after STEP` from standard input, and writes how each attempt ended; `never`
+publishes without a kill. Each attempt is a fork, which saves the seconds of the imports.
 """
 
 import os
@@ -51,7 +51,7 @@ def attempt(when: str, step: str) -> None:
         elif step in {"git commit", "git tag"}:
             owner = {"git commit": recipe, "git tag": tags}[step]
         setattr(owner, name, dying(getattr(owner, name), step, when))
-    # What it says of its steps is not an answer.
+    # Its output must not mix with the answers.
     os.dup2(2, 1)
     try:
         publishing.publish("main")

@@ -38,7 +38,7 @@ def running_mlflow(folder: Path, artifacts: str | None = None, **env: str) -> It
         wait_for(f"http://127.0.0.1:{port}/health", process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        # The server has workers: all of them go, and what does not go by itself is killed.
+        # The server has workers: end all of them, and kill those that do not end.
         os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)

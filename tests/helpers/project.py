@@ -22,14 +22,14 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests/data"
 PARAMS = DATA / "params.yaml"
-# How many customers the sample of a test's checkout begins with, and how many there are in all.
+# The first customers of the sample in a test's checkout, and all of them.
 FIRST, EVERYONE = 1_200, 1_200 + LATE_ARRIVALS
 STAGES = ("ingestion", "validation", "transformation", "training", "evaluation")
-# The tests must not depend on whose machine they run on, and no setting of it may reach a stage.
+# The tests must not depend on the settings of the machine, and no setting may reach a stage.
 DROPPED = ("GIT_", "DVC_", "MLFLOW_", "MONGODB_", "AWS_", "DASK_", "PYTHON", "PYTEST_", "OMP_", "PIPELINE_")
 
 
-# Nor on who they are to Git.
+# Nor on the Git identity.
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Test",
     "GIT_AUTHOR_EMAIL": "test@example.org",
@@ -48,7 +48,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 @dataclass
 class Project:
-    """A checkout: runs commands in it, edits its parameters, reads what it made."""
+    """A checkout: runs commands in it, edits its parameters, reads its outputs."""
 
     root: Path
     env: dict[str, str] = field(default_factory=environment)
@@ -59,7 +59,7 @@ class Project:
         return self.root.joinpath("params.yaml")
 
     def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command there and return it; a non-zero exit fails the test with what it printed."""
+        """Run a command there and return it; a non-zero exit code fails the test with the output."""
         done = subprocess.run(
             words,
             cwd=self.root,
@@ -135,14 +135,14 @@ class Project:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
+    """Return a loopback port without a listener."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until an HTTP server answers; three silent minutes or its death fail the test with its log."""
+    """Wait for an HTTP server; fail the test with its log if it ends or is silent for three minutes."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -154,12 +154,12 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def ran(output: str) -> list[str]:
-    """Return the stages that DVC says it ran."""
+    """Return the stages that ran, from DVC's output."""
     return [name for name in STAGES if f"Running stage '{name}'" in output]
 
 
 def leftovers() -> set[str]:
-    """Return what lies in the checkout that Git ignores, but for the caches of tools: stores, data, logs."""
+    """Return the ignored files of the checkout without the caches of tools: stores, data, logs."""
     words = ["git", "status", "--porcelain", "--ignored"]
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     ignored = {line[3:] for line in listed.splitlines() if line.startswith("!! ")}
@@ -167,7 +167,7 @@ def leftovers() -> set[str]:
 
 
 def copied(destination: Path) -> None:
-    """Copy the files of the checkout that Git has or would add, as they are now."""
+    """Copy the tracked and the untracked files of the checkout, without the ignored ones."""
     words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -192,7 +192,7 @@ def working_tree(destination: Path) -> Project:
     shutil.copy2(DATA / "dvc_config", destination / ".dvc/config")
     (destination / CUSTOMERS).parent.mkdir(exist_ok=True)
     write_sample(destination / CUSTOMERS, EVERYONE)
-    # Nothing has run, and a stage that the team has added does not.
+    # Nothing has run, and the team's own stages do not run.
     (destination / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
     yaml = YAML()
     content = yaml.load(destination / "dvc.yaml")

@@ -1,4 +1,4 @@
-"""What must hold at every moment, for anyone who looks at the team's servers (promises 4 and 5)."""
+"""Checks that hold at any time for a team's servers: versions are restorable, nothing is half done."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ def check(team: Team) -> None:
 
 
 def check_whole(team: Team) -> None:
-    """Check that every pushed version is registered and decided on, and that nothing is left of a run."""
+    """Check that every pushed version is registered and decided on, and that no run left anything behind."""
     versions = registry(team.project).versions()
     assert team.tags() == {version.tag for version in versions}
     for version in versions:
@@ -47,7 +47,7 @@ def check_whole(team: Team) -> None:
 
 
 def _listing(team: Team, name: str) -> list[dict[str, Any]]:
-    """The files of a folder, as its object lists them; none for a file."""
+    """Return the files that the object of a folder lists; none for a file."""
     if not name.endswith(".dir"):
         return []
     key = f"dvc/files/md5/{name[:2]}/{name[2:]}"

@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a server that cuts, stalls or slows down what the server answers."""
+"""A TCP proxy that cuts, stalls or slows down the answers of a server."""
 
 import socket
 import threading
@@ -15,9 +15,9 @@ CHUNK = 16_384
 class Proxy:
     """What happens to a connection once the server has sent `after` bytes through it.
 
-    `fault` is `cut` (closed at once), `stall` (open, but silent from then on), `drip` (a chunk every
-    `pause` seconds), `die` (nobody answers any more once the clients have sent `after` bytes) or none.
-    While `away` is set, nobody answers either.
+    `fault` is `cut` (closed at once), `stall` (open and silent), `drip` (a chunk every `pause` seconds),
+    `die` (no answer after the clients have sent `after` bytes) or none. While `away` is set, there is no
+    answer either.
     """
 
     server: tuple[str, int]
@@ -84,7 +84,7 @@ class Proxy:
 
 @contextmanager
 def proxy(uri: str, fault: str = "", after: int = 0, pause: float = 0.05) -> Iterator[tuple[str, Proxy]]:
-    """Run a proxy before the server of `uri`; yield the URI that leads through it, and the proxy."""
+    """Run a proxy before the server of `uri`; yield the URI of the proxy, and the proxy."""
     parts = urlsplit(uri)
     running = Proxy((parts.hostname or "", parts.port or 27017), fault, after, pause)
     thread = threading.Thread(target=running.serve, daemon=True)

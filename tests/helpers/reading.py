@@ -1,4 +1,4 @@
-"""Ingestion called in the test's own process, and what came of it."""
+"""Ingestion in the test's own process, and its results."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 @dataclass
 class Read:
-    """What ingestion made of a collection: its two counts, and the folder it wrote to."""
+    """The result of ingestion: its two counts, and the folder that it wrote to."""
 
     accepted: int
     rejected: int
@@ -63,6 +63,6 @@ def customer_contract(**changes: Any) -> Contract:
 
 
 def relaxed(document: Document) -> Document:
-    """Return a document as it stands in a file of rejected ones: relaxed extended JSON."""
+    """Return a document as in a file of rejected documents: relaxed extended JSON."""
     text = json_util.dumps(document, json_options=json_util.RELAXED_JSON_OPTIONS)
     return dict(json.loads(text))

@@ -1,4 +1,4 @@
-"""An HTTP server before the S3 server that refuses what a test says, as S3 would: with a code, in XML."""
+"""An HTTP proxy before the S3 server that refuses chosen requests as S3 does: with a code, in XML."""
 
 import http.client
 import threading
@@ -9,13 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 ERROR = '<?xml version="1.0"?><Error><Code>{}</Code><Message>{}</Message></Error>'
-# What S3 says in words may hold keys: this must appear nowhere.
+# A message of S3 may hold keys: it must appear nowhere.
 MESSAGE = "The key AKIA-in-the-words-of-S3 is wrong"
 
 
 @dataclass
 class Refusal:
-    """What is refused: the requests for which `when` is true, by method and path, with a code and status."""
+    """The requests to refuse: `when` is true for their method and path; with a code and a status."""
 
     code: str = "AccessDenied"
     status: int = 403
@@ -25,7 +25,7 @@ class Refusal:
 
 @contextmanager
 def refusing(endpoint: str) -> Iterator[tuple[str, Refusal]]:
-    """Run the server; yield its URL, and what it refuses, which is nothing at first."""
+    """Run the server; yield its URL, and the requests to refuse: none at first."""
     refusal, behind = Refusal(), urlsplit(endpoint).netloc
 
     class Handler(BaseHTTPRequestHandler):

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 BUCKET = "churn"
-# Made anew for each run, so that a test can find where it was left.
+# A new value for each run, so that a test can search for it in files.
 SECRET = f"S3cr-{uuid.uuid4().hex}"
 KEYS = {
     "AWS_ACCESS_KEY_ID": "test-key",
@@ -27,7 +27,7 @@ KEYS = {
 
 @dataclass
 class S3:
-    """The server's address, and its bucket as a client sees it."""
+    """The server's address, and the content of its bucket."""
 
     port: int
     log: Path
@@ -39,7 +39,7 @@ class S3:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, **env: str) -> None:
-        """Start the server; what it held before is gone, since it keeps objects in memory."""
+        """Start the server, empty: it keeps objects in memory."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)],
@@ -72,7 +72,7 @@ class S3:
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
 
     def use(self, project: Project, bucket: str = BUCKET) -> None:
-        """Make the checkout's default remote this server, by settings that Git does not track."""
+        """Make this server the checkout's default remote, in settings that Git does not track."""
         project.env.update(KEYS)
         place = f"url = s3://{bucket}/dvc\nendpointurl = {self.endpoint}"
         settings = f"[core]\nremote = s3\n['remote \"s3\"']\n{place}\n"
@@ -84,7 +84,7 @@ class S3:
         return content
 
     def fill(self, objects: dict[str, bytes]) -> None:
-        """Let the bucket hold these objects, by their keys, and no others."""
+        """Replace the content of the bucket by these objects."""
         client = self.client()
         for key in self.objects().keys() - objects.keys():
             client.delete_object(Bucket=BUCKET, Key=key)

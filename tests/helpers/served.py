@@ -19,7 +19,7 @@ ACTIVE = ("queued", "running")
 
 @dataclass
 class Service:
-    """A checkout that serves; `kill` and `start` it at will."""
+    """The service of a checkout, with `kill` and `start`."""
 
     project: Project
     port: int
@@ -39,12 +39,12 @@ class Service:
         return requests.get(self.url(path), timeout=30)
 
     def job(self, job: str) -> dict[str, Any]:
-        """How far a job is."""
+        """Return the state of a job."""
         found: dict[str, Any] = self.get(f"/train/{job}").json()
         return found
 
     def until(self, job: str, done: Any = lambda job: job["state"] not in ACTIVE) -> dict[str, Any]:
-        """Wait for a job to end, or for something else to be true of it."""
+        """Wait for a job to end, or for a condition."""
         deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             found = self.job(job)
@@ -60,7 +60,7 @@ class Service:
         return self.until(answer.json()["id"])
 
     def wait_for_step(self, job: str, step: str) -> None:
-        """Wait until the log of the job tells of a step, or the job is over."""
+        """Wait until the log of the job names a step, or the job has ended."""
         log = self.project.root / f"jobs/{job}/log.txt"
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -73,7 +73,7 @@ class Service:
         raise AssertionError(f"the job does not get to {step}")
 
     def wait_for_recovery(self) -> None:
-        """Wait until the service has cleaned up after its predecessor."""
+        """Wait until the service has recovered from the previous one."""
         end = self.project.root / "jobs/recovery/end.json"
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
@@ -88,7 +88,7 @@ class Service:
         self.process.wait()
 
     def start(self, **env: str) -> None:
-        """Start the service, again on its port."""
+        """Start the service on its port."""
         log = self.project.root.parent / f"{self.project.root.name}-service.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -105,7 +105,7 @@ class Service:
 
 @contextmanager
 def running_service(project: Project, **env: str) -> Iterator[Service]:
-    """Serve from a checkout, and end the service afterwards."""
+    """Run the service of a checkout."""
     service = Service(project, free_port(), subprocess.Popen(["true"]))
     service.start(**env)
     try:

@@ -15,7 +15,7 @@ from s3 import BUCKET, KEYS, S3, running_s3
 
 @dataclass(frozen=True)
 class Servers:
-    """The servers; `folder` holds what they serve, and the bare repositories below it are at `git`."""
+    """The servers; `folder` holds their data, and `git` is the URL of the bare repositories in it."""
 
     folder: Path
     s3: S3
@@ -28,7 +28,7 @@ class Servers:
         return self.folder / "mlflow/mlflow.db"
 
     def save(self, folder: Path) -> None:
-        """Write what S3 and MLflow hold to a folder."""
+        """Write the content of S3 and MLflow to a folder."""
         for key in self.s3.objects():
             path = folder / "objects" / key
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ class Servers:
         copy(self.store, folder / "mlflow.db")
 
     def load(self, folder: Path) -> None:
-        """Let S3 and MLflow hold what was saved, and nothing else: no test needs servers of its own."""
+        """Restore the saved content of S3 and MLflow, so that tests can share the servers."""
         objects = folder / "objects"
         files = [path for path in objects.rglob("*") if path.is_file()]
         self.s3.fill({str(path.relative_to(objects)): path.read_bytes() for path in files})
@@ -44,7 +44,7 @@ class Servers:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Let a SQLite database be as another is, also while a server uses it."""
+    """Overwrite a SQLite database with another, also while a server uses it."""
     with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
         one.backup(other)
 
@@ -64,7 +64,7 @@ def running_servers(folder: Path) -> Iterator[Servers]:
 
 @contextmanager
 def running_git(folder: Path) -> Iterator[str]:
-    """Serve the repositories below a folder over TCP, to read and push, and yield the folder's URL."""
+    """Serve the repositories below a folder over TCP for reading and pushing; yield the folder's URL."""
     port = free_port()
     words = ("--export-all", "--enable=receive-pack", "--reuseaddr", "--listen=127.0.0.1")
     with subprocess.Popen(

@@ -50,7 +50,7 @@ def contract_with(**columns: Mapping[str, Any]) -> Contract:
 
 
 def target_and(**columns: Mapping[str, Any]) -> Contract:
-    """Return a contract of a boolean target `y` and these columns, each lying at its own name."""
+    """Return a contract of a boolean target `y` and these columns; the path of each is its name."""
     declared = {"y": {"type": "boolean"}} | columns
     return Contract.model_validate(
         {
@@ -61,7 +61,7 @@ def target_and(**columns: Mapping[str, Any]) -> Contract:
 
 
 def row(number: int, **changes: Any) -> Row:
-    """Make a row that fits the small contract, always the same for a number, with `changes`."""
+    """Return the row of a number that fits the small contract, with `changes`."""
     rng = random.Random(number)
     tenure, monthly = rng.randrange(0, 73), round(rng.uniform(18, 120), 2)
     contract = rng.choice(SCHEMA["columns"]["contract"]["values"])
@@ -82,11 +82,11 @@ def table(rows: Sequence[Row], contract: Contract) -> pa.Table:
 
 
 class Folder:
-    """The working directory: parameters, parts as an earlier stage would have left them, results."""
+    """The working directory: parameters, the parts of an earlier stage, results."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(root)
-        # One part after the other in this process; tests/test_executor.py shows that it is all the same.
+        # One part after the other in this process; test_executor.py shows that processes give the same bytes.
         monkeypatch.setattr(executor, "processors", lambda: 1)
         monkeypatch.delenv("DASK_SCHEDULER", raising=False)
         self.root = root
@@ -108,7 +108,7 @@ class Folder:
         return Contract.model_validate(self.parameters["schema"])
 
     def write(self, folder: str, *parts: Sequence[Row]) -> None:
-        """Write rows as the parts of artifacts/`folder`, and that ingestion rejected nothing."""
+        """Write rows as the parts of artifacts/`folder`, and an empty file of ingestion's rejections."""
         place = self.root / "artifacts" / folder
         place.mkdir(parents=True, exist_ok=True)
         for number, rows in enumerate(parts):
@@ -165,7 +165,7 @@ def failure(main: Callable[[], None], kind: type[Exception]) -> str:
 
 
 def document(row: Row) -> dict[str, Any]:
-    """Return a row of the small contract as the nested document that it is made of."""
+    """Return a row of the small contract as the nested document."""
     return {
         "_id": row["_id"],
         "account": {

@@ -1,4 +1,4 @@
-"""A team: what its members share on the Git, S3, MLflow and MongoDB servers, and how a member starts."""
+"""A team: its shared Git, S3, MLflow and MongoDB servers, and the clones of its members."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from servers import Servers
 import pytest
 from pymongo.database import Database
 
-# How many customers version 1 is made of.
+# The customers of version 1.
 CUSTOMERS = 1200
 
 
@@ -52,7 +52,7 @@ class Team:
 
     @property
     def url(self) -> str:
-        """Where the Git server has it."""
+        """The URL of the repository."""
         return f"{self.servers.git}/{self.remote.root.relative_to(self.servers.folder)}"
 
     def member(self, name: str) -> Project:
@@ -61,26 +61,26 @@ class Team:
         return self.equip(Project(self.folder / name))
 
     def equip(self, project: Project) -> Project:
-        """Let a checkout use the team's servers."""
+        """Configure a checkout for the team's servers."""
         project.env["MLFLOW_TRACKING_URI"] = self.mlflow
         project.env["MONGODB_URI"] = self.uri
         self.s3.use(project)
         return project
 
     def arrive(self, first: int, beyond: int) -> None:
-        """Let the customers of these numbers arrive in MongoDB."""
+        """Insert the customers of these numbers into MongoDB."""
         self.database.customers.insert_many([customer(number) for number in range(first, beyond)])
 
     def refs(self) -> str:
-        """What the Git remote holds."""
+        """Return the refs of the Git remote."""
         return self.remote.git("for-each-ref")
 
     def tags(self) -> set[str]:
-        """The tags that the Git remote holds."""
+        """Return the tags of the Git remote."""
         return set(self.remote.git("tag").split())
 
     def spoil(self, md5: str, content: bytes | None) -> None:
-        """Damage (or with None delete) the object of the bucket that has this md5."""
+        """Overwrite (or with None delete) the object with this md5 in the bucket."""
         key = f"dvc/files/md5/{md5[:2]}/{md5[2:]}"
         if content is None:
             self.s3.client().delete_object(Bucket=BUCKET, Key=key)
@@ -89,7 +89,7 @@ class Team:
 
 
 def found(team: Team, origin: Project, kept: Path) -> None:
-    """Let a member publish version 1, and keep everything as it is then in the folder `kept`."""
+    """Publish version 1, and save the state of all servers in the folder `kept`."""
     team.folder.mkdir()
     origin.run("git", "clone", "-q", "--bare", str(origin.root), str(team.remote.root))
     team.arrive(0, CUSTOMERS)
@@ -103,7 +103,7 @@ def found(team: Team, origin: Project, kept: Path) -> None:
 
 @contextmanager
 def as_founded(team: Team, kept: Path) -> Iterator[Team]:
-    """Let everything be as it was when version 1 was published; what comes of it is gone afterwards."""
+    """Restore the state of version 1; later changes are deleted afterwards."""
     shutil.copytree(kept / "folder", team.folder, symlinks=True)
     team.servers.load(kept)
     team.project = team.equip(Project(team.folder / "service"))
@@ -116,7 +116,7 @@ def as_founded(team: Team, kept: Path) -> Iterator[Team]:
 
 
 def registry(project: Project) -> Registry:
-    """The registry as the project's commands see it, in this process: they take seconds each to start."""
+    """The registry in this process: each command takes seconds to start."""
     with pytest.MonkeyPatch.context() as patch:
         store = f"sqlite:///{project.root}/mlflow.db"
         patch.setenv("MLFLOW_TRACKING_URI", project.env.get("MLFLOW_TRACKING_URI", store))
@@ -124,16 +124,16 @@ def registry(project: Project) -> Registry:
 
 
 def models(project: Project) -> list[dict[str, Any]]:
-    """What `pipeline models --json` tells."""
+    """Return the result of `pipeline models --json`."""
     return [version.summary() for version in registry(project).scored()]
 
 
 def lineage(project: Project, version: int) -> dict[str, Any]:
-    """What `pipeline lineage --json` tells of a version."""
+    """Return the result of `pipeline lineage --json` for a version."""
     return registry(project).lineage(version)
 
 
 def champion(project: Project) -> int | None:
-    """The number of the champion."""
+    """Return the number of the champion."""
     found = registry(project).champion()
     return found.number if found else None

@@ -1,4 +1,4 @@
-"""Documents with one column of each type, and every value that may stand in one."""
+"""Documents with one column of each type, and every kind of value for it."""
 
 import math
 import uuid
@@ -113,7 +113,7 @@ def contract(**nullable: bool) -> Contract:
 
 
 def document(identity: Any, **values: Any) -> Document:
-    """A document that fits, but for the given values."""
+    """Return a document that fits the contract except for the given values."""
     fields = {name: value for name, value in (GOOD | values).items() if value is not MISSING}
     return {
         "_id": identity,
@@ -125,7 +125,7 @@ def document(identity: Any, **values: Any) -> Document:
 
 
 def identical(value: Any, source: Any) -> bool:
-    """Whether a value of a Parquet row is the value of the document, to the last bit."""
+    """Return whether a value of a Parquet row is the document's value, to the last bit."""
     if isinstance(source, Decimal128):
         source = float(str(source))
     if isinstance(value, float):

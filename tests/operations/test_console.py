@@ -1,4 +1,4 @@
-"""What is said while nobody reads, or the disk is full, changes nothing of how a command ends."""
+"""A closed reader or a full disk does not change the result of a command that prints."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ SAYS = "from operations.console import *\necho('one')\necho('two')\necho_result(
 
 
 def ends(command: str) -> subprocess.CompletedProcess[str]:
-    """Run what says four lines in a shell, with the code that is under test, and return how it ended."""
+    """Run a script that prints four lines in a shell, and return the finished process."""
     return subprocess.run(
         ["sh", "-c", command, "sh", sys.executable, SAYS],
         cwd=Path(console.__file__).parents[1],
@@ -22,15 +22,15 @@ def ends(command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_is_said_in_order_and_at_once() -> None:
+def test_lines_are_flushed_in_order() -> None:
     assert ends('exec "$1" -c "$2"').stdout == "one\ntwo\nthree\nfour\n"
 
 
-def test_whoever_stops_reading_stops_nothing() -> None:
+def test_closed_reader_stops_nothing() -> None:
     done = ends('{ sleep 0.1; "$1" -c "$2"; echo $? >&2; } | true')
 
     assert done.stderr == "0\n"
-    # nor what is started after that, and writes to the same place
+    # nor a process that starts later and writes to the same stream
     starts = "echo('one')\nimport subprocess\nsubprocess.run(['echo', 'two'], check=True)"
     done = ends(
         f'{{ sleep 0.1; "$1" -c "from operations.console import echo\n{starts}"; echo $? >&2; }} | true'
@@ -39,7 +39,7 @@ def test_whoever_stops_reading_stops_nothing() -> None:
     assert done.stderr == "0\n"
 
 
-def test_streams_that_were_closed_lead_nowhere() -> None:
+def test_closed_streams_are_ignored() -> None:
     says = f"from operations.console import open_streams\nopen_streams()\n{SAYS}\nimport sys\n"
     says += (
         "assert open('/dev/null').fileno() > 2\nprint('five', file=sys.stderr)\nassert not sys.stdin.read()"
@@ -52,7 +52,7 @@ def test_streams_that_were_closed_lead_nowhere() -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_full_disk_behind_the_log_stops_nothing(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_for_the_log_stops_nothing(unbuffered: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     done = ends('exec "$1" -c "$2" > /dev/full')
 

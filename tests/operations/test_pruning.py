@@ -1,4 +1,4 @@
-"""What is kept of what runs leave behind."""
+"""Which of the files of earlier runs are kept."""
 
 import os
 from pathlib import Path

@@ -22,7 +22,7 @@ ROWS = 300
 
 
 def customer(number: int, **values: Any) -> dict[str, Any]:
-    """A customer, of whom every third leaves."""
+    """Return a customer; every third one churns."""
     return {
         "_id": number,
         "email": f"c{number}@example.org",
@@ -45,7 +45,7 @@ def checkout(
 
 @pytest.fixture
 def infer(database: Database[Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """A function that infers the schema of the customers, and returns what is printed."""
+    """A function that infers the schema of the customers, and returns the output."""
 
     def run(target: str | None = "left=true", write: bool = False, query: str | None = None) -> str:
         schema_commands.infer(target, write, f"{database.name}.customers", query, everything=False)
@@ -54,7 +54,7 @@ def infer(database: Database[Any], capsys: pytest.CaptureFixture[str]) -> Callab
     return run
 
 
-def test_nothing_is_written_unless_asked_for(checkout: Project, infer: Callable[..., str]) -> None:
+def test_infer_writes_nothing_by_default(checkout: Project, infer: Callable[..., str]) -> None:
     before = checkout.params.read_bytes()
 
     candidates, proposal = infer(target=None), infer()
@@ -71,7 +71,7 @@ def test_nothing_is_written_unless_asked_for(checkout: Project, infer: Callable[
         infer(query='{"visits": 77}')
 
 
-def test_what_is_written_is_checked_against_the_collection(
+def test_check_accepts_the_written_schema(
     checkout: Project,
     infer: Callable[..., str],
     database: Database[Any],
@@ -106,7 +106,7 @@ def test_what_is_written_is_checked_against_the_collection(
         readiness.schema()
 
 
-def test_a_sample_is_as_large_as_it_says(database: Database[Any], checkout: Project) -> None:
+def test_sample_size(database: Database[Any], checkout: Project) -> None:
     keys = {"source": "mongodb", "database": database.name, "collection": "customers"}
 
     with reading.reading(IngestionParameters(**keys), everything=False, most=40) as documents:
@@ -126,10 +126,10 @@ def test_a_sample_is_as_large_as_it_says(database: Database[Any], checkout: Proj
             assert not documents.complete
 
 
-def test_a_server_that_needs_long_for_a_sample_is_no_error(
+def test_slow_sample_is_not_an_error(
     checkout: Project, database: Database[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a filter, a server reads the whole collection for a sample."""
+    """With a filter, the server reads the whole collection for a sample."""
 
     def too_long(*_: Any) -> Any:
         raise ExecutionTimeout("operation exceeded time limit", 50)
@@ -140,7 +140,7 @@ def test_a_server_that_needs_long_for_a_sample_is_no_error(
     assert readiness.schema().startswith("not compared")
 
 
-def test_a_schema_that_is_not_valid_can_be_replaced(checkout: Project, infer: Callable[..., str]) -> None:
+def test_invalid_schema_can_be_replaced(checkout: Project, infer: Callable[..., str]) -> None:
     checkout.set(schema={"columns": {"from": {}}})
 
     infer(write=True)

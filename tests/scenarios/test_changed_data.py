@@ -1,4 +1,4 @@
-"""A source that lost customers: the retrain stops before training. (test_month.py publishes and holds.)"""
+"""A source that lost customers: the retrain stops before training. (test_month.py tests `hold`.)"""
 
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ def test_a_shrunken_source_stops_the_retrain(team: Team) -> None:
     change = "the data differs from that of version 1: rows: 1,000 vs 1,200, 16.7 % fewer, more than "
     last = stopped.stderr.splitlines()[-1]
     assert f"validation: {change}validation.max_shrink 0.1; stopped before training" in last
-    # What it found is kept, and nothing else has changed.
+    # The findings are kept, and nothing else has changed.
     kept = Path(last.rpartition(" ")[2])
     assert Project(kept).json("validation.json")["accepted"] == 1000
     assert state(team) == before
 
 
 def state(team: Team) -> list[Any]:
-    """Everything that a failed retrain must leave as it was."""
+    """Return everything that a failed retrain must leave unchanged."""
     project = team.project
     lock = (project.root / "dvc.lock").read_bytes()
     return [

@@ -1,4 +1,4 @@
-"""A publication that is killed at any step: nothing is half-published, and the next one ends the same."""
+"""A publication that is killed at any step: nothing is half-published, and the next one finishes it."""
 
 import sqlite3
 import subprocess
@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parents[1] / "helpers"
 
 
 class Candidate:
-    """A second version that is ready to publish, over and over: `reset` takes it back."""
+    """A second version that is ready to publish; `reset` makes it ready again."""
 
     def __init__(self, team: Team, kill: Callable[[str], int]) -> None:
         self.team, self.project, self.remote, self.kill = team, team.project, team.remote, kill
@@ -32,7 +32,7 @@ class Candidate:
         self.objects = set(team.s3.objects())
 
     def reset(self) -> None:
-        """Let Git, S3 and MLflow be as they were before the publication."""
+        """Restore Git, S3 and MLflow to the state before the publication."""
         self.project.git("reset", "-q", "--hard", self.head)
         (self.project.root / "dvc.lock").write_bytes(self.lock)
         self.project.params.write_bytes(self.params)
@@ -42,14 +42,14 @@ class Candidate:
         for key in set(self.team.s3.objects()) - self.objects:
             self.team.s3.client().delete_object(Bucket=BUCKET, Key=key)
         registry(self.project).make_champion(1)
-        # MLflow itself would not give the number again.
+        # MLflow itself never assigns the number again.
         with closing(sqlite3.connect(self.team.servers.store)) as store, store:
             store.execute("DELETE FROM model_version_tags WHERE version > 1")
             store.execute("DELETE FROM model_versions WHERE version > 1")
             store.execute(f"DELETE FROM tags WHERE key = '{REGISTERED}model-v2'")
 
     def state(self) -> dict[str, Any]:
-        """What is published, without the times and ids that differ each time."""
+        """Return what is published, without the times and ids that differ each time."""
         tags = ("data.raw.md5", "model.md5", "git.tag", "promotion", "promoted")
         refs = self.remote.git("for-each-ref", "--format=%(refname)").split()
         return {
@@ -63,7 +63,7 @@ class Candidate:
         }
 
     def check(self) -> None:
-        """What must hold at every moment, for anyone who looks at the servers."""
+        """Check what must hold at any time on the servers."""
         check(self.team)
 
 
@@ -82,25 +82,25 @@ def candidate(team: Team) -> Iterator[Candidate]:
     ) as process:
         assert process.stdin
         assert process.stdout
-        wants, tells = process.stdin, process.stdout
+        wants, answers = process.stdin, process.stdout
 
         def kill(point: str) -> int:
             wants.write(f"{point}\n")
             wants.flush()
-            return int(tells.readline())
+            return int(answers.readline())
 
         yield Candidate(team, kill)
         wants.close()
 
 
-def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Candidate) -> None:
-    # Given how it ends when nobody interrupts it
+def test_next_publication_finishes_a_killed_one(candidate: Candidate) -> None:
+    # Given the result of an uninterrupted publication
     assert candidate.kill("never") == 0
     candidate.check()
     whole = candidate.state()
     assert [version["champion"] for version in whole["versions"]] == [False, True]
 
-    # Then each attempt that is killed leaves a state that is right, and that the next one goes on from
+    # Then each killed attempt leaves a valid state, from which the next one continues
     candidate.reset()
     for point in [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}"]:
         assert candidate.kill(point) == -9, point
@@ -109,7 +109,7 @@ def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Can
     candidate.check()
     assert candidate.state() == whole
 
-    # And where somebody made a version by hand and deleted it in MLflow, which gives no number twice
+    # And after a manual version was deleted in MLflow, which assigns no number twice
     candidate.reset()
     mlflow = registry(candidate.project).client
     mlflow.create_model_version(PROJECT, "s3://elsewhere/model")
@@ -120,7 +120,7 @@ def test_a_publication_killed_at_any_step_is_whole_after_the_next(candidate: Can
     assert {"model-v1", "model-v3"} == candidate.team.tags()
     assert champion(candidate.project) == 3
 
-    # And what was whole and is deleted there stays so: the same model becomes a version of its own
+    # And a complete version that was deleted stays deleted: the same model becomes a new version
     for deleted in ("3", "4"):
         mlflow.delete_model_version(PROJECT, deleted)
         assert candidate.kill("never") == 0

@@ -1,7 +1,7 @@
-"""The service, its job, the job's process and the stages killed all over the flow; its servers away; no room.
+"""The service, its job, the job's process and the stages are killed at many steps; outages; a full disk.
 
-Each time promise 5 holds. It takes long: `make kill-matrix` runs it. `make test` kills the service once, in
-test_new_data.py.
+Nothing may be half done. `make kill-matrix` runs it and takes about an hour. `make test` kills the service
+once, in test_new_data.py.
 """
 
 import os
@@ -29,7 +29,7 @@ PUBLISHING = [
     "publishing: comparing",
 ]
 STEPS = ["preparing", *STAGES, *PUBLISHING]
-# Who is killed, by a word of its command line, and when.
+# The process to kill, by a word of its command line, and when.
 POINTS = {
     "the service": ("pipeline serve", STEPS),
     "its job": ("operations.service.job_process", STEPS),
@@ -37,7 +37,7 @@ POINTS = {
     "the stage": ("", [*STAGES, PUBLISHING[0]]),
 }
 NEW = 20
-# What a message calls each server.
+# The name of each server in messages.
 NAMED = {"MongoDB": "mongodb", "S3": "remote", "MLflow": "mlflow", "Git": "git"}
 
 pytestmark = pytest.mark.skipif(
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("who", POINTS)
-def test_whoever_is_killed_and_when_nothing_is_half_done(team: Team, who: str) -> None:
+def test_kill_leaves_nothing_half_done(team: Team, who: str) -> None:
     word, steps = POINTS[who]
     moments = random.Random(who)
     with running_service(team.project) as service:
@@ -65,15 +65,15 @@ def test_whoever_is_killed_and_when_nothing_is_half_done(team: Team, who: str) -
             ended = service.until(job)
             print(f"{who} killed at {step}: {ended['state']}, {ended['error'] or ended['message']}")
             assert ended["state"] in {"failed", "interrupted", "succeeded"}, step
-            all_is_well_after_the_next(team, service, CUSTOMERS + NEW * (number + 1))
+            check_next_request(team, service, CUSTOMERS + NEW * (number + 1))
 
 
-def all_is_well_after_the_next(team: Team, service: Service, customers: int) -> None:
-    """What holds after whatever happened, and that the next order publishes all that there is."""
+def check_next_request(team: Team, service: Service, customers: int) -> None:
+    """Check what must hold after any failure, and that the next request publishes everything."""
     check(team)
     check_whole(team)
     done = service.train()
-    # What was pushed before it happened was finished; then there is nothing new.
+    # A version pushed before the failure is finished; then there is nothing new.
     assert done["state"] in {"succeeded", "unchanged"}, done
     assert done["rows_read"] == customers
     check(team)
@@ -83,7 +83,7 @@ def all_is_well_after_the_next(team: Team, service: Service, customers: int) -> 
 
 @dataclass
 class Reached:
-    """The team's project, which reaches each of the servers through a proxy of its own."""
+    """The team's project, which reaches each server through its own proxy."""
 
     project: Project
     proxies: dict[str, Proxy]
@@ -107,7 +107,7 @@ def reached(team: Team) -> Iterator[Reached]:
 
 
 @pytest.mark.parametrize("server", NAMED)
-def test_a_server_that_goes_away_for_a_while_is_waited_for(team: Team, reached: Reached, server: str) -> None:
+def test_short_outage_is_waited_for(team: Team, reached: Reached, server: str) -> None:
     away = reached.proxies[server].away
     with running_service(reached.project) as service:
         for number, step in enumerate(STEPS):
@@ -128,9 +128,7 @@ def test_a_server_that_goes_away_for_a_while_is_waited_for(team: Team, reached: 
 
 
 @pytest.mark.parametrize("server", NAMED)
-def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
-    team: Team, reached: Reached, server: str
-) -> None:
+def test_long_outage_is_one_line_and_changes_nothing(team: Team, reached: Reached, server: str) -> None:
     before, objects = (team.refs(), reached.project.digests()), team.s3.objects()
     team.arrive(CUSTOMERS, CUSTOMERS + NEW)
     with running_service(reached.project) as service:
@@ -142,7 +140,7 @@ def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
             reached.proxies[server].away.clear()
             print(f"{server} gone at {step}: {ended['state']}, {ended['error'] or ended['message']}")
             if server == "MongoDB" and step != "preparing":
-                # All that it holds was read by then.
+                # Everything was read before.
                 assert ended["state"] == "succeeded"
                 continue
             assert ended["state"] == "failed"
@@ -156,7 +154,7 @@ def test_a_server_that_stays_away_is_named_in_one_line_and_nothing_changes(
 
 @contextmanager
 def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words before a command that let `place` of a checkout be a disk of this size."""
+    """Yield the prefix of a command that mounts a disk of this size at `place` of a checkout."""
     disk = project.root.with_name("disk")
     disk.mkdir(exist_ok=True)
     script = (
@@ -165,7 +163,7 @@ def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, .
     )
     words = ("unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh")
     if project.run(*words, "true", check=False).returncode:
-        pytest.skip("this machine lets nobody mount a disk of his own (unshare, tmpfs)")
+        pytest.skip("this machine does not let a user mount a disk (unshare, tmpfs)")
     yield words
 
 
@@ -173,7 +171,7 @@ def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, .
     ("place", "size"),
     [(".dvc/tmp", "1m"), (".dvc/tmp", "4m"), (".dvc/tmp", "5m"), (".dvc/tmp", "6m"), (".dvc/cache", "1m")],
 )
-def test_where_nothing_more_can_be_written_everything_stays(team: Team, place: str, size: str) -> None:
+def test_full_disk_changes_nothing(team: Team, place: str, size: str) -> None:
     project = team.project
     (project.root / place).mkdir(exist_ok=True)
     before, objects = (team.refs(), project.digests()), team.s3.objects()
@@ -185,9 +183,9 @@ def test_where_nothing_more_can_be_written_everything_stays(team: Team, place: s
     print(f"{place} of {size}: {failed.stderr.splitlines()[-1:]}")
     assert failed.returncode == 1, failed.stderr
     assert "Traceback" not in failed.stderr
-    # Where it cannot even make the worktree, Git does not say why.
-    said = ("no room", "No space left", "disk is full", "disk I/O error", "pipeline: git worktree: ")
-    assert any(each in failed.stderr for each in said), failed.stderr
+    # If even the worktree cannot be created, Git does not name the cause.
+    causes = ("no room", "No space left", "disk is full", "disk I/O error", "pipeline: git worktree: ")
+    assert any(each in failed.stderr for each in causes), failed.stderr
     check(team)
     check_whole(team)
     assert (team.refs(), project.digests()) == before
@@ -197,7 +195,7 @@ def test_where_nothing_more_can_be_written_everything_stays(team: Team, place: s
 
 
 def kill(service: Service, who: str) -> None:
-    """Kill by SIGKILL; whoever is gone already is left in peace."""
+    """Send SIGKILL; ignore processes that have ended."""
     for process in psutil.Process(service.process.pid).children(recursive=True):
         try:
             if who in process.cmdline():

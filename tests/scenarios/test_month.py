@@ -1,6 +1,6 @@
-"""A month of a team: who is champion after each event, and why.
+"""A month of a team: the champion after each event, and the reason.
 
-On a real Git remote, an S3 server, an MLflow server and a MongoDB server; in this process where that is the
+On a real Git remote, an S3 server, an MLflow server and a MongoDB server; in this process if that is the
 same, since each command takes seconds to start.
 """
 
@@ -23,15 +23,15 @@ import pytest
 BOOSTING = "training__hist_gradient_boosting__"
 
 
-def test_the_champion_of_each_day_has_its_reason(team: Team) -> None:
+def test_each_champion_has_a_reason(team: Team) -> None:
     first = team.project
     assert champion(first) == (1, False, "the first version")
 
-    a_bad_version_is_promoted_by_hand(first)
-    it_is_rolled_back(first)
-    a_version_that_is_not_better_leaves_the_pinned_one(first)
-    so_does_an_experiment(first)
-    a_second_member_publishes_a_better_one(team)
+    bad_version_is_promoted_by_hand(first)
+    version_is_rolled_back(first)
+    equal_version_leaves_the_pinned_one(first)
+    experiment_leaves_the_pinned_one(first)
+    second_member_publishes_a_better_version(team)
     shrunken_data_is_held(team)
 
     words = [(model["version"], model["decision"], model["pinned"]) for model in models(first)]
@@ -45,7 +45,7 @@ def test_the_champion_of_each_day_has_its_reason(team: Team) -> None:
     ]
 
 
-def a_bad_version_is_promoted_by_hand(project: Project) -> None:
+def bad_version_is_promoted_by_hand(project: Project) -> None:
     outcome = retrained(project, evaluation__min_scores={}, **{f"{BOOSTING}max_iter": 1})
     assert outcome.message.startswith("version 2 is published; not promoted: ROC AUC 0.")
     assert outcome.reason is not None
@@ -57,7 +57,7 @@ def a_bad_version_is_promoted_by_hand(project: Project) -> None:
     assert champion(project) == (2, True, "made champion by hand in MLflow")
 
 
-def it_is_rolled_back(project: Project) -> None:
+def version_is_rolled_back(project: Project) -> None:
     with inside(project):
         replaced = rollback(1, "version 2 misses\nhalf of the calls")
 
@@ -69,7 +69,7 @@ def it_is_rolled_back(project: Project) -> None:
     assert reason.endswith(", pinned: version 2 misses half of the calls")
 
 
-def a_version_that_is_not_better_leaves_the_pinned_one(project: Project) -> None:
+def equal_version_leaves_the_pinned_one(project: Project) -> None:
     before = champion(project)
 
     changed = {f"{BOOSTING}max_iter": 20, f"{BOOSTING}learning_rate": 0.07}
@@ -81,7 +81,7 @@ def a_version_that_is_not_better_leaves_the_pinned_one(project: Project) -> None
     assert champion(project) == before
 
 
-def so_does_an_experiment(project: Project) -> None:
+def experiment_leaves_the_pinned_one(project: Project) -> None:
     before = champion(project)
 
     words = ("--data-from", "1", "-S", "training.algorithm=logistic_regression")
@@ -95,8 +95,8 @@ def so_does_an_experiment(project: Project) -> None:
     assert (found["decision"]["promoted"], found["comparison"]["champion"]) == (False, 1)
 
 
-def a_second_member_publishes_a_better_one(team: Team) -> None:
-    """Customers come to churn for another reason, which the pinned champion has not learned."""
+def second_member_publishes_a_better_version(team: Team) -> None:
+    """Customers churn for another reason, which the pinned champion has not learned."""
     noise = random.Random(5)
     everyone = [customer(number) for number in range(1800)]
     for document in everyone:
@@ -114,9 +114,9 @@ def a_second_member_publishes_a_better_one(team: Team) -> None:
     assert (version, pinned) == (5, False)
     assert reason.startswith("promoted: ROC AUC 0.")
     assert "(version 1), 95 % interval +0." in reason
-    said = second.run("pipeline", "models").stdout.splitlines()
-    assert [line.split()[0] for line in said] == ["version", "1", "2", "3", "4", "5", "champion:"]
-    assert said[-1] == f"champion: version 5, {reason}"
+    lines = second.run("pipeline", "models").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["version", "1", "2", "3", "4", "5", "champion:"]
+    assert lines[-1] == f"champion: version 5, {reason}"
 
 
 def shrunken_data_is_held(team: Team) -> None:
@@ -134,7 +134,7 @@ def shrunken_data_is_held(team: Team) -> None:
 
 
 def retrained(project: Project, **parameters: object) -> Outcome:
-    """Change parameters and retrain on the data of the lock, as `pipeline retrain --keep-data` does."""
+    """Change parameters and retrain on the data of the lock, like `pipeline retrain --keep-data`."""
     project.set(**parameters)
     with inside(project):
         return retrain(Request(branch="main", keep_data=True))
@@ -142,7 +142,7 @@ def retrained(project: Project, **parameters: object) -> Outcome:
 
 @contextmanager
 def inside(project: Project) -> Iterator[None]:
-    """Let a checkout be the current folder, with its environment."""
+    """Make a checkout the current folder, with its environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project.root)
         for name, value in project.env.items():
@@ -153,6 +153,6 @@ def inside(project: Project) -> Iterator[None]:
 
 
 def champion(project: Project) -> tuple[int, bool, str]:
-    """The champion, whether it is pinned, and why it is the champion."""
+    """Return the champion, whether it is pinned, and the reason."""
     (found,) = [model for model in models(project) if model["champion"]]
     return found["version"], found["pinned"], found["reason"]

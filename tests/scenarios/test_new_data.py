@@ -1,4 +1,4 @@
-"""Situation B whole, over HTTP, with real MongoDB, S3, MLflow and Git servers; and bad data."""
+"""Situation B end to end, over HTTP, with real MongoDB, S3, MLflow and Git servers; and bad data."""
 
 import json
 
@@ -11,32 +11,32 @@ from team import Team, champion, lineage, models, registry
 from ruamel.yaml import YAML
 
 
-def test_new_customers_make_a_version_and_bad_ones_do_not(team: Team) -> None:
+def test_new_customers_make_a_version(team: Team) -> None:
     with running_service(team.project) as service:
-        two_thousand_new_customers_make_version_2(team, service)
+        new_customers_make_version_2(team, service)
         check(team)
         check_whole(team)
-        bad_data_fails_and_says_why(team, service)
+        bad_data_fails_with_a_reason(team, service)
         check_whole(team)
-        a_killed_service_is_finished_by_the_next(team, service)
-        a_stopped_service_leaves_an_interrupted_job(team, service)
+        next_start_finishes_a_killed_service(team, service)
+        stopped_service_leaves_an_interrupted_job(team, service)
         check_whole(team)
 
 
-def two_thousand_new_customers_make_version_2(team: Team, service: Service) -> None:
+def new_customers_make_version_2(team: Team, service: Service) -> None:
     """The job goes through the stages; version 2 is registered and tagged, and its data is on S3."""
     team.arrive(1200, 3_200)
     first = service.post(Idempotency_Key="tonight")
     assert first.status_code == 202
     job = first.json()["id"]
     assert first.json() == {"id": job, "state": "queued", "url": f"/train/{job}"}
-    # While it runs there is no other, and the same key names the same job.
+    # While it runs no other job starts, and the same key returns the same job.
     second = service.post()
     assert second.status_code == 409
     assert second.json()["job"] == job
     assert service.post(Idempotency_Key="tonight").json()["id"] == job
     assert service.post({"all": True}, Idempotency_Key="tonight").status_code == 422
-    # And the checkout that people look at is as it was.
+    # And the user's checkout is unchanged.
     assert service.until(job, lambda job: job["stage"] == "training")["state"] == "running"
     assert service.project.git("status", "--porcelain") == ""
     assert service.project.json("artifacts/validation.json")["read"] == 1200
@@ -59,7 +59,7 @@ def two_thousand_new_customers_make_version_2(team: Team, service: Service) -> N
     assert done["promoted"] == two["champion"]
     assert done["reason"] == f"{two['decision']}: {lineage(service.project, 2)['decision']['reason']}"
     assert "refs/tags/model-v2" in team.refs()
-    # Why it may differ: the rows of both, and what moved, here and for Prometheus.
+    # The drift: the rows of both sides and what moved, in the job and for Prometheus.
     drift = done["drift"]
     assert (drift["champion"], drift["champion_rows"], drift["rows"]) == (1, 1200, 11_200)
     assert (drift["new_rows"], drift["not_compared"]) == (10_000, [])
@@ -72,7 +72,7 @@ def two_thousand_new_customers_make_version_2(team: Team, service: Service) -> N
         "state": "succeeded",
         "url": f"/train/{job}",
     }
-    # The checkout was brought forward.
+    # The checkout has followed.
     assert service.project.git("rev-parse", "HEAD").strip() == done["commit"]
     assert service.project.json("artifacts/validation.json")["read"] == 3_200
     lock = YAML(typ="safe").load(service.project.root / "dvc.lock")
@@ -88,8 +88,8 @@ def described(service: Service, number: int) -> str:
     return str(versions.client.get_model_version(versions.name, str(number)).description)
 
 
-def bad_data_fails_and_says_why(team: Team, service: Service) -> None:
-    """5 % malformed documents: the columns and how many; champion and lock untouched, documents kept."""
+def bad_data_fails_with_a_reason(team: Team, service: Service) -> None:
+    """5 % malformed documents: columns and counts; champion and lock unchanged, documents kept."""
     spoilt = [customer(number, account__tenure_months="long") for number in range(20_000, 20_560)]
     team.database.customers.insert_many(spoilt)
     lock = (service.project.root / "dvc.lock").read_bytes()
@@ -105,13 +105,13 @@ def bad_data_fails_and_says_why(team: Team, service: Service) -> None:
     assert (service.project.root / "dvc.lock").read_bytes() == lock
     (kept,) = (service.project.root / "failed").iterdir()
     assert (kept / "rejected/ingestion.jsonl").read_text().count("\n") == 560
-    # The scores that lay there are those of the champion.
+    # The scores in the workspace are those of the champion.
     assert not (kept / "evaluation").exists()
     team.database.customers.delete_many({"account.tenure_months": "long"})
 
 
-def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> None:
-    """SIGKILL after the commit was pushed: the next start registers the version as it was asked for."""
+def next_start_finishes_a_killed_service(team: Team, service: Service) -> None:
+    """SIGKILL after the push of the commit: the next start registers the version as requested."""
     team.arrive(3_200, 3_300)
     before = champion(service.project)
     job = service.post({"promote": False}).json()["id"]
@@ -131,15 +131,15 @@ def a_killed_service_is_finished_by_the_next(team: Team, service: Service) -> No
     assert (three["decision"], champion(service.project)) == ("no-promote", before)
     assert "# Model card: version 3\n" in described(service, 3)
     assert three["reason"].endswith("; promotion is switched off for this run (--no-promote)")
-    # And with nothing new there is no new version, no commit and no object.
+    # And without new data there is no new version, no commit and no object.
     before = team.refs(), models(service.project), team.s3.objects()
     done = service.train()
     assert done["state"] == "unchanged", done
     assert (team.refs(), models(service.project), team.s3.objects()) == before
 
 
-def a_stopped_service_leaves_an_interrupted_job(team: Team, service: Service) -> None:
-    """SIGTERM ends the run and cleans up; the job and its history are there after the next start."""
+def stopped_service_leaves_an_interrupted_job(team: Team, service: Service) -> None:
+    """SIGTERM ends the run and cleans up; the job and its history survive the restart."""
     before = team.refs(), models(service.project)
     job = service.post({"all": True}).json()["id"]
     service.until(job, lambda job: job["stage"] == "validation")

@@ -1,4 +1,4 @@
-"""Publishing beside others, without a Git remote, and what is refused."""
+"""Concurrent publications, publications without a Git remote, and refusals."""
 
 from project import Project
 from team import Team, champion, models
@@ -6,8 +6,8 @@ from team import Team, champion, models
 from filelock import FileLock
 
 
-def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) -> None:
-    # Given the remote accepts a push, upon which the publisher is killed
+def test_concurrent_publishers(team: Team) -> None:
+    # Given the publisher is killed right after the remote accepts its push
     first = team.project
     first.set(training__hist_gradient_boosting__learning_rate=0.04)
     first.dvc("repro")
@@ -22,7 +22,7 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
     assert "model-v2" in team.refs()
     assert champion(first) == 1
 
-    # Then a clone of somebody else registers what was pushed, before its own turn comes
+    # Then another clone registers the pushed version before its own
     second = team.member("second")
     before = second.git("rev-parse", "HEAD")
     second.dvc("pull")
@@ -44,11 +44,11 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
     assert version["commit"] == second.git("rev-parse", "model-v2^{commit}").strip()
     assert "model-v3" not in team.refs()
 
-    # and of two with new models the slower is told, and nothing of it is left
+    # and of two with new models the slower one fails with a message, and leaves nothing
     for project, rate in ((first, 0.05), (second, 0.08)):
         project.set(training__hist_gradient_boosting__learning_rate=rate)
         project.dvc("repro")
-    pushes_that_go_elsewhere_make_no_version(team, first)
+    push_to_another_url_is_refused(team, first)
     first.run("pipeline", "publish")
     refused = second.run("pipeline", "publish", check=False)
     assert refused.returncode == 1
@@ -57,7 +57,7 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
     assert "model-v4" not in second.git("tag", "--list")
     assert [version["version"] for version in models(second)] == [1, 2, 3]
 
-    # and in one repository it is the lock of the operating system that says who is first
+    # and in one repository a file lock decides
     with FileLock(first.root / ".git/pipeline.lock"):
         for words in (("publish",), ("retrain", "--keep-data"), ("rollback", "1", "--reason", "x"), ("gc",)):
             refused = first.run("pipeline", *words, check=False)
@@ -65,8 +65,8 @@ def test_of_two_that_publish_at_once_one_wins_and_the_other_is_told(team: Team) 
             assert refused.stderr.splitlines()[-1].startswith("pipeline: another retrain or publication")
 
 
-def pushes_that_go_elsewhere_make_no_version(team: Team, project: Project) -> None:
-    """Where others fetch from, its tag would be missing: they could neither restore nor beat it."""
+def push_to_another_url_is_refused(team: Team, project: Project) -> None:
+    """The tag would be missing where others fetch: they could neither restore the version nor use it."""
     before = models(project)
     project.run("git", "clone", "-q", "--bare", team.url, str(team.folder / "fork.git"))
     project.git("remote", "set-url", "--push", "origin", str(team.folder / "fork.git"))
@@ -77,8 +77,8 @@ def pushes_that_go_elsewhere_make_no_version(team: Team, project: Project) -> No
     project.git("config", "--unset", "remote.origin.pushurl")
 
 
-def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(ready: Project) -> None:
-    # Given a clone in which nothing has run: neither the workspace nor MLflow has what its lock names
+def test_without_a_git_remote_versions_are_local(ready: Project) -> None:
+    # Given a clone in which nothing has run: workspace and MLflow lack what its lock names
     project = ready.cloned("new")
     project.git("remote", "remove", "origin")
 
@@ -86,10 +86,10 @@ def test_without_a_git_remote_versions_are_local_also_in_a_new_clone(ready: Proj
 
     assert "version 1 is published; champion" in done.stdout
     assert "model-v1" in project.git("tag", "--list")
-    # The version is whole: its data is in the folder that is the DVC remote, its model outlives the worktree.
+    # The version is complete: its data is on the DVC remote (a folder), its model outlives the worktree.
     assert "version 1: restored" in project.run("pipeline", "drill").stdout
     assert champion(project) == 1
-    # A drill that finds no version to restore is none: here of another MLflow
+    # A drill without a version to restore fails: here with another MLflow
     refused = project.run("pipeline", "drill", check=False, MLFLOW_TRACKING_URI="sqlite:///other.db")
     assert refused.returncode == 1
     assert "knows none of the 1 versions in Git: set MLFLOW_TRACKING_URI" in refused.stderr

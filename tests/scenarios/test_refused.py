@@ -1,4 +1,4 @@
-"""What is refused while a retrain runs costs no work, and what would be refused is said before it begins."""
+"""A refusal during a retrain loses no work, and a foreseeable one is reported before it starts."""
 
 from project import Project
 from refusing import refusing
@@ -15,7 +15,7 @@ def test_a_token_that_expires_during_training_loses_no_work(team: Team) -> None:
     with refusing(team.s3.endpoint) as (endpoint, refusal):
         project.dvc("remote", "modify", "--local", "s3", "endpointurl", endpoint)
         refusal.status, refusal.code = 400, "ExpiredToken"
-        # It is refused from the moment on in which the first data is pushed.
+        # The token is refused from the first push of data on.
         refusal.when = lambda method, path: (
             bool(refusal.refused) or (method == "PUT" and "/files/md5/" in path)
         )
@@ -42,16 +42,16 @@ def test_a_token_that_expires_during_training_loses_no_work(team: Team) -> None:
 
 
 def evaluations(team: Team) -> int:
-    """How many runs MLflow has."""
+    """Return the number of runs in MLflow."""
     client = mlflow.MlflowClient(team.mlflow)
     return len(client.search_runs([each.experiment_id for each in client.search_experiments()]))
 
 
-def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Project) -> None:
+def test_origin_without_atomic_push_is_refused_first(ready: Project) -> None:
     ready.run("git", "clone", "-q", "--bare", str(ready.root), "../bare.git")
     ready.git("remote", "set-url", "origin", str(ready.root.with_name("bare.git")))
     Project(ready.root.with_name("bare.git")).git("config", "receive.advertiseAtomic", "false")
-    # Given stores that are shared, since local versions are not pushed
+    # Given shared stores, since local versions are not pushed
     ready.dvc("remote", "modify", "--local", "local", "url", str(ready.root.with_name("shared-remote")))
     ready.env["MLFLOW_TRACKING_URI"] = f"sqlite:///{ready.root.with_name('shared.db')}"
 
@@ -66,7 +66,7 @@ def test_an_origin_without_atomic_push_is_refused_before_anything_runs(ready: Pr
     assert not ready.root.with_name("shared-remote").exists()
 
 
-def test_parameters_that_evaluation_would_refuse_are_refused_before_any_stage_runs(ready: Project) -> None:
+def test_parameters_of_evaluation_are_refused_first(ready: Project) -> None:
     ready.set(evaluation__slice_by=["contrakt"])
     ready.git("commit", "-qam", "A slice")
 

@@ -1,4 +1,4 @@
-"""No secret is left behind: the whole pipeline runs with passwords, and none is found afterwards."""
+"""The whole pipeline runs with passwords, and no file contains one afterwards."""
 
 import uuid
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from project import Project
 import pytest
 from pymongo import MongoClient
 
-# Made anew for each run, so that it is in no file of the repository to begin with.
+# A new value for each run, so that no file of the repository contains it.
 PASSWORD = f"Gr8-{uuid.uuid4().hex}"
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MongoDB server that asks for a password, with 1,500 customers."""
+    """A MongoDB server with a password and 1,500 customers."""
     storage = tmp_path_factory.mktemp("guarded")
     with running_server(storage) as uri, MongoClient[dict[str, Any]](uri) as client:
         client.crm.customers.insert_many([customer(number) for number in range(1500)])
@@ -28,7 +28,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def holding(folder: Path, secret: str) -> list[str]:
-    """Return the files below a folder that hold the secret, as text or in UTF-16."""
+    """Return the files below a folder that contain the secret, as text or in UTF-16."""
     forms = (secret.encode(), secret.encode("utf-16-le"))
     return [
         str(path.relative_to(folder))
@@ -37,7 +37,7 @@ def holding(folder: Path, secret: str) -> list[str]:
     ]
 
 
-def test_no_password_is_left_in_any_file_log_or_mlflow(project: Project, guarded: str) -> None:
+def test_no_file_log_or_tag_holds_a_password(project: Project, guarded: str) -> None:
     project.read_from(guarded, "crm")
 
     done = project.run("dvc", "repro", check=False)
@@ -45,13 +45,13 @@ def test_no_password_is_left_in_any_file_log_or_mlflow(project: Project, guarded
     assert done.returncode == 0, done.stderr
     assert project.json("artifacts/validation.json")["accepted"] == 1500
     assert PASSWORD not in done.stdout + done.stderr
-    # The workspace holds Git, the DVC cache, the artifacts, and MLflow's database and files.
+    # The workspace has Git, the DVC cache, the artifacts, and MLflow's database and files.
     assert (project.root / "mlflow.db").exists()
     assert (project.root / "mlartifacts").exists()
     assert holding(project.root, PASSWORD) == []
 
 
-def test_a_failing_run_does_not_print_the_password(project: Project, guarded: str) -> None:
+def test_failed_run_hides_the_password(project: Project, guarded: str) -> None:
     wrong = guarded.replace(PASSWORD, f"{PASSWORD}-wrong")
     project.read_from(wrong, "crm")
 

@@ -1,4 +1,4 @@
-"""From a trial on the stores of each clone to a team on shared ones; no tag is edited by hand."""
+"""From trials with each clone's own stores to a team with shared ones; no tag is edited by hand."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ from project import Project
 
 
 def member(ready: Project, origin: Path, name: str) -> Project:
-    """A clone of `origin` with stores of its own, in which everything has run."""
+    """Return a clone of `origin` with its own stores, in which everything has run."""
     folder = ready.root.with_name(name)
     shutil.copytree(ready.root, folder, symlinks=True)
     project = Project(folder)
@@ -17,8 +17,8 @@ def member(ready: Project, origin: Path, name: str) -> Project:
     return project
 
 
-def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) -> None:
-    # Given two clones of one origin, each with its own stores and another model
+def test_two_trial_clones_become_a_team(ready: Project, tmp_path: Path) -> None:
+    # Given two clones of one origin, each with its own stores and model
     origin = Project(tmp_path / "origin.git")
     ready.git("clone", "-q", "--bare", str(ready.root), str(origin.root))
     one, two = (member(ready, origin.root, name) for name in ("one", "two"))
@@ -26,7 +26,7 @@ def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) 
     two.set(training__hist_gradient_boosting__max_iter=12)
     two.dvc("repro")
 
-    # When both publish, then each has a local version 1, and origin is as it was
+    # When both publish, then each has a local version 1, and origin is unchanged
     for project in (one, two):
         done = project.run("pipeline", "publish").stdout
         assert "version 1 is published; champion" in done
@@ -38,7 +38,7 @@ def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) 
     listed = one.run("pipeline", "models").stdout
     assert "local versions: 1; the MLflow store " in listed
 
-    # When the stores are shared, then the model of the first is the team's version 1
+    # When the stores are shared, then the first clone's model is the team's version 1
     shared = tmp_path / "shared"
     for project in (one, two):
         project.env["MLFLOW_TRACKING_URI"] = f"sqlite:///{shared}/mlflow.db"
@@ -52,7 +52,7 @@ def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) 
     assert one.git("tag", "--list") == "local/model-v1\nmodel-v1\n"
     assert origin.git("rev-parse", "main") == one.git("rev-parse", "model-v1^{commit}")
 
-    # and that of the second, whose fetches work although both have a tag of that name, version 2
+    # and the second's is version 2; its fetches work although both have a tag of that name
     two.git("fetch", "-q", "--tags")
     two.git("pull", "-q", "--rebase")
     assert "version 2 is published" in two.run("pipeline", "publish").stdout
@@ -60,7 +60,7 @@ def test_two_clones_that_tried_it_become_a_team(ready: Project, tmp_path: Path) 
     assert two.git("tag", "--list") == "local/model-v1\nmodel-v1\nmodel-v2\n"
     assert two.git("rev-parse", "model-v1") == one.git("rev-parse", "model-v1")
 
-    # and both can be restored after what nothing needs is deleted, and so can the version of the trial
+    # and after `pipeline gc` both versions can be restored, and so can the trial's version
     two.run("pipeline", "gc", "--cloud")
     drilled = "version 1: restored, every byte as published\nversion 2: restored, every byte as published\n"
     assert two.run("pipeline", "drill").stdout == drilled

@@ -1,4 +1,4 @@
-"""The recipes of docs/use-the-model.md run as they are written."""
+"""The recipes of docs/use-the-model.md run as written."""
 
 import re
 from typing import Any

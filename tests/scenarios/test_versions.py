@@ -1,7 +1,7 @@
 """Situations A and C, promotion, old data with a new algorithm, rollback and housekeeping, in one history.
 
-The history of a team, on a real Git remote, an S3 server, an MLflow server and a MongoDB server. It is told
-once, since each version takes its time; each chapter is a function.
+The history of a team, on a real Git remote, an S3 server, an MLflow server and a MongoDB server. It is one
+test, since each version takes seconds; each step is a function.
 """
 
 import hashlib
@@ -20,32 +20,32 @@ import pytest
 SHUFFLED = "target.sample(frac=1, random_state=1)"
 
 
-def test_a_history_of_versions_can_be_told_apart_and_brought_back(team: Team) -> None:
+def test_history_of_versions_is_restorable(team: Team) -> None:
     first = team.project
-    made = {1: the_first_is_published_once(team, first)}
-    made[2] = a_new_learning_rate_is_trained_in_ci(team, first)
+    made = {1: first_version_is_published_once(team, first)}
+    made[2] = new_learning_rate_is_trained_in_ci(team, first)
     made[3] = shuffled_labels_are_not_promoted(first)
     made[4] = new_data_makes_a_version(team, first)
     made[5] = another_algorithm_makes_a_version(first)
     old_data_with_a_new_algorithm(team, first, made)
 
-    versions_are_found_by_what_they_hold(first, made)
-    old_data_that_no_version_needs_is_deleted(team, made)
-    each_version_comes_back_bit_for_bit(team, made)
-    a_rollback_is_refused_for_spoilt_objects_and_else_done(team, first)
-    nobody_has_left_a_secret(team)
+    versions_are_found_by_hash(first, made)
+    unneeded_data_is_deleted(team, made)
+    each_version_is_restored_bit_for_bit(team, made)
+    rollback_needs_intact_objects(team, first)
+    no_secret_is_stored(team)
 
 
-def the_first_is_published_once(team: Team, project: Project) -> dict[str, str]:
-    """Version 1 is published and champion; doing it again changes nothing."""
+def first_version_is_published_once(team: Team, project: Project) -> dict[str, str]:
+    """Version 1 is published and champion; a second publication changes nothing."""
     before = team.refs(), models(project), team.s3.objects()
     assert "version 1 holds this model already" in project.run("pipeline", "publish").stdout
     assert (team.refs(), models(project), team.s3.objects()) == before
     return project.digests()
 
 
-def a_new_learning_rate_is_trained_in_ci(team: Team, project: Project) -> dict[str, str]:
-    """A: in a clone with nothing in its cache, training and evaluation alone run; a third clone gets it."""
+def new_learning_rate_is_trained_in_ci(team: Team, project: Project) -> dict[str, str]:
+    """A: a clone with an empty cache runs training and evaluation only; a third clone gets the version."""
     project.set(training__hist_gradient_boosting__learning_rate=0.07)
     project.git("commit", "-qam", "A new learning rate")
     project.git("push", "-q")
@@ -66,7 +66,7 @@ def a_new_learning_rate_is_trained_in_ci(team: Team, project: Project) -> dict[s
 
 
 def shuffled_labels_are_not_promoted(project: Project) -> dict[str, str]:
-    """A worse model, by a mistake in the code, is published and not promoted, and the reason is shown."""
+    """A worse model, from an error in the code, is published and not promoted, with the reason."""
     training = project.root / "src/training.py"
     code = training.read_text()
     training.write_text(code.replace("train(features, target,", f"train(features, {SHUFFLED},"))
@@ -87,7 +87,7 @@ def shuffled_labels_are_not_promoted(project: Project) -> dict[str, str]:
 
 
 def new_data_makes_a_version(team: Team, project: Project) -> dict[str, str]:
-    """New customers are read, and the version has other data."""
+    """New customers are read, and the version has new data."""
     team.arrive(1200, 1300)
     project.dvc("repro", "--force", "--single-item", "ingestion")
     project.dvc("repro")
@@ -98,7 +98,7 @@ def new_data_makes_a_version(team: Team, project: Project) -> dict[str, str]:
 
 
 def another_algorithm_makes_a_version(project: Project) -> dict[str, str]:
-    """A whole other algorithm on the same data."""
+    """Another algorithm on the same data."""
     project.set(training__algorithm="logistic_regression")
     project.dvc("repro")
     assert "version 5 is published" in project.run("pipeline", "publish").stdout
@@ -106,7 +106,7 @@ def another_algorithm_makes_a_version(project: Project) -> dict[str, str]:
 
 
 def old_data_with_a_new_algorithm(team: Team, project: Project, made: dict[int, dict[str, str]]) -> None:
-    """Version 1's exact data, another algorithm; the branch and the workspace stay as they are."""
+    """Version 1's exact data, another algorithm; the branch and the workspace are unchanged."""
     head, workspace, before = project.git("rev-parse", "HEAD"), project.digests(), champion(project)
     words = ("--data-from", "1", "-S", "training.algorithm=random_forest")
     done = project.run(
@@ -137,7 +137,7 @@ def old_data_with_a_new_algorithm(team: Team, project: Project, made: dict[int, 
             assert made[6][path] == made[1][path]
 
 
-def each_version_comes_back_bit_for_bit(team: Team, made: dict[int, dict[str, str]]) -> None:
+def each_version_is_restored_bit_for_bit(team: Team, made: dict[int, dict[str, str]]) -> None:
     """C: in any order, in a clone with an empty cache, each file has the sha256 that was published."""
     clone = team.member("restored")
     order = list(made)
@@ -151,8 +151,8 @@ def each_version_comes_back_bit_for_bit(team: Team, made: dict[int, dict[str, st
     assert clone.dvc("status").strip() == "Data and pipelines are up to date."
 
 
-def versions_are_found_by_what_they_hold(project: Project, made: dict[int, dict[str, str]]) -> None:
-    """From an artifact's hash or a commit: the versions."""
+def versions_are_found_by_hash(project: Project, made: dict[int, dict[str, str]]) -> None:
+    """The hash of an artifact, or a commit, finds its versions."""
 
     def found(thing: str) -> list[int]:
         with pytest.MonkeyPatch.context() as patch:
@@ -168,8 +168,8 @@ def versions_are_found_by_what_they_hold(project: Project, made: dict[int, dict[
     assert [version["version"] for version in json.loads(listed)] == [5]
 
 
-def old_data_that_no_version_needs_is_deleted(team: Team, made: dict[int, dict[str, str]]) -> None:
-    """Garbage goes from the cache and from S3, in a clone that knows no tag; what versions need is next."""
+def unneeded_data_is_deleted(team: Team, made: dict[int, dict[str, str]]) -> None:
+    """gc cleans the cache and S3 in a clone without tags; the data of versions is kept."""
     clone = team.member("housekeeper")
     clone.git("tag", "--delete", *(f"model-v{number}" for number in made))
     clone.dvc("pull")
@@ -183,8 +183,8 @@ def old_data_that_no_version_needs_is_deleted(team: Team, made: dict[int, dict[s
     assert len(before) - len(team.s3.objects()) == 1
 
 
-def a_rollback_is_refused_for_spoilt_objects_and_else_done(team: Team, project: Project) -> None:
-    """They are named, and nothing changes; with all of it there, back it goes."""
+def rollback_needs_intact_objects(team: Team, project: Project) -> None:
+    """Damaged objects are named and nothing changes; with intact objects the rollback works."""
     now = champion(project)
     assert now is not None
     project.git("checkout", "-q", "model-v1")
@@ -208,16 +208,16 @@ def a_rollback_is_refused_for_spoilt_objects_and_else_done(team: Team, project: 
     done = project.run("pipeline", "rollback", "1", "--reason", "it is bad")
     assert f"version 1 is champion, in place of version {now}" in done.stdout
     assert champion(project) == 1
-    told = json.loads(project.run("pipeline", "lineage", "1", "--json").stdout)
-    assert told["rollback"]["reason"] == "it is bad"
-    assert (told["pinned"], told["reason"].partition(", ")[2]) == (True, "pinned: it is bad")
+    shown = json.loads(project.run("pipeline", "lineage", "1", "--json").stdout)
+    assert shown["rollback"]["reason"] == "it is bad"
+    assert (shown["pinned"], shown["reason"].partition(", ")[2]) == (True, "pinned: it is bad")
     assert project.run("pipeline", "unpin", "--reason", "it is mended").stdout == "version 1 is unpinned\n"
     assert not models(project)[0]["pinned"]
     assert project.git("worktree", "list").count("\n") == 1
 
 
-def nobody_has_left_a_secret(team: Team) -> None:
-    """Neither Git, DVC, S3, MLflow nor any log holds the key to the bucket."""
+def no_secret_is_stored(team: Team) -> None:
+    """Git, DVC, S3, MLflow and the logs do not contain the key of the bucket."""
     for folder in team.folder.iterdir():
         if (folder / ".git").exists() or folder.suffix == ".git":
             objects = subprocess.run(

@@ -1,4 +1,4 @@
-"""Other collections, as a newcomer brings them: infer, write, run, publish, without editing a file."""
+"""Other collections: infer, write, run, publish, without editing a file."""
 
 import random
 import re
@@ -22,10 +22,10 @@ def commands_of_the_docs() -> str:
     return "".join(re.sub(r"^\$ ", "", block, flags=re.MULTILINE) for block in blocks)
 
 
-def test_the_commands_of_the_docs_lead_to_a_published_model(project: Project, tmp_path: Path) -> None:
+def test_commands_of_the_docs(project: Project, tmp_path: Path) -> None:
     script = commands_of_the_docs()
     assert "pipeline publish" in script
-    # The environment of the tests in place of the clone's own, and a free port.
+    # The environment of the tests in place of the clone's, and a free port.
     script = script.replace(". .venv/bin/activate\n", "").replace("27117", str(free_port()))
     script = f"set -e\ntrap 'kill $(jobs -p)' EXIT\n{script}"
 
@@ -48,7 +48,7 @@ def test_the_commands_of_the_docs_lead_to_a_published_model(project: Project, tm
 
 
 def tumours() -> Iterator[dict[str, Any]]:
-    """Doubles in nested documents, ObjectIds, a text as the target, and dirt."""
+    """Return documents with nested doubles, ObjectIds, a text as the target, and wrong values."""
     cancer, rng = load_breast_cancer(), random.Random(0)
     for number, (values, benign) in enumerate(zip(cancer.data, cancer.target, strict=True)):
         measures: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def tumours() -> Iterator[dict[str, Any]]:
 
 
 def patients() -> Iterator[dict[str, Any]]:
-    """Few rows, whole doubles, missing values, a boolean as the target, names that need a change."""
+    """Return few documents with whole doubles, missing values, a boolean target, and invalid names."""
     diabetes = load_diabetes(scaled=False)
     for number, (values, progression) in enumerate(zip(diabetes.data, diabetes.target, strict=True)):
         document = {"_id": number, "class": number % 3, "größe": {"bmi": Decimal128(f"{values[2]:.1f}")}}

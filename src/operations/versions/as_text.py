@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from operations.versions.drift import Drift
+
 
 def table(versions: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table of versions (`Version.summary`), then why the champion is the champion."""
@@ -37,8 +39,10 @@ def lineage(version: dict[str, Any]) -> Iterator[str]:
         "run": version["run"],
         "dirty": version["dirty"] and "it was evaluated before its parameters or code were committed",
         "scores": scores_text(version["scores"]),
+        "threshold": version["threshold"] and f"{version['threshold']:.4g}",
         "champion": version["champion"] and version["reason"],
         "decision": decision and f"{version['verdict']}: {decision['reason']}",
+        "drift": version["drift"] and Drift.model_validate(version["drift"]).text(),
         "compared": version["comparison"] and version["comparison"]["reason"],
         "rollback": rollback and f"{rollback['at']}{replaced_text(rollback)}: {rollback['reason']}",
     }
@@ -52,6 +56,8 @@ def lineage(version: dict[str, Any]) -> Iterator[str]:
             yield f"  {name}: {value}"
     yield "  the schema, and the parameters of other algorithms: --json"
     yield f"bring back   {version['bring_back']}"
+    if not version["champion"]:
+        yield f"promote      pipeline rollback {version['version']} --reason TEXT"
 
 
 def replaced_text(rollback: dict[str, Any]) -> str:

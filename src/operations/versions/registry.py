@@ -12,6 +12,7 @@ from operations.versions.tags import tag_here, tags_anywhere
 from operations.versions.version import (
     COMPARISON,
     DATA_FROM,
+    DRIFT,
     REGISTERED,
     ROLLBACK,
     Publication,
@@ -210,6 +211,8 @@ class Registry:
             "data_from": number_of(version.tags[DATA_FROM]) if DATA_FROM in version.tags else None,
             "comparison": version.kept(COMPARISON),
             "rollback": version.kept(ROLLBACK),
+            "drift": version.kept(DRIFT),
+            "threshold": run.data.metrics.get("threshold"),
             "parameters": dict(run.data.params),
             "bring_back": restore,
         }

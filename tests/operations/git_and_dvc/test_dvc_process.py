@@ -1,4 +1,4 @@
-"""DVC as its own process: what is told of a stage that fails."""
+"""DVC as its own process: the error of a stage that fails."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from project import ROOT, Project
 
 import pytest
 
-# A shell that runs one command becomes it, or waits for it and exits with 128 + 9: both are in use.
+# A shell with one command replaces itself by it, or waits and exits with 128 + 9: both exist.
 KILLED = "failed to reproduce 'training': failed to run: .*exited with (-9|137)"
 STAGE = """stages:
   training:
@@ -20,18 +20,18 @@ STAGE = """stages:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("end", "message"),
     [
         ("os.kill(os.getpid(), 9)", KILLED),
         ("exit('training: too few rows')", "training: too few rows"),
     ],
 )
-def test_the_reason_is_what_ended_the_stage_and_not_what_it_said_before(
-    end: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_error_is_the_last_line_of_the_stage(
+    end: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     Project(tmp_path).dvc("init", "--no-scm", "--quiet")
     (tmp_path / "dvc.yaml").write_text(STAGE.format(end=end))
 
-    with pytest.raises(PipelineError, match=f"^{told}; nothing was published$"):
+    with pytest.raises(PipelineError, match=f"^{message}; nothing was published$"):
         repro()

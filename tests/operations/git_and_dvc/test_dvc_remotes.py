@@ -3,8 +3,8 @@
 from project import Project, free_port
 
 
-def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> None:
-    # Given a version that was published to the folder that its commit names; another model is here now
+def test_old_data_is_read_from_the_current_remote(ready: Project) -> None:
+    # Given a version on the remote that its commit names, and another model in the workspace
     ready.git("remote", "remove", "origin")
     ready.run("pipeline", "publish")
     ready.set(training__hist_gradient_boosting__max_iter=12)
@@ -21,16 +21,16 @@ def test_what_moved_with_the_remote_is_found_where_it_is_now(ready: Project) -> 
     drilled = ready.run("pipeline", "drill")
 
     assert drilled.stdout == "version 1: restored, every byte as published\n"
-    # and a new version meets it, with nothing of it in the cache
+    # and it is compared with a new version, with none of its data in the cache
     ready.run("pipeline", "arrivals", "100")
     assert "version 2 is published; " in ready.run("pipeline", "retrain").stdout
-    # and a report tells its scores and shows its plots
+    # and a report shows its scores and plots
     ready.dvc("pull", "--force")
     ready.run("pipeline", "report", "--base", "model-v1")
     assert "on the remote" not in (ready.root / "report.md").read_text()
 
 
-def test_nothing_is_deleted_while_the_remote_is_away(ready: Project) -> None:
+def test_gc_deletes_nothing_without_the_git_remote(ready: Project) -> None:
     ready.dvc("remote", "modify", "s3", "endpointurl", f"http://127.0.0.1:{free_port()}")
     ready.dvc("remote", "default", "s3")
     old = ready.root / ".dvc/cache/files/md5/00/11223344556677889900aabbccddee"

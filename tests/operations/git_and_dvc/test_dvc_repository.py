@@ -1,4 +1,4 @@
-"""DVC in this process: what it does is silent, what fails is told in one line, and each call looks anew."""
+"""DVC in this process: silent, errors in one line, and no state between calls."""
 
 import hashlib
 import logging
@@ -11,9 +11,7 @@ from project import Project
 import pytest
 
 
-def test_a_stage_that_has_yet_to_run_has_nothing_to_fetch(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stage_without_lock_has_nothing_to_fetch(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ready.root)
     text = (ready.root / "dvc.yaml").read_text()
     stage = "stages:\n  new:\n    cmd: echo > new.txt\n    outs: [new.txt]\n"
@@ -23,9 +21,7 @@ def test_a_stage_that_has_yet_to_run_has_nothing_to_fetch(
         refuse_stale()
 
 
-def test_a_file_is_sent_again_to_the_remote_that_its_output_names(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_push_to_the_remote_of_the_output(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ready.root)
     ready.dvc("remote", "add", "own", str(ready.root.with_name("own")))
     text = (ready.root / "dvc.yaml").read_text()
@@ -48,7 +44,7 @@ def test_a_file_is_sent_again_to_the_remote_that_its_output_names(
     assert not (ready.root / "dvc-remote" / place).exists()
 
 
-def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
+def test_push_and_missing_data_print_nothing(
     ready: Project, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ready.root)
@@ -59,14 +55,14 @@ def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
 
     assert not_on_remote() == []
     assert stale() == {}
-    # Given a file of a folder that the remote holds no more, though it holds the folder's list
+    # Given a file of a folder that is missing on the remote, which has the folder's list
     (part,) = (ready.root / "artifacts/features/train").iterdir()
     md5 = hashlib.md5(part.read_bytes()).hexdigest()
     (ready.root / "dvc-remote/files/md5" / md5[:2] / md5[2:]).unlink()
     assert not_on_remote() == [f"artifacts/features/train/{part.name}"]
     push_data()
     assert not_on_remote() == []
-    # Given an object that neither the cache nor the remote holds
+    # Given an object that is neither in the cache nor on the remote
     ready.run("rm", "-r", ".dvc/cache/files", "dvc-remote/files", "artifacts/model")
     assert not_on_remote()
     assert "training" in stale()
@@ -77,5 +73,5 @@ def test_data_is_pushed_lost_and_missed_without_a_word_from_dvc(
     ):
         refuse_stale()
     assert capfd.readouterr() == ("", "")
-    # and DVC speaks again to whoever uses it after that
+    # and DVC's own output is enabled again
     assert logging.getLogger("dvc").handlers is handlers

@@ -1,4 +1,4 @@
-"""Git as publishing uses it: its refusals in one line, without the token of a remote's URL."""
+"""Git in publishing: errors in one line, without the token of a remote's URL."""
 
 import shutil
 from pathlib import Path
@@ -23,9 +23,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_a_refusal_does_not_show_the_token_in_the_url(repository: Project) -> None:
-    # Git itself hides it in http URLs, and not in these.
-    url = f"git://somebody:t0ken@127.0.0.1:{free_port()}/team/churn"
+def test_error_hides_the_token_of_the_url(repository: Project) -> None:
+    # Git hides it in http URLs, but not in these.
+    url = f"git://user:t0ken@127.0.0.1:{free_port()}/team/churn"
 
     with pytest.raises(GitError) as refused:
         git("ls-remote", url)
@@ -35,7 +35,7 @@ def test_a_refusal_does_not_show_the_token_in_the_url(repository: Project) -> No
     assert "\n" not in str(refused.value)
 
 
-def test_a_key_that_the_settings_of_git_name_is_used(
+def test_ssh_key_of_the_git_settings_is_used(
     repository: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ssh = executable(tmp_path / "ssh", "echo with the deploy key >&2; exit 1")
@@ -51,7 +51,7 @@ def test_a_key_that_the_settings_of_git_name_is_used(
         git("ls-remote", "ssh://127.0.0.1/churn")
 
 
-def test_a_tag_is_told_with_its_commit_whoever_made_it(repository: Project, tmp_path: Path) -> None:
+def test_remote_tags_have_their_commits(repository: Project, tmp_path: Path) -> None:
     repository.git("tag", "-a", "model-v1", "-m", "Model version 1")
     repository.git("tag", "model-v2")
     repository.git("tag", "another")
@@ -65,9 +65,7 @@ def test_a_tag_is_told_with_its_commit_whoever_made_it(repository: Project, tmp_
     assert remote_tags("model-v1") == {"model-v1": commit}
 
 
-def test_a_repository_of_another_owner_is_no_detached_head(
-    repository: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_repository_of_another_owner_is_refused(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
 
@@ -75,9 +73,7 @@ def test_a_repository_of_another_owner_is_no_detached_head(
         branch()
 
 
-def test_whoever_commits_is_asked_for_before_anything_is_done(
-    repository: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_author_is_refused_first(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -86,13 +82,13 @@ def test_whoever_commits_is_asked_for_before_anything_is_done(
     with pytest.raises(ConfigurationError, match=r"'git config user.name NAME' and 'git config user.email"):
         check_identity()
 
-    repository.git("config", "user.name", "Somebody")
-    repository.git("config", "user.email", "somebody@example.org")
+    repository.git("config", "user.name", "User")
+    repository.git("config", "user.email", "user@example.org")
     check_identity()
 
 
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
-def test_what_git_was_told_to_overlook_is_seen(repository: Project, flag: str) -> None:
+def test_hidden_changes_are_found(repository: Project, flag: str) -> None:
     repository.git("update-index", flag, "dvc.lock")
     assert overlooked() == []
 
@@ -100,7 +96,7 @@ def test_what_git_was_told_to_overlook_is_seen(repository: Project, flag: str) -
 
     assert changed() == []
     assert overlooked() == ["dvc.lock"]
-    # nor is what leads elsewhere as before, what only the index knows, or how the remote is reached from here
+    # An unchanged link and .dvc/config do not count,
     (repository.root / "link").symlink_to("dvc.lock")
     (repository.root / ".dvc").mkdir()
     (repository.root / ".dvc/config").write_text("one")
@@ -112,13 +108,13 @@ def test_what_git_was_told_to_overlook_is_seen(repository: Project, flag: str) -
     (repository.root / "link").symlink_to("elsewhere")
     assert overlooked() == ["dvc.lock", "link"]
     (repository.root / "link").unlink()
-    # and what a sparse checkout leaves out is not
+    # nor does a file that a sparse checkout leaves out.
     (repository.root / "dvc.lock").unlink()
     assert overlooked() == []
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("kill -s PIPE $$", "git ls-remote: ended by SIGPIPE"),
         (
@@ -134,18 +130,18 @@ def test_what_git_was_told_to_overlook_is_seen(repository: Project, flag: str) -
         ),
     ],
 )
-def test_what_git_dies_of_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+def test_fatal_error_of_git_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
     monkeypatch.setenv("PATH", str(executable(tmp_path / "git", script).parent), prepend=":")
 
     with pytest.raises(GitError) as refused:
         git("ls-remote", "origin")
 
-    assert str(refused.value) == said
+    assert str(refused.value) == message
 
 
-def test_a_remote_that_is_not_there_is_named(repository: Project, tmp_path: Path) -> None:
+def test_missing_remote_is_named(repository: Project, tmp_path: Path) -> None:
     repository.git("remote", "add", "origin", str(tmp_path / "away.git"))
 
     with pytest.raises(GitError) as refused:
@@ -155,8 +151,8 @@ def test_a_remote_that_is_not_there_is_named(repository: Project, tmp_path: Path
     assert str(refused.value) == f"git ls-remote: fatal: '{away}' does not appear to be a git repository"
 
 
-def test_a_refused_push_says_why(repository: Project) -> None:
-    # Given the remote is somebody's checkout, which has the branch checked out
+def test_refused_push_has_its_reason(repository: Project) -> None:
+    # Given the remote is a checkout that has the branch checked out
     there = repository.cloned(f"{repository.root.name}-there").root
     repository.git("commit", "--allow-empty", "-qm", "Two")
     git("tag", "v1")
@@ -167,14 +163,14 @@ def test_a_refused_push_says_why(repository: Project) -> None:
     assert str(refused.value) == "git push: [remote rejected] HEAD -> main (branch is currently checked out)"
 
 
-def test_a_single_modified_file_is_seen(repository: Project) -> None:
-    # Its entry is the first one, and begins with a space.
+def test_one_modified_file_is_found(repository: Project) -> None:
+    # Its entry is the first, and begins with a space.
     (repository.root / "dvc.lock").write_text("two")
 
     assert changed() == ["dvc.lock"]
 
 
-def test_all_that_differs_is_seen_by_its_whole_name(repository: Project) -> None:
+def test_changed_files_have_their_full_names(repository: Project) -> None:
     (repository.root / "dvc.lock").write_text("two")
     (repository.root / "a folder").mkdir()
     (repository.root / "a folder/ü.py").write_text("new")
@@ -182,7 +178,7 @@ def test_all_that_differs_is_seen_by_its_whole_name(repository: Project) -> None
     assert sorted(changed()) == ["a folder/ü.py", "dvc.lock"]
 
 
-def test_settings_of_dvc_are_no_change_of_the_recipe(repository: Project) -> None:
+def test_dvc_settings_are_not_part_of_the_recipe(repository: Project) -> None:
     (repository.root / ".dvc").mkdir()
     (repository.root / ".dvc/config").write_text("new")
     (repository.root / ".dvc/other").write_text("new")
@@ -190,13 +186,13 @@ def test_settings_of_dvc_are_no_change_of_the_recipe(repository: Project) -> Non
     assert changed() == [".dvc/other"]
 
 
-def test_a_branch_is_called_what_it_is_where_a_tag_has_its_name(repository: Project) -> None:
+def test_branch_with_the_name_of_a_tag(repository: Project) -> None:
     repository.git("tag", "main")
 
     assert branch() == "main"
 
 
-def test_hooks_find_the_programs_of_the_environment(
+def test_hooks_use_the_programs_of_the_environment(
     repository: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", f"{Path(shutil.which('git') or '').parent}:/usr/bin:/bin")
@@ -207,14 +203,14 @@ def test_hooks_find_the_programs_of_the_environment(
     assert (repository.root / "version").read_text().strip()
 
 
-def test_a_lock_that_was_left_is_named(repository: Project) -> None:
+def test_stale_lock_file_is_named(repository: Project) -> None:
     (repository.root / ".git/index.lock").touch()
 
     with pytest.raises(GitError, match=r"Unable to create '.*index\.lock': File exists"):
         git("add", "--all")
 
 
-def test_a_hook_that_refuses_a_push_says_why(repository: Project) -> None:
+def test_hook_that_refuses_a_push_has_its_reason(repository: Project) -> None:
     repository.git("clone", "-q", "--bare", ".", "../remote.git")
     executable(repository.root / ".git/hooks/pre-push", "echo not on a Friday >&2; exit 1")
 

@@ -1,4 +1,4 @@
-"""Repositories of a shape that commands refuse in one line, since versions would be half there."""
+"""Repository layouts that commands refuse in one line, since their versions would be incomplete."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +22,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_a_clone_and_a_worktree_are_right(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clone_and_worktree_are_accepted(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     check_layout()
     repository.git("worktree", "add", "-q", "../worktree")
     monkeypatch.chdir(repository.root.with_name("worktree"))
@@ -82,7 +82,7 @@ def test_a_command_refuses_before_it_does_anything(ready: Project) -> None:
     assert done.stderr == ("pipeline: DVC cannot read a partial clone: clone without --filter\n")
 
 
-def test_garbage_is_not_collected_in_a_cache_that_others_may_use(ready: Project) -> None:
+def test_gc_refuses_a_shared_cache(ready: Project) -> None:
     shared = ready.root.with_name("shared-cache")
     shutil.move(ready.root / ".dvc/cache", shared)
     ready.dvc("cache", "dir", "--local", str(shared))

@@ -1,4 +1,4 @@
-"""What the Git remote is asked before a run: whether it is there, and takes a commit and its tag at once."""
+"""The check of the Git remote before a run: it exists, and accepts an atomic push."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_a_push_is_asked_for_and_nothing_is_pushed_nor_any_hook_run(here: Project) -> None:
+def test_push_check_pushes_nothing_and_runs_no_hook(here: Project) -> None:
     hook = here.root / ".git/hooks/pre-push"
     hook.write_text("#!/bin/sh\ntouch ran\nexit 1\n")
     hook.chmod(0o755)
@@ -35,14 +35,14 @@ def test_a_push_is_asked_for_and_nothing_is_pushed_nor_any_hook_run(here: Projec
     assert not (here.root / "ran").exists()
 
 
-def test_without_a_remote_there_is_nothing_to_ask(here: Project) -> None:
+def test_without_a_remote_nothing_is_checked(here: Project) -> None:
     here.git("remote", "remove", "origin")
 
     check_origin()
     check_push()
 
 
-def test_an_origin_without_atomic_push_is_refused_with_the_way_to_mend_it(here: Project) -> None:
+def test_origin_without_atomic_push_is_refused_with_advice(here: Project) -> None:
     Project(here.root.with_name("origin.git")).git("config", "receive.advertiseAtomic", "false")
 
     with pytest.raises(ConfigurationError, match=r"accepts no atomic push.*advertiseAtomic true'"):
@@ -82,14 +82,14 @@ def test_local_versions_need_no_right_to_push(here: Project, monkeypatch: pytest
         ("fatal: the remote end hung up unexpectedly", True),
     ],
 )
-def test_what_git_says_tells_what_waiting_would_not_help(
+def test_permanent_errors_of_git_are_refused(
     here: Project, monkeypatch: pytest.MonkeyPatch, stderr: str, heals: bool
 ) -> None:
-    # Git itself, but what it says when it asks a remote: no such servers are at hand.
+    # Git, with the error messages of servers that the tests do not have.
     programs = here.root.parent / "bin"
     programs.mkdir()
-    said = stderr.replace("'", "'\\''")
-    script = f"""case "$1" in ls-remote) printf '%s\\n' '{said}' >&2; exit 128;; esac"""
+    quoted = stderr.replace("'", "'\\''")
+    script = f"""case "$1" in ls-remote) printf '%s\\n' '{quoted}' >&2; exit 128;; esac"""
     real = here.run("sh", "-c", "command -v git").stdout.strip()
     (programs / "git").write_text(f'#!/bin/sh\n{script}\nexec {real} "$@"\n')
     (programs / "git").chmod(0o755)
@@ -102,7 +102,7 @@ def test_what_git_says_tells_what_waiting_would_not_help(
     assert "S3cret" not in str(raised.value)
 
 
-def test_an_origin_that_is_not_there_is_refused_and_one_that_is_away_is_not(here: Project) -> None:
+def test_missing_origin_is_refused_unreachable_origin_is_not(here: Project) -> None:
     here.git("remote", "set-url", "origin", "/nowhere.git")
     for check in (check_origin, check_push):
         with pytest.raises(ConfigurationError, match="'git remote set-url origin URL'"):

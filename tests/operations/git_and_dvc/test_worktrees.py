@@ -1,4 +1,4 @@
-"""Throw-away worktrees, and what DVC is told in them."""
+"""Throw-away worktrees, and the settings of DVC in them."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from project import Project
 import pytest
 
 
-def test_a_path_that_is_not_ascii_is_as_good_as_any(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_that_is_not_ascii(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     root = ready.root.with_name("zweite Kopie é")
     shutil.copytree(ready.root, root, symlinks=True)
     monkeypatch.chdir(root)

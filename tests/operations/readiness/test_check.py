@@ -1,4 +1,4 @@
-"""`pipeline check`: a line for each thing that a retrain needs, and nothing is changed by asking."""
+"""`pipeline check`: a line for each requirement of a retrain, and no change."""
 
 import shutil
 from collections.abc import Callable
@@ -19,10 +19,10 @@ import pytest
 from pymongo.database import Database
 
 
-def test_a_healthy_checkout_passes_and_nothing_is_changed(team: Team) -> None:
+def test_healthy_checkout_passes_unchanged(team: Team) -> None:
     project = team.project
 
-    def all_there_is() -> list[Any]:
+    def everything() -> list[Any]:
         client = mlflow.MlflowClient(team.mlflow)
         experiments = [each.experiment_id for each in client.search_experiments()]
         return [
@@ -36,16 +36,16 @@ def test_a_healthy_checkout_passes_and_nothing_is_changed(team: Team) -> None:
             project.digests(),
         ]
 
-    before = all_there_is()
+    before = everything()
 
     done = project.run("pipeline", "check")
 
-    assert all_there_is() == before
+    assert everything() == before
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", name] for name in CHECKS]
     assert f"reads {team.database.name}.customers" in done.stdout
     assert SECRET not in done.stdout
 
-    # and what is broken is a line of its own, whatever else is well
+    # and each problem is a line of its own
     project.set(evaluation__slice_by=["contrakt"])
     failed = project.run("pipeline", "check", check=False, MLFLOW_TRACKING_URI="file:///mlruns")
     assert failed.returncode == 1
@@ -55,7 +55,7 @@ def test_a_healthy_checkout_passes_and_nothing_is_changed(team: Team) -> None:
     assert failed.stderr == "pipeline: 2 of the checks found something wrong: a retrain would fail\n"
 
 
-def test_a_fresh_clone_passes_without_a_store_being_made(project: Project) -> None:
+def test_fresh_clone_passes_without_creating_a_store(project: Project) -> None:
     done = project.run("pipeline", "check")
 
     assert all(line.startswith("ok") for line in done.stdout.splitlines())
@@ -63,7 +63,7 @@ def test_a_fresh_clone_passes_without_a_store_being_made(project: Project) -> No
     assert [line for line in left if "__pycache__" not in line] == ["!! .dvc/tmp/"]
 
 
-# Every type of column, with all that may bound it.
+# Every type of column, with all its bounds.
 PARAMETERS = """
 schema:
   target: {column: y, positive: 1}
@@ -87,14 +87,14 @@ mlflow: {}
 """
 
 
-def test_parameters_that_fit_each_other_pass_whatever_the_types_of_the_columns() -> None:
+def test_consistent_parameters_pass_for_all_column_types() -> None:
     Path("params.yaml").write_text(PARAMETERS.lstrip())
 
     assert parameters() == "a.b, 6 features and 3 derived ones, logistic_regression"
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"evaluation__slice_by": ["kinds"]}, "evaluation.slice_by: kinds is not a column of the schema"),
         ({"evaluation__tresholds": 1}, "evaluation.tresholds: unknown key"),
@@ -112,8 +112,8 @@ def test_parameters_that_fit_each_other_pass_whatever_the_types_of_the_columns()
         ({"mlflow__registered_model": "a/b"}, "mlflow.registered_model"),
     ],
 )
-def test_parameters_that_a_later_stage_would_refuse_are_named(
-    tmp_path: Path, changes: dict[str, Any], said: str
+def test_parameters_that_a_later_stage_refuses_are_named(
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     Path("params.yaml").write_text(PARAMETERS.lstrip())
     Project(tmp_path).set(**changes)
@@ -121,13 +121,13 @@ def test_parameters_that_a_later_stage_would_refuse_are_named(
     with pytest.raises(ConfigurationError) as raised:
         parameters()
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
 @pytest.fixture
 def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_uri: str) -> Callable[..., str]:
-    """A function that asks MongoDB as a checkout with these parameters does."""
+    """A function that checks MongoDB as a checkout with these parameters does."""
 
     def ask(database: str, uri: str = mongo_uri, **ingestion: Any) -> str:
         monkeypatch.setenv("MONGODB_URI", uri)
@@ -138,7 +138,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongo_uri: str) -> Ca
     return ask
 
 
-def test_mongodb_is_read_as_ingestion_does(database: Database[Any], reads: Callable[..., str]) -> None:
+def test_mongodb_is_read_as_by_ingestion(database: Database[Any], reads: Callable[..., str]) -> None:
     with pytest.raises(ConfigurationError, match=r"customers holds no document that the filter selects"):
         reads(database.name)
     database.customers.insert_one(customer(1))
@@ -157,7 +157,7 @@ def test_mongodb_is_read_as_ingestion_does(database: Database[Any], reads: Calla
 
 
 @pytest.mark.slow
-def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
+def test_mlflow_check_uses_the_experiment_of_the_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Project(tmp_path).git("init", "-q")
@@ -169,7 +169,7 @@ def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
     number = client.create_experiment("churn-pipeline")
     assert f"version {mlflow.__version__}, experiment churn-pipeline" in servers.use_mlflow()
 
-    for name, value, said in (
+    for name, value, message in (
         ("MLFLOW_EXPERIMENT_ID", "77", "MLflow has no experiment 77"),
         ("MLFLOW_REGISTRY_URI", "sqlite:///other.db", "MLFLOW_REGISTRY_URI is set"),
         ("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false", "forbids to load the registered models"),
@@ -178,7 +178,7 @@ def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
     ):
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
-            with pytest.raises(ConfigurationError, match=said) as raised:
+            with pytest.raises(ConfigurationError, match=message) as raised:
                 servers.use_mlflow()
             assert "S3cret" not in str(raised.value)
     with monkeypatch.context() as patch:
@@ -186,7 +186,7 @@ def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
         patch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
         with pytest.raises(ConfigurationError, match="unset one"):
             servers.use_mlflow()
-    # Another project's, say: it could not be compared with.
+    # For example another project's: no comparison with it is possible.
     client.create_registered_model("churn-pipeline")
     client.create_model_version("churn-pipeline", "somewhere")
     client.set_registered_model_alias("churn-pipeline", "champion", "1")
@@ -197,7 +197,7 @@ def test_mlflow_is_asked_for_the_experiment_that_runs_are_written_to(
         servers.use_mlflow()
 
 
-def test_what_lies_in_the_checkout_is_looked_at(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkout_is_checked(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project = ready
     monkeypatch.chdir(project.root)
     assert workspace.identity() == "commits on main"

@@ -1,4 +1,4 @@
-"""What a DVC remote refuses is said at once, with S3's code and the way to mend it; what may heal is away."""
+"""A refusal of a DVC remote is reported at once, with S3's code and advice; a temporary error is 'away'."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ PIPELINE = "stages:\n  one:\n    cmd: echo\n    outs:\n      - model:\n         
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    """An S3 server of these tests alone: it takes a second, and MLflow's ten."""
+    """An S3 server for these tests alone: it starts in a second, MLflow's in ten."""
     with running_s3(tmp_path_factory.mktemp("s3")) as s3:
         yield s3
 
@@ -40,7 +40,7 @@ def here(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def s3(here: Project, server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    """The S3 server, empty, as the remote of the repository, and the keys to it."""
+    """The empty S3 server as the repository's remote, with its keys in the environment."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     server.use(here)
@@ -50,14 +50,14 @@ def s3(here: Project, server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
 
 @pytest.fixture
 def refusal(s3: S3) -> Iterator[Refusal]:
-    """What the server between the repository and S3 refuses."""
+    """The requests that the proxy between the repository and S3 refuses."""
     with refusing(s3.endpoint) as (endpoint, what):
         lead(s3.endpoint, endpoint)
         yield what
 
 
 def lead(old: str, new: str) -> None:
-    """Change the settings of DVC here."""
+    """Change DVC's settings of the repository."""
     for path in (Path(".dvc/config"), Path(".dvc/config.local")):
         if path.exists():
             path.write_text(path.read_text().replace(old, new))
@@ -94,7 +94,7 @@ def reading(method: str, path: str) -> bool:
         (404, "NoSuchBucket", anything, "make it, or correct the remote's url"),
     ],
 )
-def test_what_s3_refuses_is_one_line_with_its_code(
+def test_refusal_of_s3_is_one_line_with_its_code(
     refusal: Refusal, status: int, code: str, when: Callable[[str, str], bool], advice: str
 ) -> None:
     refusal.status, refusal.code, refusal.when = status, code, when
@@ -102,17 +102,17 @@ def test_what_s3_refuses_is_one_line_with_its_code(
     with pytest.raises(ConfigurationError) as raised:
         use_remotes()
 
-    said = str(raised.value)
-    assert advice in said
-    assert BUCKET in said
-    # A bucket that is missing is named, with or without S3's code.
-    assert code in said or code == "NoSuchBucket"
-    assert "\n" not in said
-    assert MESSAGE not in said
+    message = str(raised.value)
+    assert advice in message
+    assert BUCKET in message
+    # A missing bucket is named, with or without S3's code.
+    assert code in message or code == "NoSuchBucket"
+    assert "\n" not in message
+    assert MESSAGE not in message
     assert raised.value.exit_code == 2
 
 
-def test_what_may_heal_is_away_and_not_refused(refusal: Refusal) -> None:
+def test_temporary_error_is_away_not_refused(refusal: Refusal) -> None:
     refusal.status, refusal.code, refusal.when = 503, "SlowDown", anything
 
     answers = ask({"remote": list_remotes}, timeout=0.5)
@@ -131,7 +131,7 @@ def test_unset_keys_are_not_waited_for(s3: S3, monkeypatch: pytest.MonkeyPatch) 
         list_remotes()
 
 
-def test_asking_leaves_the_bucket_as_it_was(s3: S3) -> None:
+def test_check_leaves_the_bucket_unchanged(s3: S3) -> None:
     s3.fill({"other": b"1"})
 
     assert "lists, takes and gives" in use_remotes()
@@ -139,7 +139,7 @@ def test_asking_leaves_the_bucket_as_it_was(s3: S3) -> None:
     assert s3.objects() == {"other": 1}
 
 
-def test_a_role_that_may_remove_nothing_leaves_one_object(refusal: Refusal, s3: S3) -> None:
+def test_role_without_delete_leaves_one_object(refusal: Refusal, s3: S3) -> None:
     refusal.when = lambda method, _: method == "DELETE"
 
     found = [use_remotes(), use_remotes()]
@@ -148,7 +148,7 @@ def test_a_role_that_may_remove_nothing_leaves_one_object(refusal: Refusal, s3: 
     assert list(s3.objects()) == [f"dvc/{PROBE}"]
 
 
-def test_a_push_that_is_refused_says_that_the_work_is_kept(refusal: Refusal, here: Project) -> None:
+def test_refused_push_keeps_the_work(refusal: Refusal, here: Project) -> None:
     Path("new.txt").write_text("new")
     here.dvc("add", "new.txt")
     refusal.status, refusal.code, refusal.when = 400, "ExpiredToken", writing
@@ -157,9 +157,7 @@ def test_a_push_that_is_refused_says_that_the_work_is_kept(refusal: Refusal, her
         push_data()
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_made(
-    here: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_only_folder_is_refused(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is a folder that can be written" in use_remotes()
     assert not Path("dvc-remote").exists()
     monkeypatch.setattr("operations.readiness.dvc_remote.writable", lambda _: False)
@@ -169,7 +167,7 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_made(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         (
             "dvc-remote",
@@ -183,17 +181,17 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_made(
         ("    remote = local", "", "DVC has no default remote: 'dvc remote default NAME'"),
     ],
 )
-def test_a_remote_that_cannot_keep_versions_is_refused(here: Project, old: str, new: str, said: str) -> None:
+def test_unsupported_remote_is_refused(here: Project, old: str, new: str, message: str) -> None:
     check_remotes()
     lead(old, new)
 
     with pytest.raises(ConfigurationError) as raised:
         check_remotes()
 
-    assert said in str(raised.value)
+    assert message in str(raised.value)
 
 
-def test_the_way_to_mend_a_setting_is_where_it_is_set(here: Project) -> None:
+def test_advice_names_the_file_of_the_setting(here: Project) -> None:
     Path(".dvc/config.local").write_text("['remote \"local\"']\n    version_aware = true\n")
 
     with pytest.raises(ConfigurationError, match="'dvc remote modify --local local version_aware false'"):
@@ -201,16 +199,14 @@ def test_the_way_to_mend_a_setting_is_where_it_is_set(here: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("remote: other", "there is no DVC remote other"),
         ("push: false", "with 'push: false' in dvc.yaml"),
     ],
 )
-def test_what_an_output_says_of_its_remote_is_held_to_the_same(
-    here: Project, setting: str, said: str
-) -> None:
+def test_remote_of_an_output_is_checked_too(here: Project, setting: str, message: str) -> None:
     Path("dvc.yaml").write_text(PIPELINE.format(setting))
 
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         check_remotes()

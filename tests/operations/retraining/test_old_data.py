@@ -1,4 +1,4 @@
-"""The lock that names an older version's data."""
+"""The lock of an older version's data."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.mark.parametrize("lock", ["", "stages:\n<<<<<<< HEAD\n  ingestion: {}\n", "schema: '2.0'\n"])
-def test_a_lock_that_is_none_is_said_to_be_that(lock: str, here: Project) -> None:
+def test_invalid_lock_is_named(lock: str, here: Project) -> None:
     (here.root / "dvc.lock").write_text(lock)
 
     with pytest.raises(PipelineError, match=r"^dvc\.lock, as committed, is not a valid lock: "):
         lock_data_of("HEAD")
 
 
-def test_how_a_parameter_is_added_is_told_where_it_is_missed(here: Project) -> None:
+def test_missing_parameter_has_advice(here: Project) -> None:
     name = "training.random_forest.class_weight"
 
     with pytest.raises(ConfigurationError) as missed:
@@ -46,6 +46,6 @@ def test_how_a_parameter_is_added_is_told_where_it_is_missed(here: Project) -> N
 @pytest.mark.parametrize(
     "change", ["ingestion.database=x", "+schema.id=x", "mlflow.registered_model=x", "training.x=${HOME}"]
 )
-def test_what_would_not_be_kept_is_refused(change: str) -> None:
+def test_override_of_a_data_parameter_is_refused(change: str) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing of ingestion, schema, mlflow: the data is kept"):
         override([change])

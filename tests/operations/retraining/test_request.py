@@ -1,4 +1,4 @@
-"""What `pipeline retrain` asks for."""
+"""The request of `pipeline retrain`."""
 
 from operations.commands import app
 from operations.retraining.request import Outcome, Request
@@ -33,7 +33,7 @@ def requested(monkeypatch: pytest.MonkeyPatch, *words: str) -> Request:
         (("--data-from", "1", "--promote"), True),
     ],
 )
-def test_old_data_is_not_promoted_unless_that_is_asked_for(
+def test_old_data_is_not_promoted_by_default(
     words: tuple[str, ...], may: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = requested(monkeypatch, *words)
@@ -41,12 +41,12 @@ def test_old_data_is_not_promoted_unless_that_is_asked_for(
     assert Request.model_validate_json(request.model_dump_json()).may_promote is may
 
 
-def test_promote_goes_with_old_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promote_needs_old_data(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match=r"^--promote needs --data-from"):
         requested(monkeypatch, "--promote")
 
 
 @pytest.mark.parametrize("command", [("rollback", "1"), ("unpin",)])
-def test_a_persons_decision_has_a_reason(command: tuple[str, ...]) -> None:
+def test_manual_decision_needs_a_reason(command: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match=r"^--reason is empty"):
         CliRunner().invoke(app, [*command, "--reason", " "], catch_exceptions=False)

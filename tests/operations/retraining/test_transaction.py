@@ -1,4 +1,4 @@
-"""What a retrain does to the checkout that people look at; the run itself is what the scenarios show."""
+"""The effect of a retrain on the user's checkout; the scenarios test the run itself."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ NEW_DATA = Request(branch="main")
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A repository without a remote, in which a run makes the commit of the branch `made`."""
+    """A repository without a remote, in which a run creates the commit of the branch `made`."""
     project = Project(tmp_path)
     project.git("init", "-q", "-b", "main")
     project.git("commit", "-q", "--allow-empty", "-m", "One")
@@ -39,7 +39,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     def worktree(*_: object) -> Iterator[Path]:
         yield run
 
-    # The servers and the stages have no part in this.
+    # These tests need no servers and no stages.
     monkeypatch.setattr(transaction, "wait_for_servers", lambda *_: None)
     monkeypatch.setattr(transaction, "finish_interrupted", lambda *_: ([], []))
     monkeypatch.setattr(transaction, "check_remotes", lambda: None)
@@ -59,25 +59,25 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_new_data_brings_the_checkout_forward(checkout: Project) -> None:
+def test_checkout_follows_new_data(checkout: Project) -> None:
     transaction.run(NEW_DATA)
 
     assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
 
 
-def test_the_outcome_stands_before_the_checkout_follows(checkout: Project) -> None:
-    told = []
+def test_outcome_precedes_the_checkout(checkout: Project) -> None:
+    outcomes = []
 
     transaction.run(
-        NEW_DATA, on_outcome=lambda outcome: told.append((outcome, checkout.git("rev-parse", "main")))
+        NEW_DATA, on_outcome=lambda outcome: outcomes.append((outcome, checkout.git("rev-parse", "main")))
     )
 
-    ((outcome, head),) = told
+    ((outcome, head),) = outcomes
     assert outcome.version == 2
     assert head != checkout.git("rev-parse", "main")
 
 
-def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
+def test_next_run_repairs_artifacts(
     checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: str) -> str:
@@ -86,8 +86,8 @@ def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
     monkeypatch.setattr("operations.retraining.checkout.dvc", fail)
     transaction.run(NEW_DATA)
     assert checkout.git("rev-parse", "main") == checkout.git("rev-parse", "made")
-    said = capsys.readouterr().out
-    assert "its artifacts do not follow: dvc checkout: something is in the way; move what is yours" in said
+    message = capsys.readouterr().out
+    assert "its artifacts do not follow: dvc checkout: something is in the way; move what is yours" in message
 
     done: list[tuple[str, ...]] = []
     monkeypatch.setattr("operations.retraining.checkout.dvc", lambda *words: done.append(words) or "")
@@ -97,7 +97,7 @@ def test_artifacts_that_did_not_follow_their_lock_do_so_after_the_next_run(
     assert done == [("checkout",)]
 
 
-def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: Project) -> None:
+def test_old_data_leaves_the_branch_unchanged(checkout: Project) -> None:
     before = checkout.git("rev-parse", "main")
 
     transaction.run(OLD_DATA)
@@ -105,9 +105,7 @@ def test_old_data_with_a_new_algorithm_leaves_the_branch_where_it_is(checkout: P
     assert checkout.git("rev-parse", "main") == before
 
 
-def test_a_checkout_that_was_switched_meanwhile_is_left_alone(
-    checkout: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_switched_checkout_is_left_alone(checkout: Project, capsys: pytest.CaptureFixture[str]) -> None:
     checkout.git("switch", "-q", "-c", "feature")
     before = checkout.git("rev-parse", "HEAD")
 
@@ -117,17 +115,15 @@ def test_a_checkout_that_was_switched_meanwhile_is_left_alone(
     assert "on another branch than main now" in capsys.readouterr().out
 
 
-def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given another one publishes meanwhile, too
+def test_failure_after_the_push_keeps_the_version(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given another clone publishes at the same time
     whole = Outcome(state="succeeded", message="version 3 is published", version=3)
     pushed: list[str] = []
 
     def run_in(folder: Path, request: Request) -> Outcome:
         if request.finish == "model-v3":
             return whole
-        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
+        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of another clone")
         Project(folder).git("commit", "-q", "--allow-empty", "-m", "Model version 3")
         Project(folder).git("tag", "-a", "model-v3", "-m", "Its own")
         pushed.extend(["model-v2", "model-v3"])
@@ -141,7 +137,7 @@ def test_a_run_that_failed_after_its_push_ends_with_the_version_it_had_pushed(
 
 
 def edited(checkout: Project, *, remote: bool) -> Project:
-    """Commit some files and edit none yet; with `remote`, let there be one."""
+    """Commit some files without edits; with `remote`, add a remote."""
     for name in ("params.yaml", "dvc.yaml", "dvc.lock", "README.md", "src/training.py"):
         path = checkout.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,9 +152,9 @@ def edited(checkout: Project, *, remote: bool) -> Project:
 
 
 @pytest.mark.parametrize("request_", [NEW_DATA, OLD_DATA, Request(branch="main", keep_data=True)])
-def test_an_edit_that_would_not_take_part_is_refused(checkout: Project, request_: Request) -> None:
+def test_uncommitted_edit_is_refused(checkout: Project, request_: Request) -> None:
     edited(checkout, remote=True)
-    # What no run uses is named alone.
+    # Files that no run uses are named, not refused.
     (checkout.root / "README.md").write_text("two\n")
     (checkout.root / "notes.txt").write_text("mine\n")
     assert check_committed(request_) == "README.md, notes.txt"
@@ -173,14 +169,14 @@ def test_an_edit_that_would_not_take_part_is_refused(checkout: Project, request_
             transaction.run(request_)
         checkout.git("add", name)
         checkout.git("commit", "-qm", "Edit")
-    # Also where Git was told to overlook it
+    # Also if Git is set to ignore changes of it
     checkout.git("update-index", "--assume-unchanged", "params.yaml")
     (checkout.root / "params.yaml").write_text("three\n")
     with pytest.raises(PipelineError, match=r"^not committed: params\.yaml: "):
         transaction.run(request_)
 
 
-def test_without_a_remote_the_branch_can_follow_only_if_all_is_committed(checkout: Project) -> None:
+def test_without_a_remote_everything_must_be_committed(checkout: Project) -> None:
     edited(checkout, remote=False)
     (checkout.root / "notes.txt").write_text("mine\n")
 
@@ -188,43 +184,39 @@ def test_without_a_remote_the_branch_can_follow_only_if_all_is_committed(checkou
         transaction.run(NEW_DATA)
 
 
-def test_the_error_of_a_failed_stage_names_the_files_where_they_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_names_the_kept_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transaction, "stores_root", lambda: tmp_path / "root")
     lines = tmp_path / "worktree/artifacts/rejected/validation.jsonl"
     lines.parent.mkdir(parents=True)
     lines.write_text("{}\n")
 
-    said = transaction.keep(tmp_path / "worktree", "validation: all of them are in artifacts/rejected/")
+    message = transaction.keep(tmp_path / "worktree", "validation: all of them are in artifacts/rejected/")
 
-    place = Path(said.rpartition(" ")[2])
-    assert said == f"validation: all of them are in {place}/rejected/; what the run found is kept in {place}"
+    place = Path(message.rpartition(" ")[2])
+    assert (
+        message == f"validation: all of them are in {place}/rejected/; what the run found is kept in {place}"
+    )
     assert (place / "rejected/validation.jsonl").read_text() == "{}\n"
 
 
-def test_what_another_one_pushed_meanwhile_is_no_success_of_a_run_that_failed(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_push_of_another_clone_is_not_credited(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
     def run_in(_: Path, request: Request) -> Outcome:
         tried.append(request.finish or "the run")
-        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of somebody else")
-        raise PipelineError("somebody was faster")
+        checkout.git("tag", "-a", "model-v2", "made", "-m", "Of another clone")
+        raise PipelineError("another clone was faster")
 
     monkeypatch.setattr(transaction, "finish_interrupted", finish_interrupted)
     monkeypatch.setattr(transaction, "unfinished", lambda: ["model-v2"] if tried else [])
     monkeypatch.setattr(transaction, "run_in", run_in)
 
-    with pytest.raises(PipelineError, match="somebody was faster"):
+    with pytest.raises(PipelineError, match="another clone was faster"):
         transaction.run(NEW_DATA)
     assert tried == ["the run"]
 
 
-def test_a_run_that_failed_before_its_push_has_failed(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failure_before_the_push(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> Outcome:
         raise PipelineError("the process died")
 
@@ -234,7 +226,7 @@ def test_a_run_that_failed_before_its_push_has_failed(
         transaction.run(NEW_DATA)
 
 
-def test_a_version_that_cannot_be_finished_holds_up_no_other(
+def test_unfinished_version_blocks_no_other(
     checkout: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run_in(_: Path, request: Request) -> Outcome:
@@ -254,10 +246,10 @@ def test_a_version_that_cannot_be_finished_holds_up_no_other(
     assert capsys.readouterr().err == "pipeline: model-v2 could not be finished: dvc pull: the data is lost\n"
 
 
-def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
+def test_version_of_an_earlier_run_is_not_credited(
     checkout: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a version of the commit that the run begins with, which can be finished only after the run
+    # Given an unfinished version of the run's first commit that can be finished only after the run
     checkout.git("tag", "-a", "model-v2", "-m", "Of an earlier run")
     tried: list[str] = []
 
@@ -276,10 +268,8 @@ def test_a_version_of_an_earlier_run_is_not_what_a_failed_run_made(
     assert tried == ["model-v2", "the run"]
 
 
-def test_artifacts_wait_while_the_lock_is_not_that_of_the_commit(
-    checkout: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given a checkout that was killed in its merge, and whose lock is gone
+def test_artifacts_stay_with_a_modified_lock(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a checkout that was killed in a merge, and has no lock
     (checkout.root / "dvc.lock").write_text("stages: {}")
     checkout.git("add", "dvc.lock")
     checkout.git("commit", "-qm", "A lock")
@@ -297,14 +287,14 @@ def test_artifacts_wait_while_the_lock_is_not_that_of_the_commit(
     assert not (checkout.root / UNFINISHED).exists()
 
 
-def test_a_signal_waits_for_what_must_not_be_torn() -> None:
+def test_signal_waits_for_the_checkout() -> None:
     seen = []
 
     def merge() -> None:
         with stoppable():
             with signals_deferred():
                 os.kill(os.getpid(), signal.SIGTERM)
-                # A process that is started meanwhile holds it back as well.
+                # A process that starts meanwhile blocks the signal too.
                 subprocess.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 15)"], check=True)
                 seen.append("whole")
             seen.append("never")
@@ -314,7 +304,7 @@ def test_a_signal_waits_for_what_must_not_be_torn() -> None:
     assert seen == ["whole"]
 
 
-def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None:
+def test_configuration_error_is_not_retried(ready: Project) -> None:
     ready.read_from("mongo://user:s3cret@nowhere", "crm")
     ready.git("commit", "-qam", "Read our own server")
 
@@ -326,16 +316,16 @@ def test_what_is_wrong_in_the_settings_is_not_waited_for(ready: Project) -> None
     assert "s3cret" not in done.stdout + done.stderr
 
 
-def test_the_newest_commit_is_the_branchs_whatever_others_check_out_or_fetch(
+def test_newest_commit_is_that_of_the_branch(
     checkout: Project,
 ) -> None:
     main, made = (checkout.git("rev-parse", name).strip() for name in ("main", "made"))
 
-    # Somebody switches to another branch while a retrain waits,
+    # A user switches to another branch while a retrain waits,
     checkout.git("switch", "-q", "made")
     assert newest("main") == main
 
-    # and an editor fetches another one at the moment of the fetch: here Git itself is made to do so.
+    # and an editor fetches another branch during the fetch: here a Git hook does so.
     remote = Project(checkout.root.with_name("remote"))
     checkout.run("git", "clone", "-q", "--bare", str(checkout.root), str(remote.root))
     checkout.git("remote", "add", "origin", str(remote.root))
@@ -343,6 +333,6 @@ def test_the_newest_commit_is_the_branchs_whatever_others_check_out_or_fetch(
     hook.write_text(f"#!/bin/sh\necho {made} > .git/FETCH_HEAD\n")
     hook.chmod(0o755)
     checkout.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
-    # The end of another name is the same.
+    # Another branch name has the same ending.
     remote.git("update-ref", "refs/backup/refs/heads/main", made)
     assert newest("main") == main

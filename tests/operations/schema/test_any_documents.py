@@ -1,4 +1,4 @@
-"""For any documents, the proposal accepts them or names why not, and params.yaml accepts the proposal."""
+"""For any documents: the proposal accepts them or names the reason, and params.yaml accepts the proposal."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ def collections(draw: st.DrawFn) -> list[dict[str, Any]]:
         {"_id": number, **shapes[number % len(shapes)], "nested": few[number % 5], "target": number % 3 == 0}
         for number in range(draw(st.sampled_from([3, 30, 250])))
     ]
-    # One document is unlike the others: among 250 it may be rejected.
+    # One document differs from the others: among 250 it may be rejected.
     documents[1] |= {"nested": draw(st.dictionaries(names, values, max_size=4))}
     return documents
 
@@ -76,7 +76,7 @@ def test_a_proposal_accepts_what_it_was_made_from(documents: list[dict[str, Any]
 
 @settings(max_examples=20)
 @given(documents=collections())
-def test_params_yaml_accepts_what_is_written_and_keeps_the_rest(documents: list[dict[str, Any]]) -> None:
+def test_params_yaml_stays_valid_and_keeps_the_rest(documents: list[dict[str, Any]]) -> None:
     proposal = proposed(documents, complete=True)
     if isinstance(proposal, str):
         return

@@ -1,4 +1,4 @@
-"""What becomes of a field, by what it holds."""
+"""The decision on a field, by its values."""
 
 import re
 from collections.abc import Callable
@@ -80,9 +80,7 @@ def test_a_useful_field_becomes_a_column(values: Callable[[int], Any], column: d
         (lambda row: IBAN[:-2] + f"{row % 90 + 10}", "personal data: looks like an IBAN"),
     ],
 )
-def test_a_field_that_no_model_can_use_is_left_out_with_the_reason(
-    values: Callable[[int], Any], why: str
-) -> None:
+def test_useless_field_is_left_out_with_a_reason(values: Callable[[int], Any], why: str) -> None:
     decision = decided(values)
 
     assert (decision.column, decision.why) == (None, why)
@@ -97,12 +95,12 @@ def test_a_field_that_no_model_can_use_is_left_out_with_the_reason(
         ("a.b", lambda row: row, "a dotted path cannot name it: a name has a dot, is empty or starts with $"),
     ],
 )
-def test_a_name_counts_where_the_values_agree(name: str, values: Callable[[int], Any], why: str) -> None:
+def test_name_and_values_mark_personal_data(name: str, values: Callable[[int], Any], why: str) -> None:
     assert decided(values, name).why == why
 
 
-def test_a_field_below_a_value_that_is_often_no_document_is_left_out() -> None:
-    """The server would send no value for it, and ingestion would reject the document."""
+def test_field_in_a_mixed_parent_is_left_out() -> None:
+    """The server sends no value for it, so ingestion would reject the document."""
     documents = [{"_id": row, "plan": {"price": row} if row % 9 else "none"} for row in range(90)]
 
     plan, price = decisions(Profile(documents), complete=True)[1:]
@@ -111,20 +109,20 @@ def test_a_field_below_a_value_that_is_often_no_document_is_left_out() -> None:
     assert price.why == "inside plan, which is no document in 10 documents"
 
 
-def test_a_name_alone_makes_no_personal_data() -> None:
+def test_name_alone_is_not_personal_data() -> None:
     assert decided(lambda row: row % 2 == 0, "phone").column == {"type": "boolean"}
     assert decided(lambda row: "basic" if row % 3 else "pro", "name").column
 
 
 def test_a_rare_category_of_a_sample_is_not_listed() -> None:
-    """Others like it are in the documents that were not read."""
+    """The documents that were not read have other rare values."""
     decision = decided(lambda row: "rare" if row == 5 else f"kind {row % 3}", complete=False)
 
     assert decision.column == {"type": "category"}
     assert decision.why == "4 values, not listed, since some are rare"
 
 
-def test_memory_is_bounded_by_the_fields_not_by_the_documents() -> None:
+def test_profile_has_bounded_memory() -> None:
     profile = Profile(
         {"_id": row, "text": f"{row}" * 1000, "map": {f"customer {row}": 1}} for row in range(5_000)
     )
@@ -166,7 +164,7 @@ def test_the_target_and_its_consequence() -> None:
     assert left_out.why == "looks like the target's consequence: reason alone ROC AUC 1.0000"
 
 
-def test_one_of_several_values_is_predicted_against_the_rest() -> None:
+def test_target_value_against_the_rest() -> None:
     proposal = propose(lambda: iter(CUSTOMERS), True, "class=8", 0.99)
 
     assert (proposal.section or {})["target"] == {"column": "class_", "positive": 8}
@@ -185,13 +183,13 @@ def test_one_of_several_values_is_predicted_against_the_rest() -> None:
         ("cancelled.reason=price", "every document that was read has this value"),
     ],
 )
-def test_an_impossible_target_is_refused_with_what_there_is(target: str, message: str) -> None:
+def test_impossible_target_is_refused_with_candidates(target: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         propose(lambda: iter(CUSTOMERS), True, target, 0.99)
 
 
-def test_columns_that_reject_too_much_together_are_left_out() -> None:
-    """Each of 40 columns has a wrong value in one of 250 documents: together they would reject 16 %."""
+def test_columns_that_reject_too_much_are_left_out() -> None:
+    """Each of 40 columns has a wrong value in one of 250 documents: together they reject 16 %."""
     columns = range(40)
     documents = [
         {"_id": row, **{f"c{each}": "?" if row % 250 == each else row % 9 for each in columns}, "y": row % 2}
@@ -206,7 +204,7 @@ def test_columns_that_reject_too_much_together_are_left_out() -> None:
     assert reasons.count("would reject 4 of 1,000 documents") == 39
 
 
-def test_the_table_shows_an_example_of_each_type_and_hides_personal_data() -> None:
+def test_table_shows_types_and_hides_personal_data() -> None:
     documents = [
         {"_id": row, "age": "forty" if row == 250 else row % 90, "email": f"c{row}@example.org"}
         for row in range(500)

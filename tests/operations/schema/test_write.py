@@ -1,4 +1,4 @@
-"""Values written into params.yaml: comments, order and all other lines stay."""
+"""Values written into params.yaml: comments, order and all other lines are kept."""
 
 from typing import Any
 
@@ -58,6 +58,6 @@ def test_only_the_value_changes(values: dict[tuple[str, ...], Any], before: str,
     assert with_values(TEXT, values) == TEXT.replace(before, after, 1)
 
 
-def test_a_file_without_a_last_line_end_and_in_one_line() -> None:
+def test_unusual_layouts_of_the_file() -> None:
     assert with_values("a: 1", {("b",): [1]}) == "a: 1\nb: [1]\n"
     assert with_values("s: {a: 1, b: {c: 2}}", {("s", "b", "c"): 3}) == "s:\n  a: 1\n  b: {c: 3}\n"

@@ -1,4 +1,4 @@
-"""The API as a client meets it: one job at a time, tokens, problem documents, its own description."""
+"""The API for a client: one job at a time, tokens, problem documents, OpenAPI."""
 
 import os
 import sys
@@ -15,14 +15,14 @@ import requests
 from filelock import FileLock
 
 TOKEN = "a-t0ken"
-# A name of another site that leads here.
+# The host name of another site that resolves to this machine.
 LED = {"Host": "evil.example"}
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
 def service(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose jobs wait, since somebody else holds the lock of the repository."""
+    """A service whose jobs wait, since another process holds the lock of the repository."""
     root = tmp_path_factory.mktemp("api") / "clone"
     origin.run("git", "clone", "-q", str(origin.root), str(root))
     with (
@@ -32,7 +32,7 @@ def service(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield service
 
 
-def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
+def test_concurrent_requests_start_one_job(service: Service) -> None:
     with ThreadPoolExecutor(40) as pool:
         orders = [pool.submit(service.post, None, **BEARER) for _ in range(200)]
         reads = [pool.submit(service.get, path) for path in ("/train", "/health") for _ in range(500)]
@@ -68,7 +68,7 @@ def test_two_hundred_orders_at_once_make_one_job(service: Service) -> None:
         ("GET", "/nothing", {}, 404),
     ],
 )
-def test_what_is_wrong_is_told_by_a_problem_document(
+def test_errors_are_problem_documents(
     service: Service, method: str, path: str, options: dict[str, object], status: int
 ) -> None:
     answer = requests.request(method, service.url(path), timeout=30, **options)  # type: ignore[arg-type]
@@ -83,14 +83,14 @@ def test_what_is_wrong_is_told_by_a_problem_document(
         assert answer.headers["Allow"] == allowed
 
 
-def test_a_form_in_place_of_json_is_told_what_to_send(service: Service) -> None:
+def test_form_instead_of_json_is_refused_with_advice(service: Service) -> None:
     answer = requests.post(service.url("/train"), data={"all": "true"}, headers=BEARER, timeout=30)
 
     assert answer.status_code == 422
     assert answer.json()["detail"].endswith(" (send it with Content-Type: application/json)")
 
 
-def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
+def test_openapi_matches_the_answers(service: Service, tmp_path: Path) -> None:
     done = Project(tmp_path).run(
         str(Path(sys.executable).with_name("schemathesis")),
         "run",
@@ -99,7 +99,7 @@ def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
         f"Authorization: Bearer {TOKEN}",
         "--checks",
         "all",
-        # Not the stateful one: it would wait for the stream of a job that waits.
+        # Not the stateful phase: it would wait for the stream of a waiting job.
         "--phases",
         "examples,coverage,fuzzing",
         "--max-examples",
@@ -113,7 +113,7 @@ def test_the_description_is_true(service: Service, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-4000:]
 
 
-def test_no_token_is_in_the_log(service: Service) -> None:
+def test_log_hides_the_token(service: Service) -> None:
     service.post(None, **BEARER)
 
     log = (service.project.root.parent / "clone-service.log").read_text()
@@ -121,7 +121,7 @@ def test_no_token_is_in_the_log(service: Service) -> None:
     assert TOKEN not in log
 
 
-def test_other_than_loopback_needs_a_token(service: Service) -> None:
+def test_public_address_needs_a_token(service: Service) -> None:
     words = ("pipeline", "serve", "--host", "0.0.0.0", "--port", str(free_port()))
 
     refused = service.project.run(*words, check=False, TRAIN_API_TOKEN="")
@@ -137,8 +137,8 @@ def test_a_second_service_in_the_same_repository_is_refused(service: Service) ->
     assert refused.stderr == "pipeline: a service runs in this repository already\n"
 
 
-def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None:
-    # Given MLflow is not started, and a bucket without the keys to it
+def test_ready_names_unreachable_servers(project: Project) -> None:
+    # Given MLflow is not running, and the keys of the bucket are not set
     away = f"http://127.0.0.1:{free_port()}"
     settings = project.root / ".dvc/config.local"
     settings.write_text("[core]\nremote = s3\n['remote \"s3\"']\nurl = s3://bucket/dvc\n")
@@ -147,7 +147,7 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
 
     with running_service(project, **env) as service:
         answer = service.get("/ready")
-        # and a name that was made to lead here is told nothing: this service has no token
+        # and a request for another host name gets no answer, since this service has no token
         led = [
             requests.get(service.url(path), headers=LED, timeout=30)
             for path in ("/", "/train", "/docs", "/none")
@@ -165,9 +165,9 @@ def test_ready_names_the_servers_that_are_away_and_why(project: Project) -> None
     }
 
 
-def test_a_store_of_jobs_that_is_damaged_is_said_and_nothing_starts(project: Project) -> None:
+def test_damaged_job_store_is_reported(project: Project) -> None:
     with running_service(project) as service:
-        # Given somebody overwrites it
+        # Given the file is overwritten
         (project.root / "jobs/jobs.sqlite").write_text("no database at all")
         for left in project.root.glob("jobs/jobs.sqlite-*"):
             left.unlink()
@@ -178,6 +178,6 @@ def test_a_store_of_jobs_that_is_damaged_is_said_and_nothing_starts(project: Pro
     for answer in answers:
         assert answer.status_code == 503
         assert answer.headers["Content-Type"] == "application/problem+json"
-        said = "the store of the jobs cannot be used: file is not a database"
-        assert answer.json()["detail"] == said
+        detail = "the store of the jobs cannot be used: file is not a database"
+        assert answer.json()["detail"] == detail
     assert [log.parent.name for log in project.root.glob("jobs/*/log.txt")] == ["recovery"]

@@ -1,4 +1,4 @@
-"""The page in Chromium: a retrain is started with the keyboard and watched until version 2 is there."""
+"""The page in Chromium: the keyboard starts a retrain, and the page shows its progress up to version 2."""
 
 from browser import Browser, needs_chromium, running_browser
 from operations.service.job_store import Jobs, TrainRequest
@@ -18,7 +18,7 @@ pytestmark = needs_chromium
 
 @pytest.fixture
 def published(team: Team) -> Project:
-    """A checkout with version 1, new customers, and a failed retrain whose error has markup in it."""
+    """A checkout with version 1, new customers, and a failed retrain whose error contains markup."""
     team.arrive(CUSTOMERS, CUSTOMERS + 200)
     jobs = Jobs(team.project.root / "jobs" / "jobs.sqlite")
     job, _ = jobs.create(TrainRequest(), None)
@@ -26,7 +26,7 @@ def published(team: Team) -> Project:
     return team.project
 
 
-def test_a_retrain_is_started_and_watched_until_version_2_is_there(published: Project) -> None:
+def test_retrain_from_the_page(published: Project) -> None:
     with running_browser() as browser:
         with running_service(published) as service:
             browser.resize(360, 740)
@@ -35,14 +35,14 @@ def test_a_retrain_is_started_and_watched_until_version_2_is_there(published: Pr
             the_button_starts_a_retrain(browser, service)
             the_steps_are_seen_until_the_end(browser, service)
             version_2_is_shown(browser, service)
-            # A page that looks for a service that has ended would complain.
+            # A page that polls a service that has ended would log errors.
             browser.driver.get("about:blank")
         with running_service(published, TRAIN_API_TOKEN=TOKEN) as service:
             the_token_is_asked_for(browser, service)
 
 
 def version_1_is_shown(browser: Browser) -> None:
-    """The champion, its scores and the age of its data; the error of the failed retrain is text."""
+    """The page shows the champion, its scores, the age of its data, and the error as text."""
     browser.until(lambda: "Version 1, on data that is" in browser.text("#champion"))
     assert "ROC AUC" in browser.text("#champion")
     assert browser.text("#jobs .wide") == NASTY
@@ -52,13 +52,13 @@ def version_1_is_shown(browser: Browser) -> None:
 
 
 def the_button_starts_a_retrain(browser: Browser, service: Service) -> None:
-    """The tab key leads to it, and the return key presses it; the focus is seen, and stays."""
+    """The tab key reaches the button, the return key presses it; the focus is visible and stays."""
     browser.tab_to("#retrain button")
     assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
     assert not jobs_of(service)
-    # What is seen from here on must not be owed to the look that the page takes every half a minute.
+    # From here on, the page must update by events, not by its poll every half a minute.
     browser.run("for (let timer = 1; timer < 100; timer++) clearInterval(timer)")
-    # Every state of the progress, as the page comes to it.
+    # Record every state of the progress.
     browser.run(
         "window.seen = []; const status = document.getElementById('status');"
         "new MutationObserver(() => seen.push(status.textContent)).observe(status, {childList: true})"
@@ -66,14 +66,14 @@ def the_button_starts_a_retrain(browser: Browser, service: Service) -> None:
     browser.press(Keys.ENTER)
     browser.until(lambda: browser.text("#status").startswith("Running: "))
     assert [job["state"] for job in jobs_of(service)] in (["queued"], ["running"])
-    # While it runs the button does nothing.
+    # While a job runs, the button does nothing.
     browser.press(Keys.ENTER)
     assert browser.find("#retrain button").get_attribute("aria-disabled") == "true"
     assert browser.text("#problem") == ""
 
 
 def the_steps_are_seen_until_the_end(browser: Browser, service: Service) -> None:
-    """Each step in its turn, the log at its end, then what came of it."""
+    """The page shows each step in order, the end of the log, then the result."""
     browser.until(lambda: browser.text("#status") == "Running: training", 120)
     states = dict(
         browser.run("return [...steps.children].map(step => [step.dataset.step, step.dataset.state])")
@@ -83,7 +83,7 @@ def the_steps_are_seen_until_the_end(browser: Browser, service: Service) -> None
     assert browser.run("return log.scrollHeight - log.scrollTop - log.clientHeight") < 8
     assert browser.overflow() == 0
     browser.until(lambda: browser.text("#status").startswith("succeeded: version 2 is published"), 120)
-    seen = [said.removeprefix("Running: ") for said in browser.run("return seen")][:-1]
+    seen = [text.removeprefix("Running: ") for text in browser.run("return seen")][:-1]
     assert seen == [step for step in STEPS if step in seen]
     assert {"ingestion", "training", "evaluation", "publishing"} <= set(seen)
     states = dict(
@@ -94,7 +94,7 @@ def the_steps_are_seen_until_the_end(browser: Browser, service: Service) -> None
 
 
 def version_2_is_shown(browser: Browser, service: Service) -> None:
-    """In the list of versions, in the history, and as what it was found to be; nothing was reloaded."""
+    """Version 2 is in the list, the history and the decision, without a reload."""
     browser.until(lambda: browser.driver.find_elements("css selector", "#jobs tbody tr a[href='#v2']"))
     job = jobs_of(service)[0]
     assert job["model_version"] == 2
@@ -114,7 +114,7 @@ def version_2_is_shown(browser: Browser, service: Service) -> None:
 
 
 def the_token_is_asked_for(browser: Browser, service: Service) -> None:
-    """A wrong one is refused and forgotten; the right one stays in this window alone."""
+    """A wrong token is refused and forgotten; the right one stays in this window alone."""
     before = len(jobs_of(service))
     browser.driver.get(service.url("/"))
     browser.tab_to("[name=token]")
@@ -125,7 +125,7 @@ def the_token_is_asked_for(browser: Browser, service: Service) -> None:
     assert len(jobs_of(service)) == before
     assert all("401 (Unauthorized)" in message for message in browser.complaints())
 
-    # Meanwhile somebody else starts one; the page is told, and shows that one.
+    # Another client starts a job: the page shows that one.
     other = service.post(Authorization=f"Bearer {TOKEN}").json()["id"]
     browser.press(Keys.CONTROL + "a")
     browser.press(TOKEN, Keys.ENTER)
@@ -145,5 +145,5 @@ def the_token_is_asked_for(browser: Browser, service: Service) -> None:
 
 
 def jobs_of(service: Service) -> list[dict[str, object]]:
-    """The retrains that were started here: all but the failed one from before."""
+    """Return the jobs without the earlier failed one."""
     return [job for job in service.get("/train").json() if job["error"] != NASTY]

@@ -1,4 +1,4 @@
-"""Who may start a retrain."""
+"""Which requests may start a retrain."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ def _no_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_page_of_another_site_starts_nothing_on_a_service_without_a_token(site: str) -> None:
+def test_cross_site_request_is_refused(site: str) -> None:
     with pytest.raises(HTTPException) as refused:
         authorized(None, site)
 
@@ -27,11 +27,11 @@ def test_a_page_of_another_site_starts_nothing_on_a_service_without_a_token(site
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none", None])
-def test_the_own_page_and_every_client_that_is_no_browser_may(site: str | None) -> None:
+def test_own_page_and_plain_clients_are_allowed(site: str | None) -> None:
     authorized(None, site)
 
 
-def test_with_the_token_it_matters_not_where_a_request_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_allows_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_API_TOKEN", "right")
     authorized(HTTPAuthorizationCredentials(scheme="Bearer", credentials="right"), "cross-site")
 
@@ -42,7 +42,7 @@ def test_with_the_token_it_matters_not_where_a_request_comes_from(monkeypatch: p
 
 
 def answer(host: str) -> int:
-    """Return the status of the answer to a request that names a host, where the app would answer 200."""
+    """Return the status for a request with a host name, where the app itself answers 200."""
     app = LocalHostsOnly(PlainTextResponse("here"))
     sent: list[Message] = []
 
@@ -59,14 +59,12 @@ def answer(host: str) -> int:
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "127.0.0.1", "[::1]:8000"])
-def test_this_machine_is_answered_without_a_token(host: str) -> None:
+def test_loopback_needs_no_token(host: str) -> None:
     assert answer(host) == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example:8000", "127.0.0.1.evil.example", "localhost.example", "["])
-def test_a_name_that_was_made_to_lead_here_is_answered_with_a_token_alone(
-    host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_host_name_needs_a_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer(host) == 421
 
     monkeypatch.setenv("TRAIN_API_TOKEN", "right")
@@ -74,9 +72,7 @@ def test_a_name_that_was_made_to_lead_here_is_answered_with_a_token_alone(
 
 
 @pytest.mark.parametrize("sent", ["sésame", "open sesame", "sesame\n"])
-def test_a_token_that_no_header_can_carry_is_refused_at_the_start(
-    sent: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_token_is_refused_at_the_start(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_API_TOKEN", sent)
 
     with pytest.raises(ConfigurationError, match="TRAIN_API_TOKEN may hold") as raised:

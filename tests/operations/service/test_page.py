@@ -1,4 +1,4 @@
-"""The page as the server renders it: what it says in each state, and that it says nothing it should not."""
+"""The rendered page: its text in each state, and no secret or markup from outside."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -51,17 +51,15 @@ def remote(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setattr("operations.service.links.git", lambda *_words, **_options: url)
 
 
-def test_with_nothing_there_it_says_so() -> None:
-    said = html([], known(), NOW)
+def test_empty_page() -> None:
+    content = html([], known(), NOW)
 
-    assert "There is none yet" in said
-    assert said.count("None yet.") == 2
-    assert "MLflow does not answer" not in said
+    assert "There is none yet" in content
+    assert content.count("None yet.") == 2
+    assert "MLflow does not answer" not in content
 
 
-def test_it_stays_that_of_the_running_code_when_a_retrain_brings_newer_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_template_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, content in (("page.html", "{{ unknown }}"), ("page.js", ""), ("page.css", "")):
         (tmp_path / name).write_text(content)
     monkeypatch.setattr(page, "FOLDER", tmp_path)
@@ -71,22 +69,22 @@ def test_it_stays_that_of_the_running_code_when_a_retrain_brings_newer_files(
     assert page.style().body
 
 
-def test_the_champion_is_shown_with_its_scores_and_the_age_of_its_data() -> None:
-    # Version 3 is another model of the data of version 1.
+def test_champion_has_scores_and_age_of_data() -> None:
+    # Version 3 is another model on the data of version 1.
     data = {"data.raw.md5": "same"}
     versions = (version(1, hours=75, **data), version(2, hours=2), version(3, True, hours=1, **data))
-    said = html([], known(*versions), NOW)
+    content = html([], known(*versions), NOW)
 
-    assert "Version 3, on data that is <strong>3 days</strong> old" in said
-    assert "2026-11-20 09:00 UTC" in said
-    assert "<dt>ROC AUC</dt><dd>0.8354</dd>" in said
-    # The newest is first, and a score that a run does not have is a dash.
-    assert said.index('id="v3"') < said.index('id="v2"') < said.index('id="v1"')
-    assert 'data-label="Brier score" class="number">\N{EN DASH}<' in said
-    assert 'href="versions/2/report.html"' in said
+    assert "Version 3, on data that is <strong>3 days</strong> old" in content
+    assert "2026-11-20 09:00 UTC" in content
+    assert "<dt>ROC AUC</dt><dd>0.8354</dd>" in content
+    # The newest version is first, and a missing score is a dash.
+    assert content.index('id="v3"') < content.index('id="v2"') < content.index('id="v1"')
+    assert 'data-label="Brier score" class="number">\N{EN DASH}<' in content
+    assert 'href="versions/2/report.html"' in content
 
 
-def test_a_report_is_in_the_mlflow_ui_or_in_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_url_in_mlflow_or_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     made = replace(version(1), experiment="7", artifacts="file:///a%20b/mlartifacts/7/run/artifacts")
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@mlflow.example.org/")
@@ -97,70 +95,70 @@ def test_a_report_is_in_the_mlflow_ui_or_in_a_folder(monkeypatch: pytest.MonkeyP
     assert report_link(replace(made, artifacts="")) is None
 
 
-def test_the_champion_has_its_reason_and_each_version_its_decision() -> None:
+def test_champion_has_a_reason_and_versions_a_decision() -> None:
     refused = {"promotion": '{"promoted": false, "reason": "it may be 0.02 lower"}'}
     why = f"rolled back to by hand, pinned: {NASTY}"
     pinned = replace(version(1, True), standing=why, pinned=True)
-    said = html([], known(pinned, version(2, **refused), version(3, promote="no", **refused)), NOW)
+    content = html([], known(pinned, version(2, **refused), version(3, promote="no", **refused)), NOW)
 
-    assert f"<p>rolled back to by hand, pinned: {ESCAPED}</p>" in said
-    assert said.count(">pinned</span>") == 1
-    assert "<summary>not promoted</summary>it may be 0.02 lower</details>" in said
-    assert "<summary>no-promote</summary>" in said
+    assert f"<p>rolled back to by hand, pinned: {ESCAPED}</p>" in content
+    assert content.count(">pinned</span>") == 1
+    assert "<summary>not promoted</summary>it may be 0.02 lower</details>" in content
+    assert "<summary>no-promote</summary>" in content
     rolled = version(1, True, rollback='{"at": "2026-11-27T10:00:00", "reason": "calls are missed"}')
     assert "<summary>rolled back to</summary>2026-11-27: calls are missed" in html([], known(rolled), NOW)
 
 
-def test_it_says_what_made_each_version_and_where_scores_are_of_other_rows() -> None:
+def test_versions_name_algorithm_and_other_holdouts() -> None:
     made = {"algorithm": "random_forest", "test_rows": 1195}
     same = {"data.raw.md5": "same"}
     alike = (replace(version(1, True, **same), **made), version(2, **same))
 
-    said = html([], known(*alike), NOW)
-    assert "random_forest, scored on 1,195 test rows" in said
-    assert "<title>churn-pipeline</title>" in said
-    assert "scored on other test rows" not in said
+    content = html([], known(*alike), NOW)
+    assert "random_forest, scored on 1,195 test rows" in content
+    assert "<title>churn-pipeline</title>" in content
+    assert "scored on other test rows" not in content
     assert "scored on other test rows" in html([], known(*alike, version(3)), NOW)
 
 
-def test_while_mlflow_is_away_what_it_said_last_stays() -> None:
+def test_last_answer_stays_while_mlflow_is_away() -> None:
     away = Known((version(1, champion=True),), NOW - timedelta(minutes=5), answers=False)
 
-    said = html([], away, NOW)
+    content = html([], away, NOW)
 
-    assert "MLflow does not answer; its last answer is from" in said
-    assert "5 minutes ago" in said
-    assert "Version 1, on data" in said
+    assert "MLflow does not answer; its last answer is from" in content
+    assert "5 minutes ago" in content
+    assert "Version 1, on data" in content
 
     never = html([], Known(answers=False), NOW)
     assert "MLflow does not answer." in never
     assert "There is none yet" not in never
 
 
-def test_before_mlflow_was_asked_the_page_says_so_and_looks_again() -> None:
-    said = html([], Known(), NOW)
+def test_page_before_the_first_answer_of_mlflow() -> None:
+    content = html([], Known(), NOW)
 
-    assert "MLflow has not answered yet" in said
-    assert 'data-answered="no"' in said
+    assert "MLflow has not answered yet" in content
+    assert 'data-answered="no"' in content
     assert 'data-answered="yes"' in html([], known(), NOW)
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_a_job_under_way_is_followed(jobs: Jobs, state: str) -> None:
+def test_running_job_is_followed(jobs: Jobs, state: str) -> None:
     active = job(jobs, state=state, stage="training", started_at=NOW)
 
-    said = html([active], known(), NOW)
+    content = html([active], known(), NOW)
 
-    assert f'data-job="{active.id}"' in said
-    assert "Running: training" in said
-    assert '<div id="progress">' in said
+    assert f'data-job="{active.id}"' in content
+    assert "Running: training" in content
+    assert '<div id="progress">' in content
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "outcome"),
     [("succeeded", "message"), ("unchanged", "message"), ("failed", "error"), ("interrupted", "error")],
 )
-def test_a_job_that_ended_is_history(jobs: Jobs, state: str, told: str) -> None:
+def test_ended_job_is_in_the_history(jobs: Jobs, state: str, outcome: str) -> None:
     ended = job(
         jobs,
         state=state,
@@ -170,29 +168,29 @@ def test_a_job_that_ended_is_history(jobs: Jobs, state: str, told: str) -> None:
         rows_rejected=3,
         model_version=2,
         promoted=True,
-        **{told: "what came of it"},
+        **{outcome: "what came of it"},
     )
-    said = html([ended], known(), NOW)
+    content = html([ended], known(), NOW)
 
-    assert 'data-job=""' in said
-    assert '<div id="progress" hidden>' in said
+    assert 'data-job=""' in content
+    assert '<div id="progress" hidden>' in content
     for text in (f">{state}<", "what came of it", "1 min 23 s", "6,200 rows read, 3 rejected", 'href="#v2"'):
-        assert text in said
-    assert f'href="train/{ended.id}/log"' in said
+        assert text in content
+    assert f'href="train/{ended.id}/log"' in content
 
 
-def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_external_text_is_escaped(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     remote(monkeypatch, "https://forge.example/team/churn.git")
     ended = job(jobs, state="failed", error=NASTY, commit=NASTY, stage=NASTY)
     active = job(jobs, stage=NASTY, state="running")
     strange = Version(1, NASTY, {"git.commit": NASTY}, True, 0, SCORES, NASTY)
 
-    said = html([active, ended], known(strange), NOW)
+    content = html([active, ended], known(strange), NOW)
 
-    assert "<img" not in said
-    assert said.count(ESCAPED) >= 4
-    # What is no hash is no link either.
-    assert "/commit/" not in said
+    assert "<img" not in content
+    assert content.count(ESCAPED) >= 4
+    # A text that is not a hash is not a link.
+    assert "/commit/" not in content
 
 
 @pytest.mark.parametrize(
@@ -203,59 +201,59 @@ def test_whatever_comes_from_outside_is_escaped(jobs: Jobs, monkeypatch: pytest.
         "https://forge.example/team/churn",
     ],
 )
-def test_a_commit_leads_to_the_forge_without_credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_commit_links_to_the_forge(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     remote(monkeypatch, url)
-    said = html([], known(version(1)), NOW)
+    content = html([], known(version(1)), NOW)
 
-    assert f'href="https://forge.example/team/churn/commit/{COMMIT}"' in said
-    assert "s3cret" not in said
+    assert f'href="https://forge.example/team/churn/commit/{COMMIT}"' in content
+    assert "s3cret" not in content
 
 
 @pytest.mark.parametrize("url", ["", "/srv/churn.git", "git@forge.example:churn.git"])
-def test_a_commit_of_another_remote_is_text(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_commit_without_a_forge_is_text(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     remote(monkeypatch, url)
-    said = html([], known(version(1)), NOW)
+    content = html([], known(version(1)), NOW)
 
-    assert f'<code title="{COMMIT}">{COMMIT[:10]}</code>' in said
+    assert f'<code title="{COMMIT}">{COMMIT[:10]}</code>' in content
 
 
-def test_a_run_leads_to_the_mlflow_server_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_links_to_the_mlflow_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:s3cret@mlflow.example/base/?token=s3cret")
-    said = html([], known(version(1)), NOW)
+    content = html([], known(version(1)), NOW)
 
-    assert 'href="https://mlflow.example/base/#/experiments/1/runs/run1"' in said
-    assert "s3cret" not in said
+    assert 'href="https://mlflow.example/base/#/experiments/1/runs/run1"' in content
+    assert "s3cret" not in content
 
 
-def test_a_run_in_a_file_is_text() -> None:
+def test_run_without_a_server_is_text() -> None:
     assert '<code title="run1">run1</code>' in html([], known(version(1)), NOW)
 
 
-def test_the_token_is_asked_for_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_token_field_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'type="password"' not in html([], known(), NOW)
     monkeypatch.setenv("TRAIN_API_TOKEN", "s3cret")
-    said = html([], known(), NOW)
+    content = html([], known(), NOW)
 
-    assert 'type="password"' in said
-    assert "s3cret" not in said
+    assert 'type="password"' in content
+    assert "s3cret" not in content
 
 
-def test_the_page_carries_no_script_or_style_of_its_own(jobs: Jobs) -> None:
-    said = html([job(jobs)], known(version(1, True)), NOW)
+def test_page_has_no_inline_script_or_style(jobs: Jobs) -> None:
+    content = html([job(jobs)], known(version(1, True)), NOW)
 
-    assert "<style" not in said
-    assert "style=" not in said
-    assert said.count("<script") == 1
+    assert "<style" not in content
+    assert "style=" not in content
+    assert content.count("<script") == 1
     policy = page.HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    # Behind a proxy the service may have a prefix: all of its own addresses are relative.
-    assert 'href="/' not in said
-    assert 'src="/' not in said
+    # Behind a proxy the service may have a prefix, so its own links are relative.
+    assert 'href="/' not in content
+    assert 'src="/' not in content
 
 
 @pytest.mark.parametrize(
-    ("passed", "said"),
+    ("passed", "content"),
     [
         (timedelta(seconds=-5), "less than a minute"),
         (timedelta(seconds=59), "less than a minute"),
@@ -266,5 +264,5 @@ def test_the_page_carries_no_script_or_style_of_its_own(jobs: Jobs) -> None:
         (timedelta(days=1234), "1,234 days"),
     ],
 )
-def test_an_age_is_said_in_its_largest_unit(passed: timedelta, said: str) -> None:
-    assert age(passed) == said
+def test_age_is_in_its_largest_unit(passed: timedelta, content: str) -> None:
+    assert age(passed) == content

@@ -28,7 +28,7 @@ def refused(version: int) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_a_version_has_a_report_if_its_run_has(
+def test_version_has_the_report_of_its_run(
     store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment = store.create_experiment("some", artifact_location=(tmp_path / "files").as_uri())
@@ -42,14 +42,14 @@ def test_a_version_has_a_report_if_its_run_has(
 
     assert report(1).body == b"<p>version 1</p>"
     assert report(1).media_type == "text/html"
-    # Its styles are its own, and a script in it does not run.
+    # Its inline styles apply, and a script in it does not run.
     policy = report(1).headers["content-security-policy"]
     assert "default-src 'none'; style-src 'unsafe-inline'" in policy
     assert policy.endswith("sandbox")
     assert refused(2) == (404, "the run of version 2 has no report")
     assert refused(3) == (404, "there is no version 3")
 
-    # The page is kept, also when MLflow goes away; what was never fetched cannot be had.
+    # A fetched page is cached while MLflow is away; another one is not available.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     assert report(1).body == b"<p>version 1</p>"
@@ -59,8 +59,8 @@ def test_a_version_has_a_report_if_its_run_has(
     assert refused(3) == (503, "MLflow does not answer")
 
 
-def test_the_documented_answers_are_those(tmp_path: Path) -> None:
-    told = make_app(tmp_path).openapi()["paths"]["/versions/{version}/report.html"]["get"]["responses"]
+def test_documented_status_codes(tmp_path: Path) -> None:
+    documented = make_app(tmp_path).openapi()["paths"]["/versions/{version}/report.html"]["get"]["responses"]
 
-    assert set(told) == {"200", "404", "421", "422", "500", "503"}
-    assert list(told["200"]["content"]) == ["text/html"]
+    assert set(documented) == {"200", "404", "421", "422", "500", "503"}
+    assert list(documented["200"]["content"]) == ["text/html"]

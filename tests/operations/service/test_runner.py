@@ -1,4 +1,4 @@
-"""The runner, with a script of a second in the place of a retrain."""
+"""The runner, with a script of one second in place of a retrain."""
 
 import sqlite3
 import time
@@ -42,7 +42,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
     monkeypatch.setattr("sys.executable", str(script))
     runner = Runner(Jobs(tmp_path / "jobs.sqlite"), tmp_path)
     yield runner
-    # What still runs must not outlive the script: the next job would be a real one.
+    # A job must not outlive the script: the next one would be a real retrain.
     runner.stop()
 
 
@@ -63,7 +63,7 @@ def start(runner: Runner) -> Job:
     return job
 
 
-def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
+def test_job_runs_beside_the_recovery(runner: Runner) -> None:
     runner.recover()
     time.sleep(0.2)
     job = ended(runner, start(runner))
@@ -72,7 +72,7 @@ def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "state"),
+    ("end", "state"),
     [
         ('{"state": "succeeded", "message": "version 2 is published", "version": 2}', "succeeded"),
         ('{"error": "stopped by SIGTERM", "exit_code": 143}', "interrupted"),
@@ -81,13 +81,11 @@ def test_a_job_beside_the_recovery_runs_to_its_own_end(runner: Runner) -> None:
         (None, "interrupted"),
     ],
 )
-def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_end(
-    runner: Runner, said: str | None, state: str
-) -> None:
+def test_job_of_a_killed_service_is_interrupted(runner: Runner, end: str | None, state: str) -> None:
     job, _ = runner.jobs.create(TrainRequest(), None)
     runner.log(job.id).parent.mkdir()
-    if said is not None:
-        runner.log(job.id).with_name("end.json").write_text(said)
+    if end is not None:
+        runner.log(job.id).with_name("end.json").write_text(end)
 
     runner.recover()
     runner.stop()
@@ -102,13 +100,13 @@ def test_a_job_of_a_service_that_died_is_interrupted_unless_it_had_come_to_its_e
     ("log", "version"),
     [
         ("publishing: pushing the data\npublishing: commit c0ffee and its tag model-v2\n", 2),
-        # Somebody else's version was finished by the same recovery, or alone.
+        # The same recovery finished another clone's version too, or that one alone.
         ("publishing: pushing the data\npublishing: commit abad1dea and its tag model-v2\n", None),
         ("publishing: pushing the data\n", None),
         (None, None),
     ],
 )
-def test_a_recovered_version_is_of_the_job_that_pushed_it(
+def test_recovered_version_belongs_to_its_job(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, log: str | None, version: int | None
 ) -> None:
     job, _ = runner.jobs.create(TrainRequest(), None)
@@ -118,7 +116,7 @@ def test_a_recovered_version_is_of_the_job_that_pushed_it(
     monkeypatch.setattr(runner, "_run", lambda *_: Recovered(commits={2: "c0ffee", 3: "decade"}))
 
     runner.recover()
-    # It is done in the background, one thing after the other.
+    # Recovery runs in the background, in order.
     runner._worker.submit(int).result()
 
     found = runner.jobs.get(job.id)
@@ -126,7 +124,7 @@ def test_a_recovered_version_is_of_the_job_that_pushed_it(
     assert (found.state, found.model_version) == ("interrupted", version)
 
 
-def test_a_store_that_is_damaged_in_the_middle_is_refused_at_the_start(tmp_path: Path) -> None:
+def test_damaged_store_is_refused_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     jobs = Jobs(path)
     for number in range(100):
@@ -142,7 +140,7 @@ def test_a_store_that_is_damaged_in_the_middle_is_refused_at_the_start(tmp_path:
         Jobs(path)
 
 
-def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) -> None:
+def test_step_times_add_up(runner: Runner) -> None:
     job = ended(runner, start(runner))
 
     assert job.started_at
@@ -151,11 +149,11 @@ def test_the_times_of_the_steps_add_up_to_the_time_of_the_job(runner: Runner) ->
     assert sum(job.seconds.values()) == pytest.approx(
         (job.finished_at - job.started_at).total_seconds(), abs=0.2
     )
-    # It came twice.
+    # The step ran twice.
     assert job.seconds["publishing"] > job.seconds["evaluation"]
 
 
-def test_a_job_that_cannot_be_started_has_failed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_that_cannot_start_has_failed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     job = ended(runner, start(runner))
 

@@ -1,4 +1,4 @@
-"""What the service knows of the versions: asked rarely, not waited for long, asked anew when it matters."""
+"""The service's cache of versions: few requests, a short wait, and a refresh after a publication."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ import pytest
 
 
 class Answers:
-    """Stands where MLflow is asked; each answer can be held back, and can be a failure."""
+    """Replaces the request to MLflow; each answer can be delayed, and can be an error."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -40,7 +40,7 @@ def mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     answers.may_answer.set()
 
 
-def test_mlflow_is_asked_once_for_many_looks(mlflow: Answers) -> None:
+def test_many_requests_ask_mlflow_once(mlflow: Answers) -> None:
     version_cache = VersionCache()
 
     assert {len(version_cache.get().versions) for _ in range(100)} == {1}
@@ -54,12 +54,12 @@ def test_a_slow_mlflow_is_not_waited_for(mlflow: Answers) -> None:
 
     assert version_cache.get(timeout=0.1) == module.Known()
     assert time.monotonic() - started < 2
-    # It comes late, and is known from then on.
+    # The late answer is in the cache.
     mlflow.may_answer.set()
     assert len(version_cache.get().versions) == 1
 
 
-def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
+def test_last_versions_stay_while_mlflow_is_away(mlflow: Answers) -> None:
     version_cache = VersionCache()
     first = version_cache.get()
     mlflow.away = True
@@ -71,11 +71,11 @@ def test_what_was_known_stays_while_mlflow_is_away(mlflow: Answers) -> None:
     assert (first.answers, second.answers) == (True, False)
 
 
-def test_an_answer_that_was_asked_for_before_a_publication_is_not_enough_after_it(mlflow: Answers) -> None:
+def test_publication_refreshes_the_cache(mlflow: Answers) -> None:
     version_cache = VersionCache()
     mlflow.may_answer.clear()
     version_cache.get(timeout=0.05)
-    # Version 2 is published while MLflow still answers the question from before.
+    # Version 2 is published while MLflow still answers the earlier request.
     mlflow.newest = 2
     version_cache.forget()
     mlflow.may_answer.set()

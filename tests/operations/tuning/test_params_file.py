@@ -1,4 +1,4 @@
-"""The winner is written where the old values stand; comments, order and spacing stay."""
+"""The winner replaces the old values in place; comments, order and spacing are kept."""
 
 from operations.tuning.params_file import with_block
 
@@ -24,7 +24,7 @@ training:   # the model
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_values_are_replaced_where_they_stand(newline: str) -> None:
+def test_values_are_replaced_in_place(newline: str) -> None:
     text = TEXT.replace("\n", newline)
 
     block = {"n_estimators": 300, "max_features": None, "bootstrap": False}
@@ -59,9 +59,7 @@ def test_values_are_replaced_where_they_stand(newline: str) -> None:
         ),
     ],
 )
-def test_what_has_no_place_is_added_and_the_comments_stay(
-    text: str, algorithm: str, block: dict[str, int]
-) -> None:
+def test_new_parameter_keeps_the_comments(text: str, algorithm: str, block: dict[str, int]) -> None:
     before = YAML(typ="safe", pure=True).load(text)
 
     changed = with_block(text, algorithm, block)

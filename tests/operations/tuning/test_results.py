@@ -1,11 +1,11 @@
-"""The scores of folds survive a kill, also one in the middle of a line."""
+"""The scores of folds survive a kill, also during the write of a line."""
 
 from pathlib import Path
 
 from operations.tuning.results import Results
 
 
-def test_a_line_cut_short_is_computed_again(tmp_path: Path) -> None:
+def test_half_written_line_is_computed_again(tmp_path: Path) -> None:
     path = tmp_path / "tuning/study.jsonl"
     results = Results(path)
     results.add({"a": 1, "b": None}, 0, 0, {"roc_auc": 0.1 + 0.2})

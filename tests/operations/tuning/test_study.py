@@ -1,4 +1,4 @@
-"""The trials of a search are the same whatever interrupted it; the gain is judged as by Nadeau and Bengio."""
+"""An interrupted search has the same trials; the gain is tested as by Nadeau and Bengio."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ DEFAULTS = {"rate": 2.0, "leaves": None, "kind": "b", "fixed": 0}
 
 
 def score(block: dict[str, Any]) -> float | None:
-    """Score parameters; the best are near rate 0.1 and leaves 20, and some cannot be fitted."""
+    """Return scores; the best are near rate 0.1 and leaves 20, and some parameters cannot be fitted."""
     if block["leaves"] > 55:
         return None
     return -((np.log10(block["rate"]) + 1) ** 2) - ((block["leaves"] - 20) / 60) ** 2 - (block["kind"] == "b")
@@ -37,14 +37,14 @@ def found(trials: int, present: dict[str, Any], space: dict[str, Values] = SPACE
     return done
 
 
-def test_it_begins_with_the_present_and_the_default_parameters_and_then_finds_better_ones() -> None:
+def test_search_starts_from_present_and_default_parameters() -> None:
     present = {"rate": 0.9, "leaves": 50, "kind": "a", "fixed": 7}
 
     trials = found(60, present)
 
     assert [trial.number for trial in trials] == list(range(60))
     assert trials[0].block == present
-    # A default outside of its range is moved to the nearest end, or to the lower one.
+    # A default outside its range becomes the nearest end, or the lower one.
     assert trials[1].block == {"rate": 1.0, "leaves": 2, "kind": "b", "fixed": 7}
     assert all(trial.block["fixed"] == 7 for trial in trials)
     assert all(0.01 <= trial.block["rate"] <= 1 and 2 <= trial.block["leaves"] <= 60 for trial in trials)
@@ -56,18 +56,18 @@ def test_it_begins_with_the_present_and_the_default_parameters_and_then_finds_be
 @pytest.mark.parametrize(
     "present", [{"rate": 0.9, "leaves": 50, "kind": "a"}, {"rate": 5.0, "leaves": 3, "kind": "a"}]
 )
-def test_fewer_trials_are_the_beginning_of_more(present: dict[str, Any]) -> None:
+def test_fewer_trials_are_a_prefix_of_more(present: dict[str, Any]) -> None:
     assert found(7, present) == found(30, present)[:7]
 
 
-def test_the_gain_is_that_of_the_corrected_resampled_t_test() -> None:
+def test_gain_is_the_corrected_resampled_t_test() -> None:
     rng = np.random.default_rng(0)
     present = rng.normal(0.80, 0.01, 20)
     winner = present + rng.normal(0.004, 0.003, 20)
 
     judged = gain(winner, present)
 
-    # Five folds: for each row to score there are four to fit on.
+    # Five folds: four rows to fit on for each row to score.
     mean, spread = (winner - present).mean(), (winner - present).std(ddof=1)
     interval = stats.t.interval(0.95, 19, loc=mean, scale=spread * np.sqrt(1 / 20 + 1 / 4))
     assert (judged.low, judged.high) == pytest.approx(interval)

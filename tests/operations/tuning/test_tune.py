@@ -1,4 +1,4 @@
-"""`pipeline tune`: the winner of a search on the training split alone, whatever interrupts it."""
+"""`pipeline tune`: a search on the training split alone, also after an interruption."""
 
 import io
 import os
@@ -26,7 +26,7 @@ import mlflow
 import pytest
 from filelock import FileLock
 
-# Present parameters that learn nothing, since no leaf may be so large.
+# Present parameters that learn nothing: no leaf can be so large.
 PRESENT = {"max_iter": 4, "min_samples_leaf": 200}
 TRAINING: dict[str, Any] = {
     "algorithm": "hist_gradient_boosting",
@@ -44,13 +44,13 @@ COMMAND = [sys.executable, "-m", "operations.cli", "tune", "--trials", "6"]
 
 
 def split(folder: Folder, rows: int) -> None:
-    """Write a train split of about 0.8 * `rows` to search on, and a holdout that cannot be read."""
+    """Write a train split of about 0.8 * `rows` rows, and a holdout that cannot be read."""
     TEST.unlink(missing_ok=True)
     folder.write("validated", [row(number) for number in range(rows)])
     with redirect_stdout(io.StringIO()):
         transformation.main()
     shutil.rmtree(TEST)
-    # A link to itself: not even root can open or list it.
+    # A link to itself: even root cannot open or list it.
     TEST.symlink_to(TEST.name)
 
 
@@ -92,12 +92,12 @@ def test_a_dry_search_only_prints(folder: Folder) -> None:
     assert verdict.endswith("more than chance")
     assert any(line.startswith("  min_samples_leaf: 200 -> ") for line in changes)
     assert (folder.root / "params.yaml").read_bytes() == before
-    # Four trials, and the winner and the present parameters on the other folds.
+    # Four trials, then the winner and the present parameters on the other folds.
     assert known() == 4 * 5 + 2 * 5
     assert not (folder.root / "mlflow.db").exists()
 
 
-def test_more_trials_continue_and_another_study_begins_anew(
+def test_more_trials_continue_another_study_restarts(
     folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tune(2, dry=True)
@@ -121,7 +121,7 @@ def test_more_trials_continue_and_another_study_begins_anew(
         assert capsys.readouterr().out == ""
 
 
-def test_what_cannot_be_searched_is_refused_in_one_line(folder: Folder) -> None:
+def test_impossible_search_is_refused_in_one_line(folder: Folder) -> None:
     def refused(kind: type[PipelineError], **training: Any) -> str:
         folder.set(training=TRAINING | training)
         return failure(lambda: tune(2, dry=True) and None, kind)
@@ -131,8 +131,8 @@ def test_what_cannot_be_searched_is_refused_in_one_line(folder: Folder) -> None:
     unknown = {"hist_gradient_boosting": {"max_leafs": {"low": 2, "high": 4}}}
     assert "unknown parameter max_leafs" in refused(ConfigurationError, search=unknown)
     cannot = {"max_iter": 2, "categorical_features": [99]}
-    said = refused(PipelineError, hist_gradient_boosting=cannot)
-    assert "training.hist_gradient_boosting cannot be fitted: " in said
+    message = refused(PipelineError, hist_gradient_boosting=cannot)
+    assert "training.hist_gradient_boosting cannot be fitted: " in message
     with FileLock(FOLDER / "lock"):
         assert "another 'pipeline tune' is running here" in refused(tuning.BusyError)
     columns = folder.parameters["schema"]["columns"] | {"new": {"path": "n", "type": "number"}}
@@ -151,8 +151,8 @@ def test_a_file_changed_during_the_search_is_not_overwritten(folder: Folder) -> 
         tuning.with_winner(before, {"max_iter": 7})
 
 
-def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two processes, killed, continued: the same winner as in one process that ran through."""
+def test_killed_search_continues_to_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes, killed and continued, find the same winner as one uninterrupted process."""
     whole = working_directory(tmp_path / "whole", monkeypatch)
     expected = tune(6, dry=True).splitlines()
     folds = known()
@@ -167,12 +167,12 @@ def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: p
     assert 8 <= known() < folds
     done = subprocess.run(COMMAND, cwd=killed.root, env=env, capture_output=True, text=True, check=True)
 
-    said = done.stdout.splitlines()
-    assert said[0].startswith("tune: continues a search: the scores of ")
-    assert said[1] == expected[0]
-    assert said[2] == expected[1].replace("dry, params.yaml is unchanged", "written to params.yaml")
-    assert said[3:] == [*expected[2:], "next: 'dvc repro' trains with them"]
-    # No bar where no terminal is, no fold computed twice, the winner in its place, and no process left.
+    message = done.stdout.splitlines()
+    assert message[0].startswith("tune: continues a search: the scores of ")
+    assert message[1] == expected[0]
+    assert message[2] == expected[1].replace("dry, params.yaml is unchanged", "written to params.yaml")
+    assert message[3:] == [*expected[2:], "next: 'dvc repro' trains with them"]
+    # No progress bar without a terminal, no fold twice, the winner in params.yaml, and no process left.
     assert done.stderr == ""
     assert known() == folds
     assert block(whole) == PRESENT != block(killed)
@@ -190,4 +190,4 @@ def test_a_killed_search_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: p
     assert parent.data.metrics["cv_roc_auc"] == best.data.metrics["cv_roc_auc"]
     logged = {name.rpartition(".")[2]: value for name, value in best.data.params.items()}
     assert logged == {name: str(value) for name, value in block(killed).items()}
-    assert parent.data.tags["tune.verdict"] == said[2]
+    assert parent.data.tags["tune.verdict"] == message[2]

@@ -35,7 +35,7 @@ VERSION: dict[str, Any] = {
 }
 
 
-def test_lineage_tells_what_made_a_version_and_no_more() -> None:
+def test_lineage_of_a_version() -> None:
     assert "\n".join(lineage(VERSION)).splitlines() == [
         "version      3, the champion",
         "commit       c0ffee0000",
@@ -57,7 +57,7 @@ def test_lineage_tells_what_made_a_version_and_no_more() -> None:
     ]
 
 
-def test_lineage_tells_of_old_data_and_of_a_rollback() -> None:
+def test_lineage_of_old_data_and_a_rollback() -> None:
     found = VERSION | {
         "champion": False,
         "verdict": "experiment",
@@ -78,12 +78,12 @@ def test_lineage_tells_of_old_data_and_of_a_rollback() -> None:
     assert "rollback     2026-01-02T03:04:05+00:00, in place of version 4: it was bad" in lines
 
 
-def test_a_version_that_somebody_registered_by_hand_is_in_the_table() -> None:
+def test_version_registered_by_hand_is_listed() -> None:
     by_hand = {"version": 4, "champion": False, "decision": None, "commit": None, "data": None, "scores": {}}
 
     lines = list(table([VERSION | {"decision": "experiment"}, by_hand]))
 
-    said = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
-    assert lines[1].split() == said
+    words = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
+    assert lines[1].split() == words
     assert lines[2].split() == ["4"]
     assert lines[3:] == ["champion: version 3, rolled back to by hand 2026-11-27, pinned: it was better"]

@@ -1,4 +1,4 @@
-"""The model card of a version: what it shows, that it shows it as text, and who writes a missing one."""
+"""The model card of a version: its content, its escapes, and the repair of a missing card."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ FILES: dict[str, Any] = {
 }
 
 
-def test_a_card_shows_what_is_known_and_what_people_state() -> None:
+def test_card_shows_facts_and_statements() -> None:
     text = card(LINEAGE, FILES)
 
     for part in (
@@ -101,11 +101,11 @@ def test_a_card_shows_what_is_known_and_what_people_state() -> None:
         (0.25, "0.25"),
     ],
 )
-def test_a_value_shows_as_it_is(value: Any, text: str) -> None:
+def test_card_escapes_values(value: Any, text: str) -> None:
     assert escaped(value) == text
 
 
-def test_a_long_card_is_cut_at_a_line_and_names_the_whole() -> None:
+def test_long_card_is_shortened() -> None:
     whole = "".join(f"line {number}\n" for number in range(1000))
 
     cut = shortened(whole)
@@ -135,7 +135,7 @@ def test_a_missing_card_is_written_by_the_next_publication(
     def described() -> str:
         return str(registry.client.get_model_version(registry.name, "1").description or "")
 
-    # Without a decision there is nothing to write, and no fault stops anything.
+    # Without a decision there is no card, and an error stops nothing.
     write_cards(registry, 2, again=False)
     assert described() == ""
     registry.record(1, DECISION, {"promoted": True, "reason": "the first version"})
@@ -153,7 +153,7 @@ def test_a_missing_card_is_written_by_the_next_publication(
     from mlflow.artifacts import load_text
 
     assert load_text(f"runs:/{run}/model_card.md") == described()
-    # It is not written twice, unless the decision is new.
+    # A card is written again only for a new decision.
     with monkeypatch.context() as patch:
         patch.setattr(cards, "card", lambda *_: "another\n")
         write_cards(registry, 1, again=False)

@@ -1,4 +1,4 @@
-"""The gate: who may be champion, decided on the same rows for both, and the same each time."""
+"""The comparison of two models: on the same rows, deterministic, and with its reasons."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ CONTRACT = Contract.model_validate(
 
 
 class Model:
-    """Predicts a column plus noise; in the region `lost` it predicts the noise alone."""
+    """Predicts a column plus noise, and in the region `lost` noise alone."""
 
     def __init__(self, noise: float, lost: str = "", seed: int = 1) -> None:
         self.noise, self.lost, self.seed = noise, lost, seed
@@ -62,7 +62,7 @@ def decide(challenger: Model, champion: Model, rows: pd.DataFrame, slices: Any =
     return compare(challenger, champion, 7, rows, CONTRACT, slices)
 
 
-def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
+def test_equal_model_is_promoted(rows: pd.DataFrame) -> None:
     decision = decide(Model(0.1), Model(0.1), rows)
 
     assert decision.promoted
@@ -71,7 +71,7 @@ def test_a_model_that_is_as_good_is_promoted(rows: pd.DataFrame) -> None:
     assert decide(Model(0.1), Model(0.1), rows) == decision
 
 
-def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows: pd.DataFrame) -> None:
+def test_champion_with_another_column_type_cannot_be_compared(rows: pd.DataFrame) -> None:
     class OfText(Model):
         def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
             return super().predict_proba(rows.assign(signal=rows["signal"].astype(float)))
@@ -83,12 +83,12 @@ def test_a_champion_that_meets_a_column_of_another_type_cannot_be_compared(rows:
     assert (decision.promoted, decision.champion, decision.difference) == (False, 7, None)
     assert "version 7 cannot score this holdout (" in decision.reason
     assert "'pipeline rollback'" in decision.reason
-    # A model of its own that cannot score it is no change of the schema.
+    # A new model that cannot score its own rows is an error, not a change of the schema.
     with pytest.raises(TypeError):
         decide(Model(0.1), OfText(0.1), text)
 
 
-def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> None:
+def test_worse_model_is_refused_with_numbers(rows: pd.DataFrame) -> None:
     decision = decide(Model(1.0), Model(0.1), rows)
 
     assert not decision.promoted
@@ -105,14 +105,14 @@ def test_a_worse_model_is_not_and_the_numbers_say_why(rows: pd.DataFrame) -> Non
     )
 
 
-def test_better_by_more_than_chance_is_measurably_better(rows: pd.DataFrame) -> None:
+def test_measurably_better_means_beyond_chance(rows: pd.DataFrame) -> None:
     better = decide(Model(0.1), Model(1.0), rows)
 
     assert better.measurably_better
     assert better.difference_low is not None
     assert better.difference_low > 0
     assert f"95 % interval {better.difference_low:+.4f} to +0." in better.reason
-    # Better by chance is not, nor is what something else stops
+    # A gain by chance is not measurably better, nor is a model that another bound stops
     one, other = Model(0.3, seed=2), Model(0.3)
     chances = [decide(one, other, rows), decide(other, one, rows)]
     assert all(chance.promoted and not chance.measurably_better for chance in chances)
@@ -123,7 +123,7 @@ def test_better_by_more_than_chance_is_measurably_better(rows: pd.DataFrame) -> 
     assert better.stopped() == better
 
 
-def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd.DataFrame) -> None:
+def test_better_model_with_a_bad_slice_is_refused(rows: pd.DataFrame) -> None:
     decision = decide(Model(0.0, lost="north"), Model(1.0), rows)
 
     assert decision.difference is not None
@@ -134,7 +134,7 @@ def test_a_model_that_fails_a_slice_is_not_though_it_is_better_over_all(rows: pd
 
 
 @pytest.mark.parametrize("wrong", [lambda score: score**0.2, lambda score: score / 9])
-def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
+def test_right_order_with_wrong_probabilities_is_refused(
     wrong: Callable[[np.ndarray], np.ndarray], rows: pd.DataFrame
 ) -> None:
     class Uncalibrated(Model):
@@ -154,14 +154,14 @@ def test_a_model_with_the_right_order_and_wrong_probabilities_is_not(
     assert decision.log_loss_difference == pytest.approx(float(found[2]) - float(found[3]), abs=1e-3)
     assert decision.log_loss_difference_95_percent == pytest.approx(float(found[4]), abs=1e-4)
     assert float(found[4]) > float(found[5]) == pytest.approx(0.1 * np.log(2), abs=1e-3)
-    # The other way round it is better, and a hair is forgiven.
+    # The opposite comparison promotes, and so does a tiny loss.
     assert decide(Model(0.1), Uncalibrated(0.1), rows).promoted
     assert decide(Model(0.2), Model(0.1), rows).promoted
 
 
 @pytest.mark.parametrize("positives", [3, 14])
-def test_a_slice_that_is_worse_by_chance_is_no_reason(positives: int) -> None:
-    # Given a slice with few positives, in which models that are equally good differ by their noise
+def test_slice_worse_by_chance_is_accepted(positives: int) -> None:
+    # Given a slice with few positives, in which equal models differ by noise
     target = (np.arange(150) < positives).astype(int)
     rows = pd.DataFrame({"region": ["north"] * 150})
     lost = []
@@ -174,7 +174,7 @@ def test_a_slice_that_is_worse_by_chance_is_no_reason(positives: int) -> None:
     assert max(lost) > SLICE_TOLERANCE
 
 
-def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
+def test_null_is_a_slice(rows: pd.DataFrame) -> None:
     rows["region"] = rows["region"].where(rows["region"] != "north")
 
     class Blind(Model):
@@ -186,14 +186,14 @@ def test_those_whose_slice_is_not_known_are_a_slice(rows: pd.DataFrame) -> None:
         assert "; a slice collapses: region null loses 0." in decision.reason, kind
 
 
-def test_too_few_rows_decide_nothing(rows: pd.DataFrame) -> None:
+def test_too_few_rows_are_not_compared(rows: pd.DataFrame) -> None:
     for few in (rows.head(99), rows[rows["churned"] == 1], rows.head(0)):
         decision = decide(Model(0.0), Model(1.0), few)
         assert not decision.promoted
         assert decision.reason.startswith("too few to compare")
 
 
-def test_resamples_are_drawn_alike_for_both() -> None:
+def test_both_models_share_the_resamples() -> None:
     target = np.arange(300) % 2
     score = np.random.default_rng(0).random(300)
 

@@ -1,4 +1,4 @@
-"""What counts as a change of the data, by the reports of validation: each kind, and what is none."""
+"""Changes of the data, by the reports of validation: each kind, and what is not a change."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,19 +93,19 @@ def test_a_change_is_named_once_with_its_numbers(change: Change, reason: str) ->
     (line,) = found(new, OLD)
 
     assert line.startswith(reason)
-    # and the other way round it is one too.
+    # and so is the opposite change.
     assert len(found(OLD, new)) == 1
 
 
 @pytest.mark.parametrize(("count", "held"), [(2999, False), (2700, False), (2699, True), (1100, True)])
-def test_fewer_rows_than_a_share_are_a_change(count: int, held: bool) -> None:
+def test_shrunken_data_is_a_change(count: int, held: bool) -> None:
     lines = found(OLD[:count], OLD)
 
     assert [line.startswith(f"rows: {count:,} vs 3,000, ") for line in lines] == [True] * held
     assert found(OLD[:count], OLD, max_shrink=0.7) == []
 
 
-def test_growth_is_none_unless_the_other_facts_differ() -> None:
+def test_growth_alone_is_not_a_change() -> None:
     grown = rows(0, 6000)
     assert found(grown, OLD[:600]) == []
 
@@ -113,7 +113,7 @@ def test_growth_is_none_unless_the_other_facts_differ() -> None:
     assert [line.partition(":")[0] for line in found(other, OLD[:600])] == ["contract"]
 
 
-def test_few_rows_that_differ_by_chance_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_random_difference_is_not_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [facts(rows(at, at + 60)) for at in range(0, 3000, 60)]
 
     assert [line for new in parts for line in found(new, parts[0])] == []
@@ -132,14 +132,14 @@ def test_a_rare_target_is_compared_with_its_own_share() -> None:
         assert found(share(honest), share(old)) == []
 
 
-def test_nulls_are_not_taken_for_another_change() -> None:
+def test_nulls_are_not_another_change() -> None:
     new = [each | {"contract": None} if at % 2 else each for at, each in enumerate(OLD)]
     nullable = contract_with(contract={"path": "c", "type": "category", "nullable": True})
 
     (line,) = found(facts(new, nullable), facts(OLD, nullable))
 
     assert line.startswith("contract: 50 % null vs 0 %")
-    # One that is null throughout has no mean either
+    # A column of nulls has no mean
     empty = [each | {"opened": None, "city": None} for each in OLD]
     assert [line.partition(",")[0] for line in found(empty, OLD)] == [
         "city: 100 % null vs 0 %",
@@ -148,13 +148,13 @@ def test_nulls_are_not_taken_for_another_change() -> None:
     assert len(found(OLD, empty)) == 2
 
 
-def test_of_many_categories_the_commonest_are_compared_as_far_as_they_are_known() -> None:
+def test_most_common_categories_are_compared() -> None:
     assert len(facts(OLD).columns["city"]["shares"]) == TOP_VALUES < 50
 
-    # Others among equals are the commonest ones
+    # Of equally common categories, another one may be listed
     assert found([each | {"city": f"city {49 - int(each['city'][5:])}"} for each in OLD], OLD) == []
 
-    # One takes the place of ten others
+    # One category replaces ten others
     spread = [each | {"city": "city 1"} if int(each["city"][5:]) < 10 else each for each in OLD]
     (line,) = found(spread, OLD)
     assert line.startswith("city: 18 % of the rows with another value, most of all 'city 1' (20 % vs 2 %)")
@@ -162,18 +162,18 @@ def test_of_many_categories_the_commonest_are_compared_as_far_as_they_are_known(
     assert line.startswith("city: 18 % of the rows with another value, most of all 'city 1' (2 % vs 20 %)")
 
 
-def test_one_value_that_becomes_another_is_a_change() -> None:
+def test_renamed_value_is_a_change() -> None:
     same = [each | {"monthly_charges": 5.0} for each in OLD]
 
     (line,) = found([each | {"monthly_charges": 5.01} for each in OLD], same)
 
     assert line.startswith("monthly_charges: mean 5.01 vs 5, one value each, ")
-    # and one row of another value is none.
+    # and one row with another value is not a change.
     assert found([same[0] | {"monthly_charges": 9.0}, *same[1:]], same) == []
 
 
-def test_another_schema_is_no_change_of_the_data() -> None:
-    # Given a column that is new, one that is gone, and one of another type
+def test_another_schema_is_not_a_change_of_data() -> None:
+    # Given a new column, a removed one, and one of another type
     before = CONTRACT.model_dump()
     del before["columns"]["city"]
     before["columns"]["paperless"] = {"path": "p", "type": "category"}

@@ -1,4 +1,4 @@
-"""What becomes of changed data: held, stopped, or not compared where the champion's facts cannot be had."""
+"""The effect of changed data: held, stopped, or not compared if the champion's facts are lost."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ GOOD = Decision(True, "it is better", 1, best=2)
 
 @pytest.fixture
 def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
-    """Version 1, of the commit that is checked out in the current folder."""
+    """Version 1, whose commit is checked out in the current folder."""
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("tag", "model-v1")
@@ -30,13 +30,13 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
 
 
 def report(**changes: Any) -> None:
-    """Change what validation reports in the workspace, which may be a link to the cache."""
+    """Change validation's report in the workspace, which may be a link to the cache."""
     content = json.loads(VALIDATION_REPORT.read_text()) | changes
     VALIDATION_REPORT.unlink()
     VALIDATION_REPORT.write_text(json.dumps(content))
 
 
-def test_changed_data_is_held_or_stops_and_the_same_data_is_neither(champion: Version) -> None:
+def test_changed_data_is_held_or_stops(champion: Version) -> None:
     assert hold_changed_data(GOOD, champion, 2) == GOOD
     stop_on_changed_data()
 
@@ -59,10 +59,10 @@ def test_changed_data_is_held_or_stops_and_the_same_data_is_neither(champion: Ve
     assert caught.value.exit_code == 1
 
 
-def test_what_cannot_be_compared_is_named_and_holds_nothing_up(
+def test_incomparable_data_is_named_and_blocks_nothing(
     champion: Version, ready: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # Given a column that is new and one that is of another type
+    # Given a new column and one of another type
     ready.set(
         schema__columns__new={"path": "new", "type": "boolean"},
         schema__columns__gender={"path": "gender", "type": "string"},
@@ -81,7 +81,7 @@ def test_what_cannot_be_compared_is_named_and_holds_nothing_up(
     stop_on_changed_data()
     assert capsys.readouterr().out.startswith("validation: the data was not compared with that of version 1")
 
-    # A server that is away is waited for
+    # An unreachable server is waited for
     monkeypatch.setattr(data_gate, "unreachable", lambda **_: {"git": "no answer"})
     with pytest.raises(PipelineError, match=r"validation\.json of commit .* cannot be read"):
         hold_changed_data(GOOD, champion, 2)

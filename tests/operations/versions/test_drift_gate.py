@@ -1,4 +1,4 @@
-"""Drift at the decision on a version: on the rows of DVC, recorded, named, and a bar only if it is asked."""
+"""Drift in the decision on a version: measured on rows of DVC, recorded, named; it holds if configured."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ NEW = Version(2, "", {}, False)
 
 @pytest.fixture
 def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
-    """Version 1, of the commit that is checked out in the current folder."""
+    """Version 1, whose commit is checked out in the current folder."""
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("tag", "model-v1")
@@ -35,7 +35,7 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
 
 
 def decided(champion: Version, new: Version = NEW) -> tuple[Decision, Drift | None]:
-    """Return the decision, and the drift as it is recorded."""
+    """Return the decision and the recorded drift."""
     recorded: dict[str, Any] = {}
     registry = Registry()
     with pytest.MonkeyPatch.context() as patch:
@@ -57,7 +57,7 @@ def dearer(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(monthly_charges=frame["monthly_charges"] + 20, contract="month-to-month")
 
 
-def test_drift_is_recorded_named_and_holds_only_if_asked(
+def test_drift_is_recorded_and_holds_if_configured(
     champion: Version, ready: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decision, drift = decided(champion)
@@ -68,7 +68,7 @@ def test_drift_is_recorded_named_and_holds_only_if_asked(
     assert {"monthly_charges", "contract", "target", "predictions", "classifier"} <= drift.psi.keys()
     assert capsys.readouterr().out == "publishing: no drift from version 1\n"
 
-    # Given dearer customers, of whom some are new
+    # Given higher charges, and some new customers
     change(dearer)
     change(lambda frame: frame.assign(_id=[f"N{key}" if key[-1] in "24" else key for key in frame["_id"]]))
     decision, drift = decided(champion)
@@ -95,14 +95,12 @@ def test_drift_is_recorded_named_and_holds_only_if_asked(
         in decision.reason
     )
 
-    # The same data has not drifted, whatever the workspace holds.
+    # Data with the same hash has not drifted, whatever the workspace holds.
     same = {"data.raw.md5": "a"}
     assert decided(Version(1, "", champion.tags | same, True), Version(2, "", same, False)) == (GOOD, None)
 
 
-def test_a_sample_is_the_same_rows_on_both_sides_and_the_holdout_first(
-    champion: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sample_has_the_same_ids_holdout_first(champion: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = sampled(None, "_id", 0.1, 0.2)
     assert 80 < len(frame) < 160
     assert [split_share(key) for key in frame["_id"]] == sorted(frame.index) == list(frame.index)
@@ -118,7 +116,7 @@ def test_a_sample_is_the_same_rows_on_both_sides_and_the_holdout_first(
     assert 150 < drift.rows == drift.champion_rows < 250
 
 
-def test_what_cannot_be_compared_is_named_and_stops_nothing(
+def test_incomparable_data_is_named_and_stops_nothing(
     champion: Version, ready: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(*_: Any) -> None:
@@ -137,7 +135,7 @@ def test_what_cannot_be_compared_is_named_and_stops_nothing(
     ]
     assert "contract" in drift.psi
 
-    # Given rows that are lost
+    # Given lost rows
     ready.run("rm", "-r", ".dvc/cache/files")
     decision, drift = decided(champion)
     assert decision == GOOD

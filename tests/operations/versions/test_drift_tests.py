@@ -1,4 +1,4 @@
-"""The tests of new rows against old ones: each number against scipy, what is found, and what is not."""
+"""The tests of new rows against old ones: numbers against scipy, detections, false alarms."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ DAY = datetime.fromisoformat("2020-01-01")
 
 
 def rows(first: int, beyond: int, change: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> Side:
-    """Return rows that are always the same for a number, with a change; `probability` depends on them."""
+    """Return the rows of a seed with a change; `probability` depends on them."""
     random = np.random.default_rng(first)
     made = []
     for number in range(first, beyond):
@@ -46,7 +46,7 @@ def drift(new: Side, old: Side, **parameters: Any) -> Drift:
 OLD = rows(0, 2000)
 
 
-def test_each_number_is_that_of_scipy_and_scikit_learn() -> None:
+def test_numbers_equal_scipy_and_scikit_learn() -> None:
     new = rows(2000, 3500, lambda each: {"monthly_charges": each["monthly_charges"] * 1.02})
     found = {each.subject: each for each in compared(new, OLD, TYPES)}
 
@@ -57,7 +57,7 @@ def test_each_number_is_that_of_scipy_and_scikit_learn() -> None:
         assert found[name].statistic == expected.statistic
         raw[name] = expected.pvalue
         edges = [-np.inf, *np.quantile(sides[1], np.arange(1, 10) / 10), np.inf]
-        # The values at an edge belong to the bin below it.
+        # A value at an edge belongs to the bin below it.
         shares = [np.histogram(-side, -np.array(edges)[::-1])[0] + 0.5 for side in sides]
         assert found[name].psi == pytest.approx(stats.entropy(*shares) + stats.entropy(*shares[::-1]))
     dates = [side.columns["opened"].to_numpy().astype("int64") for side in (new, OLD)]
@@ -83,7 +83,7 @@ def test_each_number_is_that_of_scipy_and_scikit_learn() -> None:
     raw["classifier"] = stats.mannwhitneyu(ours, theirs, alternative="greater").pvalue
 
     assert raw.keys() == found.keys()
-    # Holm's definition: the smallest of m p-values times m, the next times m - 1, never falling, at most 1.
+    # Holm: the smallest of m p-values times m, the next times m - 1, never decreasing, at most 1.
     at_least = 0.0
     for at, (name, p) in enumerate(sorted(raw.items(), key=lambda pair: pair[1])):
         at_least = max(at_least, min(1.0, p * (len(raw) - at)))
@@ -93,7 +93,7 @@ def test_each_number_is_that_of_scipy_and_scikit_learn() -> None:
 def test_holm_and_psi_by_hand() -> None:
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm(np.array([])).tolist() == []
-    # 0.2 * ln 1.5 - 0.2 * ln 0.6, but for the half row that each bin has more.
+    # 0.2 * ln 1.5 - 0.2 * ln 0.6, except for the half row that is added to each bin.
     assert psi(np.array([6_000_000, 4_000_000]), np.array([4_000_000, 6_000_000])) == pytest.approx(
         0.4 * np.log(1.5), rel=1e-6
     )
@@ -147,8 +147,8 @@ def test_injected_drift_is_found_and_named(
     assert detail in next(each.detail for each in found if each.subject == subject)
 
 
-def test_what_moves_together_is_found_by_the_classifier_alone() -> None:
-    # The contract no longer depends on the charges of a customer, with the same values of each.
+def test_classifier_finds_a_changed_correlation() -> None:
+    # The contract no longer depends on the charges; both columns keep their values.
     linked = rows(0, 2000, lambda each: {"paperless": each["monthly_charges"] > 69})
     found = drift(rows(2000, 4000), linked).found
 
@@ -158,8 +158,8 @@ def test_what_moves_together_is_found_by_the_classifier_alone() -> None:
     assert "paperless" in found[-1].detail
 
 
-def test_the_two_rows_of_a_customer_are_in_one_fold() -> None:
-    # Apart, the row of a customer that the model has seen on the other side leads it astray: AUC below 0.5.
+def test_both_rows_of_a_customer_share_a_fold() -> None:
+    # In different folds, the known row of the other side misleads the model: AUC below 0.5.
     dearer = rows(0, 2000, lambda each: {"monthly_charges": each["monthly_charges"] + 4})
 
     ours, theirs, top = separated((dearer.ids, dearer.columns), (OLD.ids, OLD.columns), TYPES, [*TYPES])
@@ -183,7 +183,7 @@ def test_new_rows_are_found_among_many_old_ones() -> None:
 
 
 def test_random_halves_raise_fewer_false_alarms_than_stated() -> None:
-    # benchmarks/data_change.py does it 200 times.
+    # benchmarks/data_change.py repeats it 200 times.
     everyone, random = rows(0, 1600), np.random.default_rng(0)
     alarms = []
     for _ in range(4):
@@ -193,19 +193,19 @@ def test_random_halves_raise_fewer_false_alarms_than_stated() -> None:
     assert alarms == []
 
 
-def test_equal_and_few_rows_are_no_drift() -> None:
+def test_equal_or_few_rows_are_not_drift() -> None:
     same = compared(OLD, OLD, TYPES)
     assert [each for each in same if each.p_value < 1] == []
     assert next(each for each in same if each.subject == "classifier").statistic < 0.52
     assert compared(rows(0, 99), OLD, TYPES) == []
-    # One value on both sides is no test, and another value is a finding.
+    # A single value on both sides is not tested; another value is a finding.
     one = rows(0, 300, lambda _: {"monthly_charges": 5.0, "paperless": True, "area": None})
     assert {each.subject for each in compared(one, one, TYPES)}.isdisjoint({"paperless", "area"})
     other = rows(0, 300, lambda _: {"monthly_charges": 5.01, "paperless": False})
     assert {"monthly_charges", "paperless"} <= {each.subject for each in drift(other, one).found}
 
 
-def test_a_drift_is_one_short_line() -> None:
+def test_drift_text_is_one_short_line() -> None:
     shifted = rows(0, 2000, INJECTED["a shifted price"][0])
     finding = next(each for each in compared(shifted, OLD, TYPES) if each.subject == "monthly_charges")
     many = Drift(champion=3, rows=10, found=[finding] * 5)

@@ -1,4 +1,4 @@
-"""The gate: who becomes champion, and who stays it, on real models and rows that a DVC repository keeps."""
+"""Promotion: which version is champion, with real models and rows in a DVC repository."""
 
 import hashlib
 import json
@@ -50,13 +50,13 @@ schema:
     churned: {path: churned, type: boolean}
 evaluation: {}
 """
-# How much noise the models follow: each is as good as the one before it, and the last worse than the first.
+# The noise of each model: each is as good as the previous one, and the last is worse than the first.
 STEPS = (0.0, 0.1, 0.18, 0.28)
 WORST = 0.6
 
 
 def model(noise: float) -> LogisticRegression:
-    """Return the model that is right but for so much noise."""
+    """Return a model with this amount of noise."""
     made = LogisticRegression()
     made.classes_ = np.array([0, 1])
     made.coef_ = np.array([[1.2, 1.2 * noise]])
@@ -67,7 +67,7 @@ def model(noise: float) -> LogisticRegression:
 
 
 def log(noise: float) -> str:
-    """Log a model to MLflow as evaluation does, and return its run."""
+    """Log a model to MLflow as evaluation does, and return the run."""
     with mlflow.start_run() as run:
         mlflow.sklearn.log_model(
             model(noise), name="model", serialization_format="pickle", pip_requirements=["scikit-learn"]
@@ -90,7 +90,7 @@ def rows(seed: int, count: int) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[float, str]]:
-    """A repository whose DVC cache holds train and test rows, and the runs of some models in MLflow."""
+    """A repository with train and test rows in the DVC cache, and runs of some models in MLflow."""
     project = Project(tmp_path_factory.mktemp("gate") / "kept")
     for folder, seed, count in ((TRAIN, 0, 100), (TEST, 1, 2500)):
         (project.root / folder).mkdir(parents=True)
@@ -111,13 +111,13 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[float, st
 
 @dataclass
 class Workspace:
-    """A repository as the current folder, whose MLflow has no version yet."""
+    """A repository as the current folder; MLflow has no version yet."""
 
     project: Project
     runs: dict[float, str]
 
     def registered(self, number: int, noise: float, fresh: bool = False, **tags: str) -> Version:
-        """Let the workspace hold a model, and register it as a version; `fresh`: in a run of its own."""
+        """Write a model to the workspace and register it as a version; `fresh`: in a new run."""
         (self.project.root / MODEL).parent.mkdir(exist_ok=True)
         joblib.dump(model(noise), self.project.root / MODEL)
         self.project.git("tag", f"model-v{number}")
@@ -128,7 +128,7 @@ class Workspace:
         return Registry().version(number)
 
     def decided(self, number: int, noise: float, fresh: bool = False, **tags: str) -> Decision:
-        """Register a version, and let the gate decide."""
+        """Register a version, and return the decision."""
         return decide(Registry(), self.registered(number, noise, fresh, **tags), None)
 
 
@@ -140,11 +140,11 @@ def here(kept: tuple[Path, dict[float, str]], tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/here/mlflow.db")
     # A thousand resamples for each of fifty comparisons take a while.
     monkeypatch.setattr(comparison, "RESAMPLES", 200)
-    # The comparison of the data is for test_data_gate.py: no validation ran here.
+    # test_data_gate.py tests the comparison of the data: no validation ran here.
     monkeypatch.setattr(promotion, "hold_changed_data", lambda decision, *_: decision)
-    # Nor was a model logged as evaluation does: test_served.py serves some.
+    # test_served.py tests served models: no model was logged as evaluation does.
     monkeypatch.setattr(promotion, "reasons_not_to_serve", lambda *_: [])
-    # On a busy machine a server may not answer in time: no server is away unless a test says so.
+    # On a busy machine a server may answer late: no server counts as away unless a test sets it.
     monkeypatch.setattr(promotion, "unreachable", lambda **_: {})
     Registry()
     return Workspace(Project(tmp_path / "here"), runs)
@@ -152,7 +152,7 @@ def here(kept: tuple[Path, dict[float, str]], tmp_path: Path, monkeypatch: pytes
 
 @pytest.fixture
 def descent(here: Workspace) -> Workspace:
-    """Versions 1 to 3, each as good as the one before it, and promoted."""
+    """Versions 1 to 3, each as good as the previous one, and promoted."""
     for number, noise in enumerate(STEPS[:3], 1):
         assert here.decided(number, noise).promoted
     return here
@@ -178,7 +178,7 @@ def test_lost_rows_are_named_with_their_commit(here: Workspace) -> None:
     commit = here.project.git("rev-parse", "HEAD").strip()
     assert len(read_commit_split(commit, TRAIN, "_id")) == len(read_commit_split(None, TRAIN, "_id")) == 100
 
-    # Given neither the cache nor the remote has them
+    # Given the rows are neither in the cache nor on the remote
     shutil.rmtree(".dvc/cache/files")
 
     with pytest.raises(PipelineError) as caught:
@@ -186,7 +186,7 @@ def test_lost_rows_are_named_with_their_commit(here: Workspace) -> None:
     assert str(caught.value).startswith(f"artifacts/features/train of commit {commit[:10]} cannot be read (")
 
 
-def test_damaged_rows_are_not_taken_for_another_schema(here: Workspace) -> None:
+def test_damaged_rows_are_not_another_schema(here: Workspace) -> None:
     commit = here.project.git("rev-parse", "HEAD").strip()
     md5 = hashlib.md5((TRAIN / "part.parquet").read_bytes()).hexdigest()
     cached = Path(".dvc/cache/files/md5", md5[:2], md5[2:])
@@ -205,16 +205,16 @@ def test_the_first_version_is_champion_and_best(here: Workspace) -> None:
     assert (champion().standing, champion().pinned, best()) == ("the first version", False, 1)
     assert champion().summary()["decision"] == "promoted"
 
-    # What has no champion to be compared with later is not called the first
+    # A later version without a champion is not called the first
     Registry().client.delete_registered_model_alias(PROJECT, CHAMPION)
     assert here.decided(2, WORST).reason == "no champion to compare with"
 
 
-def test_a_version_that_is_not_served_as_trained_is_not_promoted(
+def test_version_that_serves_other_answers_is_not_promoted(
     here: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.decided(1, WORST)
-    # Given a better model, which MLflow answers for with classes in place of probabilities
+    # Given a better model that MLflow serves with classes in place of probabilities
     monkeypatch.setattr(promotion, "reasons_not_to_serve", reasons_not_to_serve)
 
     refused = here.decided(2, 0.0)
@@ -226,7 +226,7 @@ def test_a_version_that_is_not_served_as_trained_is_not_promoted(
     assert Registry().version(2).verdict == "not promoted"
 
 
-def test_many_small_steps_do_not_lead_down(descent: Workspace) -> None:
+def test_small_regressions_do_not_add_up(descent: Workspace) -> None:
     assert champion().standing.startswith("promoted: ROC AUC 0.")
     assert best() == 1
 
@@ -240,7 +240,7 @@ def test_many_small_steps_do_not_lead_down(descent: Workspace) -> None:
     assert (champion().number, best()) == (3, 1)
 
 
-def test_better_than_the_champion_alone_is_not_the_best_so_far(descent: Workspace) -> None:
+def test_better_than_the_champion_is_not_yet_the_best(descent: Workspace) -> None:
     accepted = descent.decided(4, STEPS[1])
 
     assert accepted.measurably_better
@@ -248,16 +248,16 @@ def test_better_than_the_champion_alone_is_not_the_best_so_far(descent: Workspac
     assert (champion().number, best()) == (4, 1)
 
 
-def test_better_than_the_best_is_the_best(here: Workspace) -> None:
+def test_better_than_the_best_becomes_the_best(here: Workspace) -> None:
     here.decided(1, WORST)
 
     assert here.decided(2, 0.0).promoted
     assert (champion().number, best()) == (2, 2)
 
 
-def test_a_best_version_that_is_lost_holds_nothing_up(descent: Workspace) -> None:
+def test_lost_best_version_blocks_nothing(descent: Workspace) -> None:
     descent.project.git("tag", "--delete", "model-v1")
-    # Where it cannot be compared since a server is away, the decision is made later
+    # If a server is away, the decision is made later
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(promotion, "unreachable", lambda **_: {"git": "no answer"})
         with pytest.raises(PipelineError, match="the tag model-v1 is"):
@@ -268,11 +268,11 @@ def test_a_best_version_that_is_lost_holds_nothing_up(descent: Workspace) -> Non
 
     assert promoted.promoted
     assert "; not compared with the best so far, version 1: the tag model-v1 is neither" in promoted.reason
-    # It may be readable again next time
+    # The best version may be readable next time
     assert best() == 1
 
 
-def test_without_the_best_version_the_champion_is_the_mark(descent: Workspace) -> None:
+def test_without_a_best_version_the_champion_is_compared(descent: Workspace) -> None:
     Registry().delete(1)
 
     promoted = descent.decided(4, STEPS[3])
@@ -282,7 +282,7 @@ def test_without_the_best_version_the_champion_is_the_mark(descent: Workspace) -
     assert best() == 3
 
 
-def test_a_champion_of_another_schema_holds_nothing_up(here: Workspace) -> None:
+def test_champion_of_another_schema_blocks_nothing(here: Workspace) -> None:
     here.decided(1, 0.0)
     parameters = Path("params.yaml")
     parameters.write_text(parameters.read_text().replace("_id", "number"))
@@ -291,8 +291,8 @@ def test_a_champion_of_another_schema_holds_nothing_up(here: Workspace) -> None:
 
 
 def spoil(number: int, content: bytes, requirements: str = "") -> None:
-    """Let MLflow hold another model of a version, made with other packages."""
-    # MLflow hands out the files themselves where they can be read in place.
+    """Replace a version's model in MLflow by one of other packages."""
+    # MLflow returns the stored files themselves if they are local.
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{PROJECT}/{number}"))
     (folder / "model.pkl").write_bytes(content)
     (folder / "requirements.txt").write_text(requirements)
@@ -301,8 +301,8 @@ def spoil(number: int, content: bytes, requirements: str = "") -> None:
 OF_OLD = b"csklearn.tree\nOld\n."
 
 
-def test_a_champion_that_other_packages_made_holds_nothing_up(here: Workspace) -> None:
-    # Given its model is of a scikit-learn that had a class of another name
+def test_champion_of_other_packages_blocks_nothing(here: Workspace) -> None:
+    # Given its model is from a scikit-learn with another name of a class
     here.decided(1, 0.0, fresh=True)
     spoil(1, OF_OLD, "scikit-learn==0.1\n")
 
@@ -311,7 +311,7 @@ def test_a_champion_that_other_packages_made_holds_nothing_up(here: Workspace) -
 
     assert (refused.promoted, refused.champion) == (False, 1)
     assert refused.reason.startswith("version 1 cannot score this holdout (AttributeError): ")
-    # A rollback to it is refused with the way to its packages
+    # A rollback to it is refused with advice on its packages
     advice = (
         r"version 1 \(AttributeError\): 'git checkout model-v1' and 'make setup' bring those that made it"
     )
@@ -319,7 +319,7 @@ def test_a_champion_that_other_packages_made_holds_nothing_up(here: Workspace) -
         prove(Registry(), Registry().version(1))
 
 
-def test_a_best_version_that_other_packages_made_stays_the_mark(here: Workspace) -> None:
+def test_best_version_of_other_packages_stays_best(here: Workspace) -> None:
     here.decided(1, 0.0, fresh=True)
     here.decided(2, STEPS[1])
     spoil(1, OF_OLD, "scikit-learn==0.1\n")
@@ -344,10 +344,8 @@ def test_a_damaged_champion_stops_a_publication(here: Workspace) -> None:
 @pytest.mark.parametrize(
     ("low", "loss", "best"), [(0.01, -0.01, 7), (0.01, None, 7), (0.01, 0.01, 6), (0, 0, 6)]
 )
-def test_the_mark_moves_to_what_ranks_better_and_is_no_worse_in_log_loss(
-    low: float, loss: float | None, best: int
-) -> None:
-    # Else each step might cost a little of the probabilities, for ever.
+def test_best_needs_better_ranking_and_equal_log_loss(low: float, loss: float | None, best: int) -> None:
+    # Otherwise each step could worsen the probabilities a little, without end.
     before = Version(6, "", {}, True)
     registry: Any = SimpleNamespace(best=lambda: before)
     decision = Decision(True, "", 6, difference_low=low, log_loss_difference=loss)
@@ -366,26 +364,26 @@ def by_rollback() -> None:
         (lambda: set_by_hand(2), "made champion by hand in MLflow"),
     ],
 )
-def test_a_pinned_champion_is_replaced_by_a_measurably_better_version_alone(
+def test_pinned_champion_needs_a_measurably_better_version(
     pin: Callable[[], None], why: str, here: Workspace
 ) -> None:
-    # Given version 2 was not promoted, and a person made it champion all the same
+    # Given version 2 was not promoted, and a person made it champion
     here.decided(1, 0.0)
     assert not here.decided(2, WORST).promoted
     pin()
     assert (champion().number, champion().pinned, champion().standing) == (2, True, why)
 
-    # Then what is as good is not promoted, and the reason is named with the numbers
+    # Then an equal version is not promoted, and the reason has the numbers
     refused = here.decided(3, WORST)
     assert not refused.promoted
     assert refused.difference == 0
     assert refused.reason.startswith("ROC AUC 0.")
     assert f"; not measurably better than version 2, which is pinned ({why})" in refused.reason
     assert (champion().number, champion().standing) == (2, why)
-    # The best so far is that choice: what is better than it is not held back by version 1
+    # The chosen version is the best so far: version 1 does not block a better one
     assert here.decided(4, STEPS[3]).measurably_better
     assert (champion().number, champion().pinned, best()) == (4, False, 4)
-    # and the pin is gone
+    # and the pin is lifted
     assert here.decided(5, STEPS[3]).promoted
 
 
@@ -399,7 +397,7 @@ def test_an_older_champion_set_by_hand_is_pinned(here: Workspace) -> None:
     assert not here.decided(3, WORST).promoted
 
 
-def test_a_record_that_was_edited_by_hand_is_not_believed(here: Workspace) -> None:
+def test_edited_record_is_ignored(here: Workspace) -> None:
     here.decided(1, 0.0)
 
     Registry().client.set_registered_model_tag(PROJECT, CHAMPION, "not JSON")
@@ -424,7 +422,7 @@ def test_unpin_lifts_the_pin(here: Workspace) -> None:
     assert here.decided(3, STEPS[1]).promoted
 
 
-def test_a_version_that_is_champion_already_is_not_compared_with_itself(here: Workspace) -> None:
+def test_champion_is_not_compared_with_itself(here: Workspace) -> None:
     version = here.registered(1, 0.0)
     set_by_hand(1)
 
@@ -445,7 +443,7 @@ def test_a_version_that_is_champion_already_is_not_compared_with_itself(here: Wo
         ({}, "no-promote", "promotion is switched off for this run (--no-promote)"),
     ],
 )
-def test_what_is_not_to_be_promoted_is_compared(
+def test_unpromoted_version_is_compared(
     tags: dict[str, str], verdict: str, reason: str, here: Workspace
 ) -> None:
     here.decided(1, WORST)
@@ -461,10 +459,10 @@ def test_what_is_not_to_be_promoted_is_compared(
     assert (summary["decision"], summary["reason"], summary["pinned"]) == (verdict, decision.reason, False)
 
 
-def test_an_experiment_becomes_champion_when_that_is_asked_for(here: Workspace) -> None:
+def test_experiment_becomes_champion_on_request(here: Workspace) -> None:
     here.decided(1, WORST)
     here.decided(2, 0.0, **{PROMOTE: NOT_ASKED, DATA_FROM: "model-v1"})
-    # Given another is champion by now
+    # Given another version is champion by now
     here.decided(3, WORST)
     here.registered(4, 0.0)
 
@@ -475,7 +473,7 @@ def test_an_experiment_becomes_champion_when_that_is_asked_for(here: Workspace) 
     assert champion().number == 2
 
 
-def test_an_experiment_that_is_asked_for_is_not_spared_the_comparison(here: Workspace) -> None:
+def test_requested_experiment_is_compared(here: Workspace) -> None:
     here.decided(1, 0.0)
 
     decision = here.decided(2, WORST, **{PROMOTE: ASKED, DATA_FROM: "model-v1"})
@@ -484,9 +482,9 @@ def test_an_experiment_that_is_asked_for_is_not_spared_the_comparison(here: Work
     assert Registry().version(2).verdict == "not promoted"
 
 
-def test_a_promotion_that_was_interrupted_is_decided_anew_for_another_champion(here: Workspace) -> None:
+def test_interrupted_promotion_is_compared_with_a_new_champion(here: Workspace) -> None:
     here.decided(1, WORST)
-    # Given version 2 is found good enough, and its publication is killed there
+    # Given the decision to promote version 2, and a kill of its publication
     version = here.registered(2, STEPS[3])
     Registry().record(2, DECISION, Decision(True, "good enough", 1).content())
     here.decided(3, 0.0)
@@ -497,14 +495,14 @@ def test_a_promotion_that_was_interrupted_is_decided_anew_for_another_champion(h
     assert decision == Decision(False, "version 3 came after it", 3)
     assert json.loads(Registry().version(2).tags[DECISION]) == decision.content()
     assert champion().number == 3
-    # A rollback in between counts for more than the old decision
+    # A rollback in between overrides the old decision
     Registry().record(4, DECISION, Decision(True, "good enough", 3).content())
     Registry().make_champion(2, "rolled back to by hand 2026-11-27, pinned: better", pinned=True)
     assert not decide(Registry(), Registry().version(4), None).promoted
     assert champion().number == version.number
 
 
-def test_a_promotion_that_was_interrupted_is_finished(here: Workspace) -> None:
+def test_interrupted_promotion_is_finished(here: Workspace) -> None:
     here.decided(1, WORST)
     here.registered(2, 0.0)
     decision = Decision(True, "good enough", 1, best=2)

@@ -1,4 +1,4 @@
-"""What publishing commits of a team's own pipeline, and what it refuses to call a version."""
+"""Which files publishing commits, and what it refuses to publish."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 @pytest.fixture
 def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A clone in which a model was made, as the current folder."""
+    """A clone with a trained model, as the current folder."""
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     ready.git("remote", "remove", "origin")
@@ -25,13 +25,13 @@ def here(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def shared(here: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The clone, whose versions are the team's wherever its stores lie."""
+    """The clone, whose versions count as the team's wherever its stores are."""
     monkeypatch.setattr(Registry, "unshared", None)
     return here
 
 
-def test_an_output_that_neither_git_nor_dvc_would_keep_is_refused(here: Project) -> None:
-    # Given a stage of the team's own, whose output DVC leaves to Git
+def test_output_without_cache_or_git_is_refused(here: Project) -> None:
+    # Given the team's own stage with an output that DVC does not cache
     content = YAML().load(here.root / "dvc.yaml")
     flags = {"cache": False}
     content["stages"]["size"] = {
@@ -59,7 +59,7 @@ def test_an_output_that_neither_git_nor_dvc_would_keep_is_refused(here: Project)
         check_workspace()
 
 
-def test_what_git_was_told_to_overlook_is_refused(here: Project) -> None:
+def test_hidden_changes_are_refused(here: Project) -> None:
     here.git("update-index", "--assume-unchanged", "README.md")
     check_workspace()
     (here.root / "README.md").write_text("changed")
@@ -70,9 +70,7 @@ def test_what_git_was_told_to_overlook_is_refused(here: Project) -> None:
         check_workspace()
 
 
-def test_settings_of_dvc_that_the_commit_will_not_name_are_told(
-    here: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_uncommitted_dvc_settings_are_named(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     check_workspace()
     assert capsys.readouterr().out == ""
 
@@ -82,9 +80,7 @@ def test_settings_of_dvc_that_the_commit_will_not_name_are_told(
     assert capsys.readouterr().out.startswith(".dvc/config is not committed: ")
 
 
-def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
-    shared: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_push_leaves_no_commit_and_no_tag(shared: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError("cannot allocate memory")
 
@@ -100,9 +96,9 @@ def test_a_push_that_the_system_fails_leaves_no_commit_and_no_tag(
     assert recipe([]) == ["dvc.lock"]
 
 
-def test_a_push_during_which_the_remote_goes_away_leaves_no_commit_and_no_tag(shared: Project) -> None:
+def test_interrupted_push_leaves_no_commit_and_no_tag(shared: Project) -> None:
     here = shared
-    # Given a remote that can be asked before the push, and not after it
+    # Given a remote that answers before the push, and not after it
     here.git("clone", "-q", "--bare", ".", "../remote.git")
     here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))
     hook = here.root / ".git/hooks/pre-push"
@@ -118,7 +114,7 @@ def test_a_push_during_which_the_remote_goes_away_leaves_no_commit_and_no_tag(sh
     assert git("tag") == ""
 
 
-def test_nothing_is_pushed_where_somebody_checked_out_another_branch(here: Project) -> None:
+def test_switched_branch_is_not_pushed(here: Project) -> None:
     start = head()
     here.git("switch", "-q", "-c", "unfinished")
     here.git("commit", "-q", "--allow-empty", "-m", "Not for main")
@@ -132,7 +128,7 @@ def test_nothing_is_pushed_where_somebody_checked_out_another_branch(here: Proje
     assert git("tag") == ""
 
 
-def test_a_commit_that_a_hook_refuses_leaves_nothing_staged(here: Project) -> None:
+def test_refused_commit_leaves_nothing_staged(here: Project) -> None:
     hook = here.root / ".git/hooks/pre-commit"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
@@ -146,7 +142,7 @@ def test_a_commit_that_a_hook_refuses_leaves_nothing_staged(here: Project) -> No
     assert git("diff", "--cached", "--name-only") == ""
 
 
-def test_what_somebody_checked_out_during_the_push_stays(shared: Project) -> None:
+def test_checkout_during_the_push_stays(shared: Project) -> None:
     here = shared
     here.git("clone", "-q", "--bare", ".", "../remote.git")
     here.git("remote", "add", "origin", str(here.root.with_name("remote.git")))

@@ -1,4 +1,4 @@
-"""The numbers of MLflow and of Git's tags, and tags that are none of this MLflow's versions."""
+"""The version numbers of MLflow and of Git tags, and tags of other MLflows."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ LOCALLY = {LOCAL: "true"}
 
 @pytest.fixture
 def registry(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """An MLflow store with a run and without a version; its Git repository, without a remote, is here."""
+    """An MLflow store with a run and no version; the current folder is a Git repository without a remote."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
     monkeypatch.chdir(ready.root)
     ready.git("remote", "remove", "origin")
@@ -36,7 +36,7 @@ def tagged(registry: Registry, number: int, run: str | None = None, **tags: str)
     return publication
 
 
-def test_numbers_go_on_after_the_registered_model_was_deleted(registry: Registry) -> None:
+def test_numbers_continue_after_the_model_was_deleted(registry: Registry) -> None:
     for number in (1, 2):
         assert register(registry, tagged(registry, number, **LOCALLY)) == number
         registry.mark_registered(registry.version(number))
@@ -48,12 +48,12 @@ def test_numbers_go_on_after_the_registered_model_was_deleted(registry: Registry
     (version,) = registry.versions()
     assert version.number == 3
     assert version.tags == publication.tags
-    # and again it is there already
+    # and a second registration finds it
     assert register(registry, publication) == 3
     assert unregistered(registry) == ([], {})
 
 
-def test_what_an_interrupted_registration_left_under_the_number_of_another_goes(registry: Registry) -> None:
+def test_remains_of_an_interrupted_registration_are_deleted(registry: Registry) -> None:
     register(registry, tagged(registry, 1, **LOCALLY))
     registry.mark_registered(registry.version(1))
     registry.client.delete_registered_model(PROJECT)
@@ -67,7 +67,7 @@ def test_what_an_interrupted_registration_left_under_the_number_of_another_goes(
 
 @pytest.fixture
 def team(registry: Registry, tmp_path: Path) -> Registry:
-    """The registry of a clone whose versions are the team's: it has an origin, and its stores are shared."""
+    """The registry of a clone with an origin and shared stores: its versions are the team's."""
     project = Project(Path.cwd())
     project.git("clone", "-q", "--bare", ".", str(tmp_path / "origin.git"))
     project.git("remote", "add", "origin", str(tmp_path / "origin.git"))
@@ -75,10 +75,8 @@ def team(registry: Registry, tmp_path: Path) -> Registry:
     return registry
 
 
-def test_tags_of_no_version_of_this_mlflow_are_named_and_hold_nothing_up(
-    team: Registry, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # Given one of another MLflow, one of somebody's trial, one that a person made, and one to be registered
+def test_foreign_tags_are_named_and_block_nothing(team: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    # Given a tag of another MLflow, one of a trial, one made by hand, and one to be registered
     project = Project(Path.cwd())
     tagged(team, 1, run="0" * 32)
     tagged(team, 2, **LOCALLY)
@@ -101,12 +99,12 @@ def test_tags_of_no_version_of_this_mlflow_are_named_and_hold_nothing_up(
     assert "was published with another MLflow, and is left out; set MLFLOW_TRACKING_URI to its" in warned[0]
     assert [version.number for version in team.versions()] == [4]
     assert team.versions()[0].tags == publication.tags
-    # Their numbers stay taken, and a version of a trial is not taken for one of this clone.
+    # Their numbers stay taken, and a trial's version does not count as one of this clone.
     assert next_number(team) == 5
     assert project.git("tag", "--list", "model-v2", "local/*") == ""
 
 
-def test_a_local_version_has_a_number_that_is_free_on_origin_too(team: Registry) -> None:
+def test_local_version_has_a_number_free_on_origin(team: Registry) -> None:
     project = Project(Path.cwd())
     tagged(team, 3)
     project.git("push", "-q", "origin", "--tags")
@@ -116,14 +114,14 @@ def test_a_local_version_has_a_number_that_is_free_on_origin_too(team: Registry)
     assert unfinished() == []
 
     assert next_number(local) == 4
-    # and where origin is away, one that is free as far as it is known here
+    # and without origin, one that is free in this clone
     project.git("remote", "set-url", "origin", str(project.root / "nowhere"))
     project.git("tag", "local/model-v4")
     assert next_number(local) == 5
 
 
-def test_local_versions_of_other_clones_do_not_count_nor_do_the_teams(team: Registry) -> None:
-    # Given an MLflow server of the team, with the team's version, one of this clone, one of another clone
+def test_other_versions_do_not_count_as_local(team: Registry) -> None:
+    # Given the team's MLflow server with the team's version, one of this clone, one of another clone
     project, elsewhere = Project(Path.cwd()), Registry()
     elsewhere.uri, elsewhere.unshared = "https://mlflow.example.org", "the DVC remote lies in this clone"
     for number, tags in enumerate(({}, LOCALLY, LOCALLY), 1):
@@ -133,7 +131,7 @@ def test_local_versions_of_other_clones_do_not_count_nor_do_the_teams(team: Regi
     assert [version.number for version in team.counting()] == [1]
     assert [version.number for version in elsewhere.counting()] == [2]
 
-    # and a local champion is no rival of the team's versions, which no local version replaces
+    # and a local champion is not compared with the team's versions
     team.make_champion(3)
     assert team.rival() is None
     assert team.keeps_champion() is None

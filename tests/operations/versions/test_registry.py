@@ -1,4 +1,4 @@
-"""The versions as MLflow keeps them, and how much it is asked for them."""
+"""The versions in MLflow, and the number of requests for them."""
 
 import logging
 import threading
@@ -44,11 +44,9 @@ def add(registry: Registry, *scores: float) -> None:
         )
 
 
-def test_another_project_on_the_same_server_has_versions_of_its_own(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_projects_on_one_server_have_their_own_versions(registry: Registry, tmp_path: Path) -> None:
     add(registry, 0.7)
-    # Given the current folder's params.yaml names its model otherwise
+    # Given params.yaml of the current folder names another model
     (tmp_path / "params.yaml").write_text("mlflow: {registered_model: fraud}\n")
 
     other = Registry()
@@ -66,7 +64,7 @@ def test_another_project_on_the_same_server_has_versions_of_its_own(
         assert Registry().versions() == registry.versions()
 
 
-def test_versions_have_the_scores_of_their_own_runs(registry: Registry) -> None:
+def test_versions_have_the_scores_of_their_runs(registry: Registry) -> None:
     assert registry.versions() == registry.scored() == []
     assert registry.champion() is None
     add(registry, 0.7, 0.8, 0.9)
@@ -86,9 +84,7 @@ def test_versions_have_the_scores_of_their_own_runs(registry: Registry) -> None:
         registry.version(5)
 
 
-def test_what_mlflow_is_asked_does_not_grow_with_the_versions(
-    registry: Registry, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_requests_to_mlflow_do_not_grow(registry: Registry, caplog: pytest.LogCaptureFixture) -> None:
     def requests(question: Callable[[], object]) -> int:
         caplog.clear()
         with caplog.at_level(logging.DEBUG, "urllib3.connectionpool"):
@@ -108,10 +104,10 @@ def test_what_mlflow_is_asked_does_not_grow_with_the_versions(
     assert 0 < max(few) < 6
 
 
-def test_a_server_that_refuses_the_credentials_is_no_server_that_is_away(
+def test_refused_credentials_are_not_retried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # MLflow's own server asks for a password only with packages that the project has not.
+    # MLflow's own server needs packages for passwords that the project does not have.
     class Refusing(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_error(401)
@@ -131,7 +127,7 @@ def test_a_server_that_refuses_the_credentials_is_no_server_that_is_away(
     assert "S3cret" not in str(raised.value)
 
 
-def test_what_answers_and_is_no_mlflow_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_other_than_mlflow_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     class Proxy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)

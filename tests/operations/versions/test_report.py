@@ -1,4 +1,4 @@
-"""`pipeline report`: what a change does to parameters, metrics and curves, as Markdown for a comment."""
+"""`pipeline report`: the effect of a change on parameters, metrics and curves, as Markdown."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def pages(project: Project) -> dict[str, bytes]:
 
 
 def refused(project: Project, *options: str) -> str:
-    """Run `pipeline report`, which must fail with one line and write nothing, and return the line."""
+    """Run `pipeline report`, which must fail with one line and no output, and return the line."""
     done = project.run("pipeline", "report", *options, check=False)
     assert done.returncode in {1, 2}
     assert done.stderr.count("\n") == 1
@@ -21,12 +21,12 @@ def refused(project: Project, *options: str) -> str:
     return done.stderr
 
 
-def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(ready: Project) -> None:
-    # Given a changed parameter, whose metrics are reported only once they are made
+def test_report_job_of_the_workflow(ready: Project) -> None:
+    # Given a changed parameter, whose metrics are reported only after a run
     before = ready.json(str(METRICS))
     ready.set(training__hist_gradient_boosting__max_iter=12)
     assert "training changed since the last run: run 'dvc repro' first" in refused(ready, "--base", "HEAD")
-    # and as GitHub merges it for a pull request
+    # and merged as GitHub does for a pull request
     ready.git("checkout", "-q", "-b", "change")
     ready.git("commit", "-qam", "A small model")
     ready.git("checkout", "-q", "--detach", "main")
@@ -35,7 +35,7 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(r
     ready.env["GITHUB_STEP_SUMMARY"] = str(ready.root / ".git/summary.md")
     ready.env["GITHUB_OUTPUT"] = str(ready.root / ".git/output")
 
-    # The environment of the tests stands for the one that make sets up.
+    # The environment of the tests replaces that of make.
     for line in commands(workflow("test.yml")["jobs"]["report"]):
         ready.run(
             "bash", "-c", line.replace("make repro", "dvc repro").replace(".venv/bin/pipeline", "pipeline")
@@ -52,12 +52,12 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(r
     kept = pages(ready)
     assert set(kept) == {"report.html", "report-base.html"}
     assert all(f"]({name})" in report for name in kept)
-    # They are pages of two models,
+    # The pages are of two models,
     assert kept["report.html"] != kept["report-base.html"]
-    # and Git is not offered the files.
+    # and Git ignores the files.
     assert "report" not in ready.git("status", "--porcelain")
 
-    # When what the base made can be had nowhere, the report says so
+    # If the outputs of the base are lost, the report states it
     ready.dvc("gc", "--workspace", "--force")
     ready.run("pipeline", "report", "--base", "HEAD^1")
 
@@ -65,17 +65,17 @@ def test_the_commands_of_the_report_job_report_a_change_with_the_pages_of_both(r
     assert "neither in this cache nor on the remote: no comparison" in report
     assert "| training.hist_gradient_boosting.max_iter | 20 | 12 | -8 |" in report
     assert f"| roc_auc | - | {after['roc_auc']} |  |" in report
-    # with the page that is here.
+    # and has the page of the workspace.
     assert pages(ready) == {"report.html": kept["report.html"]}
 
 
-def test_what_cannot_be_reported_is_said_in_one_line(project: Project) -> None:
+def test_missing_base_is_one_line(project: Project) -> None:
     assert "metrics.json is not here: run 'dvc repro', or 'dvc pull'" in refused(project)
     assert "there is no commit 'nowhere' here" in refused(project, "--base", "nowhere")
     assert "--output is a file ending in .md" in refused(project, "--output", "report.png")
 
 
-def test_the_report_is_the_same_whatever_order_dvc_tells_the_changes_in() -> None:
+def test_report_does_not_depend_on_the_order_of_changes() -> None:
     scores = {"roc_auc": {"old": 0.8, "new": 0.81}, "f1": {"old": 0.1, "new": 0.2}}
     metrics = {str(METRICS): scores, "artifacts/validation.json": {"read": {"old": 9, "new": 12}}}
     parameters = {"params.yaml": {"b.c": {"old": None, "new": True}, "a": {"old": [1], "new": [2]}}}
@@ -96,7 +96,7 @@ def test_the_report_is_the_same_whatever_order_dvc_tells_the_changes_in() -> Non
         assert row in once
 
 
-def test_a_value_cannot_break_the_table_or_hide_what_follows() -> None:
+def test_values_are_escaped() -> None:
     metrics = {str(METRICS): {"roc_auc": {"old": 0.8, "new": 0.8}}}
     parameters = {"params.yaml": {"derived": {"old": "a | b", "new": "a\n<!-- b"}}}
 

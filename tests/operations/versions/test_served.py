@@ -1,4 +1,4 @@
-"""A version is served once before it becomes champion, and must answer as the model in DVC."""
+"""A version is served once before it becomes champion, and must answer like the model in DVC."""
 
 import pickle
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
-    """A function that serves one model, where DVC has another one (the same by default)."""
+    """A function that serves one model while DVC has another one (by default the same)."""
     folder = Folder(tmp_path, monkeypatch)
     folder.set(schema=CONTRACT.model_dump(mode="json", exclude_none=True))
     TEST.mkdir(parents=True)
@@ -78,7 +78,7 @@ def model(contract: Contract = CONTRACT, **parameters: Any) -> Pipeline:
     return train(frame[list(contract.features)], frame["churned"], chosen, contract)
 
 
-def test_what_is_trained_is_served(tried: Tried) -> None:
+def test_served_model_answers_as_trained(tried: Tried) -> None:
     assert tried(model()) == []
 
 
@@ -91,7 +91,7 @@ def test_a_model_that_needs_the_project_is_refused(tried: Tried) -> None:
     assert reason.startswith("the served model cannot be loaded: ModuleNotFoundError: ")
 
 
-def test_a_model_that_answers_otherwise_is_refused(tried: Tried) -> None:
+def test_model_with_other_answers_is_refused(tried: Tried) -> None:
     (first, *_) = tried(model(), kept=model(random_state=1, logistic_regression={"C": 0.01}))
 
     assert first == "the served model answers otherwise than the model in DVC: the input example"
@@ -101,7 +101,7 @@ def test_a_model_that_fails_on_a_null_is_refused(tried: Tried) -> None:
     numbers = FunctionTransformer(pd.DataFrame.get, kw_args={"key": ["total_charges"]})
     frame = pd.DataFrame({"total_charges": np.arange(20.0)})
     blind = make_pipeline(numbers, LogisticRegression()).fit(frame, np.arange(20) % 2)
-    # Given no null in the input example, which MLflow tries when the model is logged
+    # Given no null in the input example, which MLflow scores when it logs the model
     (reason,) = tried(blind)
 
     assert reason.startswith("the served model fails on null in each nullable column: ValueError: Input X ")

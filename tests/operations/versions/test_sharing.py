@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture
 def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A clone as the current folder, whose stores all lie elsewhere."""
+    """A clone as the current folder; all its stores are outside."""
     monkeypatch.chdir(project.root)
     (project.root / ".dvc/config.local").write_text(REMOTE.format(project.root.with_name("data")))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root.with_name('mlflow.db')}")
@@ -23,7 +23,7 @@ def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 REMOTE = "[core]\nremote = team\n['remote \"team\"']\nurl = {}\n"
 
 
-def test_versions_are_the_teams_where_all_stores_lie_elsewhere(here: Project) -> None:
+def test_shared_stores_make_team_versions(here: Project) -> None:
     assert unshared() is None
 
 
@@ -51,10 +51,10 @@ def own_remote(project: Project, _: pytest.MonkeyPatch) -> None:
 
 def remote_of_an_output(project: Project, _: pytest.MonkeyPatch) -> None:
     path = project.root / "dvc.yaml"
-    said = "      - artifacts/evaluation/plots\n"
+    line = "      - artifacts/evaluation/plots\n"
     text = path.read_text()
-    assert said in text
-    path.write_text(text.replace(said, "      - artifacts/evaluation/plots: {remote: local}\n"))
+    assert line in text
+    path.write_text(text.replace(line, "      - artifacts/evaluation/plots: {remote: local}\n"))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The tags of local versions beside those of the team, and Git's own commands in a clone that has both."""
+"""Tags of local and of team versions, and Git's own commands in a clone with both."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def origin(tmp_path: Path) -> Project:
-    """A bare repository with one commit, and the clones `team` and `trial` of it; the second is here."""
+    """A bare repository with one commit, and its clones `team` and `trial`, the current folder."""
     project = Project(tmp_path)
     project.git("init", "-q", "--bare", "-b", "main", "origin.git")
     for name in ("team", "trial"):
@@ -44,14 +44,14 @@ def make(project: Project, local: bool) -> str:
 
 
 def publish(origin: Project) -> None:
-    """Let the team push a version 1 of its own."""
+    """Push a version 1 of the team."""
     team = Project(origin.root.with_name("team"))
     team.git("commit", "-q", "--allow-empty", "-m", "Two")
     make(team, local=False)
     team.git("push", "-q", "--follow-tags", "origin", "HEAD:main")
 
 
-def test_fetching_by_hand_works_and_loses_no_tag(origin: Project, trial: Project) -> None:
+def test_manual_fetch_loses_no_tag(origin: Project, trial: Project) -> None:
     before = trial.git("rev-parse", "model-v1")
     publish(origin)
 
@@ -63,7 +63,7 @@ def test_fetching_by_hand_works_and_loses_no_tag(origin: Project, trial: Project
     assert trial.git("rev-parse", "model-v1") == before
 
 
-def test_a_tag_that_was_moved_aside_is_found_and_makes_room(origin: Project, trial: Project) -> None:
+def test_moved_tag_is_found(origin: Project, trial: Project) -> None:
     commit = trial.git("rev-parse", "model-v1^{commit}").strip()
     version = Version(1, "", {"git.commit": commit, LOCAL: "true"}, champion=False)
     assert local_tags() == {"model-v1": commit}
@@ -80,7 +80,7 @@ def test_a_tag_that_was_moved_aside_is_found_and_makes_room(origin: Project, tri
     assert tag_here(version) == "local/model-v1"
 
 
-def test_no_tag_is_lost_where_the_place_aside_is_taken(trial: Project) -> None:
+def test_tag_is_kept_if_its_new_name_is_taken(trial: Project) -> None:
     first = trial.git("rev-parse", "model-v1").strip()
     move_aside(["model-v1"])
     trial.git("commit", "-q", "--allow-empty", "-m", "Another")

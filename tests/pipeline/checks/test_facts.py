@@ -1,4 +1,4 @@
-"""What validation reports of a column is what pandas computes, however the rows are cut into parts."""
+"""Validation's facts about a column equal those of pandas, for any division into parts."""
 
 import json
 import random
@@ -51,7 +51,7 @@ def report(*parts: pa.Table) -> dict[str, Any]:
     return merge([part_facts(part, CONTRACT) for part in parts], CONTRACT)
 
 
-def test_the_facts_are_those_that_pandas_computes() -> None:
+def test_facts_equal_pandas() -> None:
     data = rows(3000)
     frame = pd.DataFrame(data)
 
@@ -84,19 +84,19 @@ def test_the_facts_are_those_that_pandas_computes() -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 400), max_size=6))
-def test_the_facts_do_not_depend_on_how_rows_are_cut_into_parts(cuts: list[int]) -> None:
+def test_facts_do_not_depend_on_the_parts(cuts: list[int]) -> None:
     whole = table(rows(400), CONTRACT)
     edges = sorted([0, *cuts, 400])
 
     parts = [whole.slice(start, stop - start) for start, stop in pairwise(edges)]
 
-    # To the last digit that is written, which is what DVC sees.
+    # To the last written digit, since DVC hashes the file.
     assert report(*parts) == report(whole)
 
 
 @pytest.mark.slow
-def test_large_sums_do_not_show_their_rounding() -> None:
-    # These doubles have 1 as their last digit, and sums that differ by how they are added.
+def test_large_sums_are_exact() -> None:
+    # The last bit of these doubles is 1, so their sum depends on the order.
     contract = target_and(n={"type": "number"})
     values = [random.Random(number).uniform(1e9, 9e9) for number in range(10_000)]
     whole = table([{"_id": "", "y": True, "n": value} for value in values], contract)
@@ -112,7 +112,7 @@ def test_large_sums_do_not_show_their_rounding() -> None:
 
 
 @pytest.mark.parametrize("values", [[0.0, -0.0], [-0.0, 0.0], [-0.0]], ids=str)
-def test_there_is_one_zero(values: list[float]) -> None:
+def test_negative_zero_is_zero(values: list[float]) -> None:
     contract = target_and(n={"type": "number"})
     parts = [table([{"_id": "", "y": True, "n": value}], contract) for value in values]
 
@@ -122,7 +122,7 @@ def test_there_is_one_zero(values: list[float]) -> None:
     assert str(found) == str(dict.fromkeys(facts, 0.0))
 
 
-def test_a_column_of_one_value_has_no_deviation_and_a_tiny_one_has_its_own() -> None:
+def test_deviation_of_constant_and_tiny_columns() -> None:
     contract = target_and(same={"type": "number"}, tiny={"type": "number"})
     data = [{"_id": "", "y": True, "same": 0.1, "tiny": 1e-12 * number} for number in range(1000)]
 
@@ -133,7 +133,7 @@ def test_a_column_of_one_value_has_no_deviation_and_a_tiny_one_has_its_own() -> 
     assert found["tiny"]["standard_deviation"] == pytest.approx(288.67499e-12)
 
 
-def test_what_is_too_large_for_a_double_has_no_mean() -> None:
+def test_overflow_has_no_mean() -> None:
     contract = target_and(n={"type": "number"})
     parts = [
         table([{"_id": "", "y": True, "n": value}] * 2, contract) for value in (1.7e308, 1e200, -1.7e308)

@@ -1,4 +1,4 @@
-"""A column, or a sum of two, that gives the target away is found; an honest strong feature is not."""
+"""A column, or a sum of two, that leaks the target is found; an honest strong feature passes."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ COINS = RNG.random(ROWS) < 0.5
 
 
 def found(rows: int = ROWS, target: np.ndarray = TARGET, **columns: tuple[str, Any]) -> list[str]:
-    """Return what is found in the first `rows` rows of a target and columns, each a type and its values."""
+    """Return the leaks in the first `rows` rows of a target and columns (each a type and values)."""
     contract = target_and(
         **{name: {"type": kind, "nullable": True} for name, (kind, _) in columns.items()},
         honest={"type": "number"},
@@ -33,7 +33,7 @@ def found(rows: int = ROWS, target: np.ndarray = TARGET, **columns: tuple[str, A
 
 
 def some_null(values: Any) -> pd.Series:
-    """Return the values with every seventh of them null, whatever the class."""
+    """Return the values with every seventh one null, for both classes."""
     return pd.Series(values, dtype=object).where(np.arange(ROWS) % 7 > 0)
 
 
@@ -51,7 +51,7 @@ COPIES: dict[str, tuple[str, Any]] = {
     "codes of one class each": ("integer", TARGET * 1 + RNG.integers(0, 5, ROWS) * 2),
     "a range": ("number", np.where(TARGET, RNG.uniform(40, 60, ROWS), 20 + 60 * COINS + NOISE)),
     "a date after the others": ("datetime", DATES + pd.to_timedelta(TARGET * 10_000, unit="D")),
-    # When they left is known of those who left alone.
+    # Only churned customers have a date of leaving.
     "a date or null": ("datetime", DATES.where(TARGET)),
     "a text or null": ("category", pd.Series([f"ticket {i}" for i in range(ROWS)]).where(TARGET)),
     "null or a number": ("number", pd.Series(NOISE).where(~TARGET)),
@@ -88,7 +88,7 @@ def test_a_copy_of_the_target_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_column_is_not_accused(name: str) -> None:
+def test_honest_column_passes(name: str) -> None:
     assert found(x=HONEST[name]) == []
 
 
@@ -104,7 +104,7 @@ def test_a_code_of_many_values_is_found(kind: str) -> None:
     assert list(suspicious(frame, contract, MAXIMUM)) == ["x"]
 
 
-def test_a_category_target_has_copies_too() -> None:
+def test_copy_of_a_category_target_is_found() -> None:
     contract = target_and(x={"type": "integer"}, honest={"type": "number"}).model_dump()
     contract["columns"]["y"]["type"], contract["target"]["positive"] = "category", "malignant"
     declared = type(target_and(x={"type": "integer"})).model_validate(contract)
@@ -114,16 +114,16 @@ def test_a_category_target_has_copies_too() -> None:
 
 
 def test_a_sum_of_two_numbers_is_found() -> None:
-    # As in the well-known example: the casual and the registered customers add up to what is predicted.
+    # A well-known example: casual and registered customers add up to the target.
     left = RNG.normal(size=ROWS) * 10
     assert found(a=("number", left), b=("number", TARGET * 3 - left)) == ["a + b"]
 
 
 def test_a_sum_of_two_flags_is_found() -> None:
-    # Neither says much; together, one or the other but not both, they say it all.
+    # Each alone predicts little; their exclusive or is the target.
     assert found(a=("boolean", COINS), b=("boolean", COINS ^ TARGET)) == ["a + b"]
     assert found(a=("integer", COINS * 1), b=("boolean", COINS ^ TARGET)) == ["a + b"]
-    # Those who left are split in two kinds.
+    # The churned customers are of two kinds.
     assert found(a=("boolean", COINS & TARGET), b=("boolean", ~COINS & TARGET)) == ["a + b"]
 
 
@@ -132,34 +132,34 @@ def test_a_sum_with_nulls_is_found() -> None:
     assert found(a=("number", some_null(left).astype(float)), b=("number", TARGET * 3 - left)) == ["a + b"]
 
 
-def test_all_are_named_and_none_twice() -> None:
+def test_each_column_is_named_once() -> None:
     assert found(
         a=("boolean", TARGET), b=("category", np.where(TARGET, "yes", "no")), c=("number", TARGET * 2 + NOISE)
     ) == ["a", "b"]
 
 
 @pytest.mark.parametrize("rows", [2, 10, 30, 60])
-def test_a_handful_of_rows_accuses_nobody(rows: int) -> None:
-    # Among few rows some column separates the classes by chance, and the sums of two try often.
+def test_few_rows_pass(rows: int) -> None:
+    # Among few rows some column or sum separates the classes by chance.
     columns = {f"n{number}": ("number", RNG.normal(size=ROWS)) for number in range(20)}
 
     assert found(rows, **columns) == []
 
 
-def test_a_rare_class_accuses_nobody() -> None:
-    # One customer of a thousand is the first or the last by some column.
+def test_rare_class_passes() -> None:
+    # One positive in a thousand is the first or the last by some column.
     rare = np.arange(ROWS) == 17
     columns = {f"n{number}": ("number", RNG.normal(size=ROWS)) for number in range(40)}
 
     assert found(target=rare, **columns) == []
 
 
-def test_one_class_alone_accuses_nobody() -> None:
+def test_single_class_passes() -> None:
     assert found(target=np.ones(ROWS, dtype=bool), x=("boolean", TARGET)) == []
     assert found(rows=0, x=("boolean", TARGET)) == []
 
 
-def test_a_copy_is_found_when_the_first_thousand_rows_are_of_one_class() -> None:
+def test_copy_is_found_after_rows_of_one_class() -> None:
     late = np.arange(ROWS) >= 1500
 
     assert found(target=late, x=("boolean", late), z=("number", late * 5 + RNG.random(ROWS))) == ["x", "z"]
@@ -202,7 +202,7 @@ def one_column(kind: str, target: np.ndarray, values: Any) -> list[str]:
 
 @pytest.mark.parametrize("rate", [0.27, 0.01])
 @pytest.mark.parametrize("flipped", ["one positive", "one negative", "0.1 %"])
-def test_a_copy_with_exceptions_is_found_also_where_positives_are_rare(rate: float, flipped: str) -> None:
+def test_copy_with_exceptions_of_a_rare_class_is_found(rate: float, flipped: str) -> None:
     rows, rng = 6_000, np.random.default_rng(6)
     target = rng.permutation(rows) < rows * rate
     wrong = np.zeros(rows, dtype=bool)
@@ -224,8 +224,8 @@ def test_a_copy_with_exceptions_is_found_also_where_positives_are_rare(rate: flo
     assert one_column("number", target, np.where(copy, 50, 0) + rng.random(rows)) == ["x"]
 
 
-def test_a_strong_honest_column_passes_also_where_positives_are_rare() -> None:
-    # Its ROC AUC is 0.96: of 10 rare positives, all may be among the first by chance.
+def test_strong_honest_column_of_a_rare_class_passes() -> None:
+    # Its ROC AUC is 0.96: 10 rare positives may all rank first by chance.
     rng = np.random.default_rng(7)
     for rows, positives in ((1_000, 10), (6_000, 60), (6_000, 1_600)):
         for _ in range(10):
@@ -233,7 +233,7 @@ def test_a_strong_honest_column_passes_also_where_positives_are_rare() -> None:
             assert one_column("number", target, rng.normal(size=rows) + 2.5 * target) == []
 
 
-def test_of_many_sums_the_most_telling_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_predictive_sums_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.checks.leakage.MAX_SUMS", 3)
     columns = {f"n{number:02}": ("number", RNG.normal(size=ROWS)) for number in range(20)}
     columns |= {"a": ("number", NOISE * 9), "b": ("number", TARGET * 3 - NOISE * 9)}

@@ -1,4 +1,4 @@
-"""What validation finds wrong with a row, and with an id that is there twice."""
+"""Validation's rules for rows and for repeated ids."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ EXACT = 2**53
 
 
 def problems(column: dict[str, Any], *values: Any) -> list[list[str]]:
-    """Return the reasons of each of the rows that have `values` in a column `x`."""
+    """Return the reasons for each row; the column `x` has the `values`."""
     contract = target_and(x=column, z={"type": "boolean"})
     rows = [{"_id": str(i), "y": True, "x": value, "z": True} for i, value in enumerate(values)]
     found = row_problems(table(rows, contract), contract)
@@ -27,7 +27,7 @@ def problems(column: dict[str, Any], *values: Any) -> list[list[str]]:
     [
         ({"type": "integer", "minimum": 0}, [0, 1, 2**62], [-1, -(2**62)], "below the minimum 0"),
         ({"type": "integer", "maximum": 120}, [120, -5], [121], "above the maximum 120"),
-        # Bounds that no double and no 64-bit integer holds are exact all the same.
+        # Bounds beyond doubles and 64-bit integers are exact too.
         ({"type": "integer", "maximum": EXACT}, [EXACT], [EXACT + 1], f"above the maximum {EXACT}"),
         ({"type": "integer", "minimum": 0.5}, [1], [0], "below the minimum 0.5"),
         ({"type": "integer", "minimum": 10**20}, [], [2**62], f"below the minimum {10**20}"),
@@ -41,9 +41,7 @@ def problems(column: dict[str, Any], *values: Any) -> list[list[str]]:
     ],
     ids=str,
 )
-def test_a_rule_parts_the_good_from_the_bad(
-    column: dict[str, Any], good: list[Any], bad: list[Any], why: str
-) -> None:
+def test_rules(column: dict[str, Any], good: list[Any], bad: list[Any], why: str) -> None:
     found = problems(column, *good, *bad)
 
     assert found[: len(good)] == [[]] * len(good)
@@ -56,7 +54,7 @@ def test_null_is_refused_unless_nullable(kind: str) -> None:
     assert problems({"type": kind, "nullable": True}, None) == [[]]
 
 
-def test_null_breaks_no_other_rule() -> None:
+def test_null_breaks_one_rule_only() -> None:
     assert problems({"type": "integer", "minimum": 5, "maximum": 6, "nullable": True}, None, 4) == [
         [],
         ["x: is 4, below the minimum 5"],
@@ -65,7 +63,7 @@ def test_null_breaks_no_other_rule() -> None:
 
 
 def test_nan_is_not_null() -> None:
-    # A nullable column takes null, and still no NaN.
+    # A nullable column accepts null, but not NaN.
     found = problems({"type": "number", "minimum": 0, "nullable": True}, None, math.nan, 1.0)
 
     assert found == [[], ["x: is nan, not a finite number"], []]
@@ -81,7 +79,7 @@ def test_a_row_has_all_its_reasons() -> None:
     assert row_problems(table(rows, contract), contract) == {
         1: [
             "y: is null, but it is required",
-            # An integer is told as it is, not as the double that it almost is.
+            # The reason quotes the integer exactly, not the nearest double.
             f"a: is {EXACT + 1}, above the maximum 5",
             "b: is null, but it is required",
         ]
@@ -104,7 +102,7 @@ def test_ids_are_compared_across_parts_and_row_groups(tmp_path: Path) -> None:
 
     found = repeated_ids(paths, contract)
 
-    # The first of the same id stays.
+    # The first row of an id is kept.
     assert [part.tolist() for part in found] == [
         [False, False, False],
         [False],

@@ -1,4 +1,4 @@
-"""What is said of the errors of libraries."""
+"""The text of errors of libraries."""
 
 import sqlite3
 
@@ -10,7 +10,7 @@ import pytest
 def raised(
     error: ValueError, cause: BaseException | None = None, context: ImportError | None = None
 ) -> Exception:
-    """Raise an error as a library does, from a cause or while another is handled, and return it."""
+    """Return an error that is raised from a cause, or while another is handled."""
     try:
         try:
             if context:
@@ -23,7 +23,7 @@ def raised(
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (
             raised(ValueError("s3cret"), ConnectionRefusedError(111, "Connection refused")),
@@ -32,15 +32,15 @@ def raised(
         (raised(ValueError("s3cret"), TimeoutError("timed out")), "no answer in time"),
         (raised(ValueError("s3cret"), sqlite3.OperationalError("disk is full")), "disk is full"),
         (raised(ValueError("s3cret"), KeyError("s3cret")), "ValueError"),
-        # What a library did not find first, and did without, is not why it failed.
+        # An earlier error that the library handled is not the cause.
         (raised(ValueError("s3cret"), None, ModuleNotFoundError("No module named 'x'")), "ValueError"),
     ],
 )
-def test_the_first_cause_is_named_without_the_librarys_words(error: ValueError, said: str) -> None:
-    assert cause_of(error) == said
+def test_root_cause_is_named(error: ValueError, message: str) -> None:
+    assert cause_of(error) == message
 
 
-def test_causes_that_go_in_a_circle_have_an_end() -> None:
+def test_circular_causes_end() -> None:
     one, two = ValueError(), OSError(28, "No space left on device")
     one.__cause__, two.__cause__ = two, one
 

@@ -1,4 +1,4 @@
-"""A model is never made with other packages than those that its lock names."""
+"""Stages run with the packages of the lock only."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -7,8 +7,8 @@ from pipeline.config.packages import PACKAGES, check_packages, differing
 from project import ROOT, Project
 
 
-def test_other_packages_than_the_locked_ones_make_and_score_no_model(ready: Project) -> None:
-    # Given somebody who pulled new packages and installed nothing
+def test_stages_refuse_other_packages(ready: Project) -> None:
+    # Given a new lock whose packages are not installed
     lock, here = ready.root / "requirements.lock", version("scikit-learn")
     assert f"scikit-learn=={here} " in lock.read_text()
     lock.write_text(lock.read_text().replace(f"scikit-learn=={here} ", "scikit-learn==99.1 "))
@@ -18,13 +18,13 @@ def test_other_packages_than_the_locked_ones_make_and_score_no_model(ready: Proj
         done = ready.stage(stage, check=False)
 
         assert (done.returncode, done.stdout) == (2, "")
-        said = "the installed packages differ from requirements.lock: scikit-learn"
+        message = "the installed packages differ from requirements.lock: scikit-learn"
         more = f"{here} in place of 99.1: run 'make setup', or build the image again"
-        assert done.stderr == f"{stage}: {said} {more}\n"
+        assert done.stderr == f"{stage}: {message} {more}\n"
     assert ready.digests() == before
 
 
-def test_each_package_is_held_to_the_lock() -> None:
+def test_each_package_is_compared_with_the_lock() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     assert differing(lock) == []
     for name in PACKAGES:
@@ -33,7 +33,7 @@ def test_each_package_is_held_to_the_lock() -> None:
         ]
 
 
-def test_one_of_several_that_a_lock_names_for_several_pythons_is_right(tmp_path: Path) -> None:
+def test_lock_with_several_versions_of_a_package(tmp_path: Path) -> None:
     here = version("numpy")
     text = f"numpy==99.1 ; python_version < '3'\nnumpy=={here} \\\n    --hash=sha256:0\n"
     (tmp_path / "requirements.lock").write_text(text)

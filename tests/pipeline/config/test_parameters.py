@@ -1,4 +1,4 @@
-"""A mistake in params.yaml is refused in one line that names the key; what is left out has a default."""
+"""An error in params.yaml is refused in one line with the key; missing keys have defaults."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,10 +29,10 @@ MODELS: dict[str, type[Section]] = {
     "evaluation": EvaluationParameters,
 }
 COLUMN = {"path": "somewhere", "type": "number"}
-# Names that an expression cannot use, of which pandas takes some for a value without a word.
+# Names that an expression cannot use; pandas silently takes some of them for values.
 MEANINGFUL = ["from", "class", "and", "None", "True", "inf", "Inf"]
 
-# Searches that hold no value.
+# Searches without a value.
 SEARCHES: list[tuple[str, Any]] = [
     ("random_forest.max_depth", {"low": 3, "high": 3}),
     ("random_forest.max_depth", {"low": 3, "high": 2}),
@@ -44,7 +44,7 @@ SEARCHES: list[tuple[str, Any]] = [
     ("logistic_regression.C", {"low": 0, "high": 1.0, "log": True}),
 ]
 
-# Key -> an impossible value of it; the message must name the key.
+# Key -> an impossible value; the message must name the key.
 REFUSED: list[tuple[str, Any]] = [
     # Unknown keys, at each level.
     ("ingestion.colection", "customers"),
@@ -105,7 +105,7 @@ REFUSED: list[tuple[str, Any]] = [
         )
     ],
 ]
-# The same, where the message names the key above and the word at fault.
+# The same, but the message names the parent key and the wrong word.
 REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
     ("training.random_forest.max_dept", 3, "training.random_forest", "max_dept"),
     ("training.random_forest.n_estimators", 0, "training.random_forest", "n_estimators"),
@@ -162,7 +162,7 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
 
 @pytest.fixture
 def change(tmp_path: Path) -> Callable[[str, Any], Path]:
-    """A function that writes a params.yaml with one value changed, and returns its path."""
+    """A function that writes a params.yaml with one changed value, and returns its path."""
 
     def write(key: str, value: Any) -> Path:
         content = YAML(typ="safe").load(PARAMS)
@@ -178,12 +178,12 @@ def change(tmp_path: Path) -> Callable[[str, Any], Path]:
 
 
 def refusal(path: Path, section: str) -> str:
-    """Return the one line with which a section is refused."""
+    """Return the one-line error of a section."""
     return failure(lambda: load(section, MODELS[section], path) and None, ConfigurationError)
 
 
 @pytest.mark.parametrize(("key", "value"), REFUSED)
-def test_a_mistake_is_refused_by_its_key(change: Callable[[str, Any], Path], key: str, value: Any) -> None:
+def test_invalid_value_names_its_key(change: Callable[[str, Any], Path], key: str, value: Any) -> None:
     path = change(key, value)
 
     named = "evaluation.min_scores: roc" if key.startswith("evaluation.min_scores") else key
@@ -191,13 +191,13 @@ def test_a_mistake_is_refused_by_its_key(change: Callable[[str, Any], Path], key
 
 
 @pytest.mark.parametrize(("key", "value", "named", "word"), REFUSED_BELOW)
-def test_a_mistake_is_refused_by_the_key_above(
+def test_invalid_value_names_the_key_above(
     change: Callable[[str, Any], Path], key: str, value: Any, named: str, word: str
 ) -> None:
-    said = refusal(change(key, value), key.split(".", 1)[0])
+    message = refusal(change(key, value), key.split(".", 1)[0])
 
-    assert f"{named}: " in said
-    assert word in said
+    assert f"{named}: " in message
+    assert word in message
 
 
 def test_a_missing_required_key_is_named(tmp_path: Path) -> None:
@@ -207,16 +207,17 @@ def test_a_missing_required_key_is_named(tmp_path: Path) -> None:
     assert "training.algorithm: " in refusal(path, "training")
 
 
-def test_many_mistakes_are_said_in_one_line(change: Callable[[str, Any], Path]) -> None:
-    said = refusal(change("validation", {"a": 1, "b": 2, "c": 3, "d": 4}), "validation")
+def test_many_errors_are_one_line(change: Callable[[str, Any], Path]) -> None:
+    message = refusal(change("validation", {"a": 1, "b": 2, "c": 3, "d": 4}), "validation")
 
     assert (
-        "validation.a: unknown key; validation.b: unknown key; validation.c: unknown key; and 1 more" in said
+        "validation.a: unknown key; validation.b: unknown key; validation.c: unknown key; and 1 more"
+        in message
     )
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("validation: {", "line 1"),
         ("validation:\n  min_rows: 5\n  min_rows: 6\n", 'duplicate key "min_rows"'),
@@ -231,11 +232,11 @@ def test_many_mistakes_are_said_in_one_line(change: Callable[[str, Any], Path]) 
         ("validation: {}\nvalidations: {}", "unknown section validations"),
     ],
 )
-def test_a_file_that_cannot_be_understood_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_unreadable_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
 
-    assert said in refusal(path, "validation")
+    assert message in refusal(path, "validation")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet="validation: {}[]#&*!|>'\"%@`-0123456789.\n\t\x00é,ymx"))
-def test_no_text_is_answered_with_a_traceback(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
     path.write_text(f"validation:{text}")
     with suppress(ConfigurationError):
@@ -284,7 +285,7 @@ def test_an_old_key_is_refused_with_its_new_name(
     assert f"{old}: is called {section}.{new} now: rename it" in refusal(change(old, {}), section)
 
 
-def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
+def test_missing_keys_have_defaults(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(
         "ingestion: {source: sample, database: crm, collection: customers}\n"
@@ -315,7 +316,7 @@ def test_left_out_keys_have_their_defaults(tmp_path: Path) -> None:
     assert found["evaluation"]["min_scores"] == {}
 
 
-def test_yaml_words_stay_words(change: Callable[[str, Any], Path]) -> None:
+def test_yaml_words_stay_text(change: Callable[[str, Any], Path]) -> None:
     # YAML 1.1 would read no and on as booleans, and 1e-3 as a text.
     path = change("schema.columns.contract.values", ["a"])
     path.write_text(path.read_text().replace("- a\n", "- no\n      - on\n      - none\n"))
@@ -325,7 +326,7 @@ def test_yaml_words_stay_words(change: Callable[[str, Any], Path]) -> None:
     assert load("validation", ValidationParameters, path).max_rejected == 0.001
 
 
-def test_a_stage_says_one_line_and_exits_with_2(project: Project) -> None:
+def test_stage_prints_one_line_and_exits_with_2(project: Project) -> None:
     project.set(validation__max_rejected="0.1")
 
     done = project.stage("validation", check=False)

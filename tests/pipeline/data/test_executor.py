@@ -1,4 +1,4 @@
-"""Work over parts gives the same bytes one by one, in local processes and on a cluster of Dask."""
+"""Work over parts gives the same bytes sequentially, in local processes and on a Dask cluster."""
 
 import json
 import os
@@ -28,25 +28,25 @@ OUTPUTS = ("validated", "rejected", "features/train", "features/test")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """A working directory with raw parts: some whole, some with a bad row, one of bad rows, one of none."""
+    """A working directory with raw parts: good ones, some with a bad row, one of bad rows, an empty one."""
     folder = Folder(tmp_path, monkeypatch)
     folder.set(validation={"min_rows": 2, "max_rejected": 0.5})
     rows = [row(number) for number in range(400)]
     for number in (70, 80, *range(150, 160)):
         rows[number]["tenure_months"] = -1
-    # The last repeats an id of the first part.
+    # The last part repeats an id of the first one.
     folder.write("raw", rows[:60], rows[60:150], rows[150:160], [], rows[160:300], [*rows[300:], row(7)])
     return folder
 
 
 def results() -> dict[str, dict[str, str] | str]:
-    """Return the sha256 of all that both stages make, and the report."""
+    """Return the sha256 of all outputs of both stages, and the report."""
     made: dict[str, dict[str, str] | str] = {name: digests(Path("artifacts") / name) for name in OUTPUTS}
     return made | {"report": Path("artifacts/validation.json").read_text()}
 
 
 def one_by_one() -> dict[str, dict[str, str] | str]:
-    """Run both stages in this process, then take away what they made."""
+    """Run both stages in this process, then delete their outputs."""
     validation.main()
     transformation.main()
     made = results()
@@ -67,7 +67,7 @@ def stage(name: str, scheduler: str, source: Path = ROOT / "src") -> subprocess.
 
 
 @pytest.mark.slow
-def test_several_processes_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = one_by_one()
     monkeypatch.setattr(executor, "processors", lambda: 2)
 
@@ -84,19 +84,19 @@ def test_order_and_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     with part_executor(8) as several, part_executor(1) as one:
         assert list(several.map(abs, range(-8, 0))) == list(range(8, 0, -1))
         assert os.getpid() not in {several.submit(os.getpid).result() for _ in range(3)}
-        # A single part is not worth another process.
+        # A single part needs no other process.
         assert one.submit(os.getpid).result() == os.getpid()
 
 
 def test_no_more_processes_than_the_container_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
-    # A cgroup's quota counts alike, and cannot be set here.
+    # A cgroup's quota has the same effect, but cannot be set here.
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     with part_executor(8) as one:
         assert one.submit(os.getpid).result() == os.getpid()
 
 
-def test_a_failure_in_a_process_is_the_same_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_a_process_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
     monkeypatch.setattr(executor, "processors", lambda: 2)
 
@@ -107,7 +107,7 @@ def test_a_failure_in_a_process_is_the_same_failure(monkeypatch: pytest.MonkeyPa
     assert failure(fail, PipelineError).startswith("nowhere holds no Parquet part")
 
 
-def test_a_process_that_dies_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_process_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
     monkeypatch.setattr(executor, "processors", lambda: 2)
 
@@ -120,7 +120,7 @@ def test_a_process_that_dies_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch
 
 @contextmanager
 def running_cluster(place: Path, source: Path) -> Iterator[str]:
-    """Run a real scheduler and a worker that finds its code in `source`; yield the address."""
+    """Run a real scheduler and a worker with the code in `source`; yield the address."""
     address = place / "scheduler.json"
     options = ["--scheduler-file", str(address), "--host", "127.0.0.1", "--no-dashboard"]
     commands = {
@@ -132,7 +132,7 @@ def running_cluster(place: Path, source: Path) -> Iterator[str]:
             log = stack.enter_context((place / f"{kind}.log").open("w"))
             process = subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options, *more],
-                # Not the folder that the stages run in: that a worker is told of by its full path.
+                # Not the folder of the stages: the worker gets its full path.
                 cwd=place,
                 env=environment(PYTHONPATH=str(source)),
                 stdin=subprocess.DEVNULL,
@@ -149,7 +149,7 @@ def running_cluster(place: Path, source: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A cluster of one worker that runs this code."""
+    """A cluster of one worker with this code."""
     with running_cluster(tmp_path_factory.mktemp("cluster"), ROOT / "src") as address:
         yield address
 
@@ -191,12 +191,12 @@ def test_a_cluster_without_the_code_is_refused(folder: Folder, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_cluster_where_nobody_answers_is_said_in_one_line(folder: Folder) -> None:
+def test_unreachable_cluster_is_one_line(folder: Folder) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        nobody = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        unreachable = f"tcp://127.0.0.1:{free.getsockname()[1]}"
 
-    done = stage("validation", nobody)
+    done = stage("validation", unreachable)
 
     assert done.returncode == 1
     assert done.stderr == "validation: no answer at DASK_SCHEDULER: start the cluster, or unset it\n"
@@ -208,13 +208,13 @@ def use(work: Callable[[], None] = lambda: None) -> None:
         work()
 
 
-def test_an_impossible_address_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_impossible_address_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_SCHEDULER", "carrier-pigeon://somewhere")
 
     assert failure(use, PipelineError).startswith("no answer at DASK_SCHEDULER")
 
 
-def test_a_cluster_without_workers_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_without_workers_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executor, "WORKER", 0.5)
     with LocalCluster(n_workers=0, dashboard_address=":0") as empty:
         monkeypatch.setenv("DASK_SCHEDULER", empty.scheduler_address)
@@ -222,7 +222,7 @@ def test_a_cluster_without_workers_is_said_in_one_line(monkeypatch: pytest.Monke
         assert "has no worker" in failure(use, PipelineError)
 
 
-def test_what_a_worker_lacks_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_of_a_worker_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def starve() -> None:
         raise KilledWorker("check_part", None, 3)
 

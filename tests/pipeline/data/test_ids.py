@@ -71,16 +71,16 @@ def test_document_with_an_id_of_any_type_is_read(
     assert done.rows == [{"_id": id_text(identity), "amount": 1, "target": True}]
 
 
-def test_ids_of_all_types_together_are_as_many_customers(
+def test_ids_of_all_types_are_distinct(
     database: Database[Document], tmp_path: Path, contract: Contract
 ) -> None:
-    # In a field of another name: the embedded server refuses some of them as duplicates of one another.
+    # In a field of another name: the embedded server refuses some of them as duplicates.
     ids = [identity for identity in SPECIAL.values() if identity is not None]
     ids += [-(3.0**-power) for power in range(100, 150)]
     stored = [{"key": identity, "amount": number, "target": True} for number, identity in enumerate(ids)]
     database.customers.insert_many(stored)
 
-    # Each id starts a part of its own.
+    # Each id starts a new part.
     done = read(database, tmp_path, contract.model_copy(update={"id": "key"}), rows_per_part=1)
 
     assert (done.accepted, len(done.parts)) == (len(stored), len(stored))
@@ -89,7 +89,7 @@ def test_ids_of_all_types_together_are_as_many_customers(
     }
 
 
-def test_integer_and_string_of_its_digits_are_two_customers(
+def test_integer_and_its_digits_are_two_ids(
     database: Database[Document], tmp_path: Path, contract: Contract
 ) -> None:
     database.customers.insert_many(
@@ -133,7 +133,7 @@ other_ids = (
 
 
 def mongodb_equal(one: Any, other: Any) -> bool:
-    """Whether MongoDB holds two ids for the same."""
+    """Return whether MongoDB treats two ids as equal."""
     if isinstance(one, Decimal128) and isinstance(other, Decimal128):
         return bool(one.to_decimal() == other.to_decimal())
     if isinstance(one, Decimal128) or isinstance(other, Decimal128):
@@ -173,7 +173,7 @@ def test_ids_share_a_text_only_if_mongodb_calls_them_equal(
 @example(identity=1e300)
 @example(identity=math.nan)
 @example(identity={"$": 1})
-def test_an_id_comes_back_from_its_text(identity: Any) -> None:
+def test_id_round_trips_through_its_text(identity: Any) -> None:
     found = id_value(id_text(identity))
 
     assert id_text(found) == id_text(identity)
@@ -183,7 +183,7 @@ def test_an_id_comes_back_from_its_text(identity: Any) -> None:
 
 
 @given(number=st.integers(-(2**63), 2**63 - 1))
-def test_a_whole_number_is_one_id_in_whatever_type_it_is_stored(number: int) -> None:
+def test_equal_numbers_of_any_type_are_one_id(number: int) -> None:
     assert id_text(number) == id_text(Int64(number)) == id_text(Decimal128(str(number))) == str(number)
     assert (id_text(float(number)) == id_text(number)) == (int(float(number)) == number)
 
@@ -205,7 +205,7 @@ def test_sort_key_is_a_file_name_on_any_system(text: Any) -> None:
 
 def test_sort_keys_sort_as_the_server_does(database: Database[Document]) -> None:
     rng = random.Random(0)
-    # The embedded server does not tell subtypes of binary data apart, nor does a key such decimals.
+    # The embedded server does not distinguish binary subtypes, nor does a key distinguish such decimals.
     left_out = {"old UUID", "decimal beyond the integers"}
     ids = [
         identity

@@ -57,9 +57,7 @@ def test_order_of_arrival_changes_no_byte(stored: Database[Document], tmp_path: 
 
 
 @pytest.mark.parametrize("place", [0, 600, 1198], ids=["first", "in the middle", "nearly last"])
-def test_new_changed_and_deleted_customer_touch_one_part_each(
-    stored: Database[Document], tmp_path: Path, place: int
-) -> None:
+def test_a_changed_customer_changes_one_part(stored: Database[Document], tmp_path: Path, place: int) -> None:
     identity = CUSTOMERS[place]["_id"]
     versions = [digests(read(stored, tmp_path / "0", customer_contract(), rows_per_part=100))]
 
@@ -72,7 +70,7 @@ def test_new_changed_and_deleted_customer_touch_one_part_each(
         versions.append(digests(read(stored, tmp_path / "1", customer_contract(), rows_per_part=100)))
 
     for before, after in pairwise(versions):
-        # One that starts a part takes the boundary along: then two parts become one, or one two.
+        # A customer that starts a part moves the boundary: two parts become one, or one becomes two.
         assert 1 <= len(after.items() - before.items()) <= 2
         assert len(after.items() ^ before.items()) <= 3
         assert len(before.items() & after.items()) >= 5
@@ -95,28 +93,28 @@ def test_names_sort_as_the_ids_they_start_with(numbers: set[int], size: int) -> 
 
 
 @given(st.lists(st.integers(0, 2**40), unique=True, min_size=2, max_size=200), st.integers(1, 20))
-def test_what_starts_a_part_starts_it_among_any_others(numbers: list[int], size: int) -> None:
+def test_part_boundary_depends_on_the_id_alone(numbers: list[int], size: int) -> None:
     alone = [name for number in numbers for name in names_of_parts([number], size)]
 
     assert names_of_parts(numbers, size) == alone
 
 
-def test_boundaries_are_the_same_everywhere_and_for_ever() -> None:
-    # Another hash would be another boundary for everybody: all parts new, all data stored and sent again.
+def test_boundaries_are_stable() -> None:
+    # Another hash would change all boundaries: all data would be stored and sent again.
     assert (part_hash("C-00001"), part_hash("42")) == (13067662043224787883, 7386272365880378744)
 
 
 def test_parts_have_the_asked_average_size() -> None:
     starts = [name for name in names_of_parts(list(range(100_000)), 500) if name]
 
-    assert 170 < len(starts) < 230  # 200, give or take two standard deviations
+    assert 170 < len(starts) < 230  # 200 plus or minus two standard deviations
 
 
 SCHEMA = pa.schema([("_id", pa.string()), ("value", pa.float64()), ("text", pa.string())])
 
 
 def table(start: int, stop: int) -> pa.Table:
-    """Rows that are the same however they are cut out."""
+    """Return the rows of a range; a row does not depend on the range."""
     numbers = list(range(start, stop))
     texts = [f"a longer text, to fill pages {number % 977}" for number in numbers]
     return pa.table([[f"{n:09d}" for n in numbers], [n / 7 for n in numbers], texts], schema=SCHEMA)
@@ -163,12 +161,12 @@ def test_writer_holds_one_row_group_and_one_batch(tmp_path: Path) -> None:
             allocated.append((pa.total_allocated_bytes() - before) / rows.nbytes)
 
     assert max(held) < parts.ROW_GROUP
-    # In batches; eight for a row group and the one at hand, and what the Parquet writer buffers.
+    # In batches: eight of a row group, the current one, and the buffer of the Parquet writer.
     assert max(allocated) < 20
     assert pq.read_table(tmp_path / parts.FIRST_PART)["_id"].to_pylist()[-1] == "000399999"
 
 
-def test_no_row_at_all_is_one_empty_part(tmp_path: Path) -> None:
+def test_no_rows_are_one_empty_part(tmp_path: Path) -> None:
     for name, batches in {"none": [], "empty": [0]}.items():
         assert set(write(tmp_path / name, batches)) == {parts.FIRST_PART}
         assert pq.read_schema(tmp_path / name / parts.FIRST_PART).equals(SCHEMA)

@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
         lambda rows: {positive for positive, _, weight in rows if weight} == {True, False}
     )
 )
-def test_weighted_scores_are_those_of_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
+def test_weighted_scores_equal_scikit_learn(rows: list[tuple[bool, int, int]]) -> None:
     positive, score, weight = (np.array(column) for column in zip(*rows, strict=True))
 
     auc = roc_auc_score(positive, score, sample_weight=weight)
@@ -24,7 +24,7 @@ def test_weighted_scores_are_those_of_scikit_learn(rows: list[tuple[bool, int, i
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40))
-def test_the_mean_of_the_losses_is_the_log_loss_of_scikit_learn(rows: list[tuple[bool, float]]) -> None:
+def test_mean_loss_equals_scikit_learn(rows: list[tuple[bool, float]]) -> None:
     positive, probability = (np.array(column) for column in zip(*rows, strict=True))
 
     expected = log_loss(positive, probability, labels=[False, True])

@@ -1,4 +1,4 @@
-"""Derived features: null where a column is null, and refused by name where they cannot be computed."""
+"""Derived features: null if a column is null, and refused by name if they cannot be computed."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ DATED = {"opened": {"path": "opened", "type": "datetime"}}
 
 
 @pytest.mark.parametrize(
-    ("derived", "said"),
+    ("derived", "expected"),
     [
         ({"ratio": "monthly_charges / tenure"}, "tenure"),
         ({"ratio": "monthly_charges /"}, "not an expression"),
@@ -38,7 +38,7 @@ DATED = {"opened": {"path": "opened", "type": "datetime"}}
         ({"first": "second + 1", "second": "monthly_charges"}, "second"),
     ],
 )
-def test_an_impossible_derived_feature_is_refused(derived: dict[str, str], said: str) -> None:
+def test_an_impossible_derived_feature_is_refused(derived: dict[str, str], expected: str) -> None:
     contract = contract_with(**DATED)
     frame = pd.DataFrame([row(number) for number in range(50)])
     frame["opened"] = pd.Timestamp("2026-01-31")
@@ -48,7 +48,7 @@ def test_an_impossible_derived_feature_is_refused(derived: dict[str, str], said:
     )
 
     assert f"training.derived_features.{next(iter(derived))}: " in message
-    assert said in message
+    assert expected in message
 
 
 VALUES: dict[str, Any] = {
@@ -89,7 +89,7 @@ VALUES: dict[str, Any] = {
         ("opened.dt.hour + tenure_months", 42),
     ],
 )
-def test_an_expression_with_a_null_is_null_alone_and_among_others(expression: str, value: float) -> None:
+def test_expression_with_a_null_is_null(expression: str, value: float) -> None:
     contract = contract_with(**DATED)
     named = [name for name in VALUES if name in expression]
     rows = [VALUES, *(VALUES | {name: None} for name in named), dict.fromkeys(VALUES)]

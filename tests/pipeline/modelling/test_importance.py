@@ -1,4 +1,4 @@
-"""Importance: what the model uses matters, what it does not is not shuffled, and the work is bounded."""
+"""Importance: used columns have it, unused ones are not shuffled, and the work is bounded."""
 
 from typing import Any
 
@@ -39,9 +39,7 @@ def rows(count: int, positive: float) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 @pytest.mark.parametrize("algorithm", BLOCKS)
-def test_what_the_model_uses_matters_and_the_rest_not_at_all(
-    algorithm: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame, target = rows(1500, 0.3)
     calibration = "sigmoid" if algorithm == "random_forest" else "none"
     block = {algorithm: BLOCKS[algorithm]}
@@ -76,7 +74,7 @@ def test_what_the_model_uses_matters_and_the_rest_not_at_all(
     assert set(used) < set(CONTRACT.features)
     assert importance(model, frame, target) == found
 
-    # When there are more columns than are shuffled, those that the model uses most are
+    # With more columns than the limit, those that the model uses most are shuffled
     monkeypatch.setattr(module, "COLUMNS", 2)
     predictions.clear()
     assert importance(model, frame, target)[0]["column"] == "strong"
@@ -84,7 +82,7 @@ def test_what_the_model_uses_matters_and_the_rest_not_at_all(
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_class_that_is_rare_is_looked_for_among_all_rows() -> None:
+def test_rare_class_uses_all_rows() -> None:
     frame, target = rows(4 * module.ROWS, 1 / (4 * module.ROWS))
     assert target.sum() == 1
     fitted = TrainingParameters(algorithm="random_forest", random_forest={"n_estimators": 5})

@@ -1,4 +1,4 @@
-"""What the models are made of: inputs, unseen and missing values, derived features, bytes."""
+"""The models: inputs, unseen and missing values, derived features, bytes."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "random_forest": {"n_estimators": 20},
     "logistic_regression": {"max_iter": 1000},
 }
-# What holds for a model holds for a calibrated one.
+# The same holds for a calibrated model.
 CALIBRATION = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}
 DERIVED = {"average": "total_charges / tenure_months", "long": "tenure_months > 24", "twice": "average * 2"}
 CONTRACT = contract_with(
@@ -34,7 +34,7 @@ CONTRACT = contract_with(
 
 
 def example(count: int = ROWS, seed: int = 0) -> pd.DataFrame:
-    """Return rows as transformation writes them, with nulls wherever the contract allows them."""
+    """Return rows as transformation writes them, with nulls in all nullable columns."""
     rng = np.random.default_rng(seed)
 
     def maybe(values: Any) -> list[Any]:
@@ -94,13 +94,13 @@ def test_training_leaves_its_input_alone() -> None:
     pd.testing.assert_frame_equal(FEATURES, before)
 
 
-def test_the_model_learns_something(model: Pipeline) -> None:
+def test_model_is_better_than_chance(model: Pipeline) -> None:
     found = probability(model, FEATURES)
 
     assert found[TARGET == 1].mean() > found[TARGET == 0].mean() + 0.1
 
 
-def test_neither_the_target_nor_the_id_nor_a_text_is_an_input(model: Pipeline) -> None:
+def test_target_id_and_text_are_not_inputs(model: Pipeline) -> None:
     assert set(model.feature_names_in_) == set(CONTRACT.columns) - {"churned", "notes"}
     made = model[:-2].transform(FEATURES)
     assert not {"churned", "_id", "notes"} & set(made.columns)
@@ -111,20 +111,20 @@ def test_an_unseen_category_is_unknown(model: Pipeline) -> None:
 
     found = probability(model, unseen)
 
-    # As good as no category at all.
+    # It has the same effect as no category.
     assert found == pytest.approx(probability(model, FEATURES.assign(channel="other", contract="none")))
     if "logistic_regression" not in str(model):
         assert np.ptp(found) > 0
 
 
 def test_a_customer_can_be_predicted_from_json(model: Pipeline) -> None:
-    # Nulls make columns of objects, dates are texts, and a whole charge is an integer.
+    # With nulls a column has objects, dates are texts, and a charge without a fraction is an integer.
     customer = json.loads(FEATURES.astype({"opened": str}).iloc[[3]].to_json(orient="records"))[0]
     customer = {name: None if value in ("NaT", "nan") else value for name, value in customer.items()}
     plain = pd.DataFrame([customer])
     assert probability(model, plain) == pytest.approx(probability(model, FEATURES.iloc[[3]]))
 
-    # The contract would let no null into some of these columns, but who serves the model may.
+    # The contract forbids null in some of these columns, but a request to the served model may have it.
     for name in customer:
         probability(model, pd.DataFrame([customer | {name: None}]))
     probability(model, pd.DataFrame([dict.fromkeys(customer)]))
@@ -133,7 +133,7 @@ def test_a_customer_can_be_predicted_from_json(model: Pipeline) -> None:
     )
 
 
-def test_a_customer_alone_is_predicted_as_among_others(model: Pipeline) -> None:
+def test_prediction_does_not_depend_on_other_rows(model: Pipeline) -> None:
     together = probability(model, FEATURES.head(20))
 
     alone = [probability(model, FEATURES.iloc[[number]])[0] for number in range(20)]
@@ -162,7 +162,7 @@ def test_derived_features_are_computed_by_the_model(model: Pipeline) -> None:
 
 
 def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
-    # Training has customers of no months too, but no charges of theirs: now the quotient is infinite.
+    # In training, customers of zero months have no charges: here the quotient is infinite.
     assert (FEATURES["total_charges"].isna() == (FEATURES["tenure_months"] == 0)).all()
 
     charged = FEATURES.head(5).assign(tenure_months=0, total_charges=[1.0, -1.0, 0.0, np.nan, 1e30])
@@ -183,7 +183,7 @@ def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
     ],
     ids=str,
 )
-def test_a_column_that_hardly_varies_can_be_learned_from(algorithm: str, columns: dict[str, Any]) -> None:
+def test_nearly_constant_column_is_accepted(algorithm: str, columns: dict[str, Any]) -> None:
     frame = FEATURES.assign(**columns)
 
     model = train(frame, TARGET, parameters(algorithm), CONTRACT)
@@ -204,34 +204,36 @@ def test_one_column_of_any_type_is_enough(algorithm: str, kind: str) -> None:
     probability(model, FEATURES[[name]])
 
 
-def test_a_column_that_is_null_throughout_is_named() -> None:
+def test_column_of_nulls_is_named() -> None:
     empty = FEATURES.assign(visits=np.nan)
 
-    said = failure(
+    message = failure(
         lambda: train(empty, TARGET, parameters("random_forest"), CONTRACT) and None, PipelineError
     )
 
-    assert said == "visits is null on every train row: remove it from schema.columns"
+    assert message == "visits is null on every train row: remove it from schema.columns"
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
-def test_what_the_algorithm_refuses_is_one_line() -> None:
+def test_refusal_of_the_algorithm_is_one_line() -> None:
     huge = FEATURES.assign(monthly_charges=1e300)
 
-    said = failure(lambda: train(huge, TARGET, parameters("random_forest"), CONTRACT) and None, PipelineError)
+    message = failure(
+        lambda: train(huge, TARGET, parameters("random_forest"), CONTRACT) and None, PipelineError
+    )
 
-    assert said.startswith("training.random_forest cannot be fitted: Input X contains infinity")
+    assert message.startswith("training.random_forest cannot be fitted: Input X contains infinity")
 
 
 def test_an_impossible_derived_feature_is_refused_before_the_fit() -> None:
     wrong = parameters("random_forest", derived_features={"ratio": "visits / visit"})
 
-    said = failure(lambda: train(FEATURES, TARGET, wrong, CONTRACT) and None, ConfigurationError)
+    message = failure(lambda: train(FEATURES, TARGET, wrong, CONTRACT) and None, ConfigurationError)
 
-    assert said.startswith("params.yaml: training.derived_features.ratio: ")
+    assert message.startswith("params.yaml: training.derived_features.ratio: ")
 
 
-def test_another_random_state_is_another_model() -> None:
+def test_random_state_changes_the_model() -> None:
     found = [
         probability(train(FEATURES, TARGET, parameters("random_forest", random_state=s), CONTRACT), FEATURES)
         for s in (0, 0, 1)

@@ -24,7 +24,7 @@ def error_of(target: np.ndarray, probability: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.05, -0.1])
-def test_the_calibration_error_is_that_of_the_curve(shift: float) -> None:
+def test_calibration_error_equals_the_curve(shift: float) -> None:
     shifted = np.clip(TRUE + shift, 0, 1) if shift > 0 else TRUE * (1 + shift)
 
     found = calibration_error(TARGET, shifted)
@@ -33,7 +33,7 @@ def test_the_calibration_error_is_that_of_the_curve(shift: float) -> None:
     assert calibration_error(TARGET, shifted) == found
 
 
-def test_the_interval_is_that_of_the_bootstrap() -> None:
+def test_interval_equals_the_bootstrap() -> None:
     shifted = np.clip(TRUE + 0.1, 0, 1)
     edges = np.quantile(shifted, np.arange(1, 10) / 10)
 
@@ -49,7 +49,7 @@ def test_the_interval_is_that_of_the_bootstrap() -> None:
     assert found == pytest.approx([drawn.low, drawn.high], abs=0.003)
 
 
-def test_a_calibrated_model_may_have_no_error() -> None:
+def test_interval_of_a_calibrated_model_includes_zero() -> None:
     assert calibration_error(TARGET, TRUE)["calibration_error_interval"][0] == 0
     assert calibration_error(TARGET, np.clip(TRUE + 0.1, 0, 1))["calibration_error_interval"][0] > 0.05
 
@@ -82,17 +82,17 @@ def test_numbers_and_dates_are_five_quantiles(kind: str) -> None:
 
     assert set(names) <= {f"quantile {number} of 5" for number in range(1, 6)} | {"null"}
     assert ((names == "null") == values.isna()).all()
-    # The bins are in the order of the values, equal values share a bin, and the edges are its last values.
+    # The bins follow the order of the values, equal values share a bin, and an edge is its last value.
     ends = values.groupby(names).agg(["min", "max"]).drop("null", errors="ignore")
     assert (ends["min"].to_numpy()[1:] > ends["max"].to_numpy()[:-1]).all()
     assert set(ends["max"][:-1]) <= set(slice_edges(values))
     if "mostly" not in kind:
         assert names[names != "null"].value_counts(normalize=True).between(0.17, 0.23).all()
-    # Every row has the same slice wherever it stands.
+    # The slice of a row does not depend on its position.
     pd.testing.assert_series_equal(slice_names(values[::-1])[::-1], names)
 
 
-def test_many_categories_are_the_largest_and_the_rest() -> None:
+def test_many_categories_are_grouped() -> None:
     values = pd.Series([f"code {min(number, 60)}" for number in range(100) for _ in range(100 - number)])
 
     sizes = slice_names(values).value_counts()

@@ -20,7 +20,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 RANDOM = np.random.default_rng(0)
-# Few different probabilities, so that some rows have the same; and many.
+# A few different probabilities with ties, and many.
 PROBABILITIES = {
     "ties": RANDOM.integers(0, 11, 300) / 10,
     "distinct": RANDOM.random(300),
@@ -46,7 +46,7 @@ def cost(target: np.ndarray, predicted: np.ndarray) -> float:
     ],
     ids=["f1", "cost", "recall", "all found"],
 )
-def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: Any, score: Any) -> None:
+def test_threshold_is_the_highest_of_the_best(kind: str, criterion: Any, score: Any) -> None:
     target, probability = TARGETS[kind], PROBABILITIES[kind]
 
     found = choose(criterion, target, probability)
@@ -59,7 +59,7 @@ def test_no_threshold_is_better_and_no_higher_one_as_good(kind: str, criterion: 
         assert value < best or other < found + 1e-6
 
 
-def test_a_costly_alarm_is_never_raised() -> None:
+def test_high_cost_of_false_positives_selects_no_row() -> None:
     costs = {"cost": {"false_negative": 1, "false_positive": 1000}}
 
     assert choose(costs, 1 - TARGETS["distinct"], PROBABILITIES["distinct"]) == 1
@@ -109,7 +109,7 @@ def test_the_holdout_does_not_move_the_threshold(ready: Project) -> None:
     assert after["roc_auc"] < 0.5
 
 
-def test_too_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Folder(tmp_path, monkeypatch)
     folder.write("validated", [row(number, churned=number < 4) for number in range(100)])
     transformation.main()

@@ -60,7 +60,7 @@ def test_facts_of_both_splits() -> None:
     assert (never["bars"], never["difference"], never["train_nulls"]) == ([], None, 1.0)
 
 
-def test_a_partial_dependence_is_that_of_scikit_learn() -> None:
+def test_partial_dependence_equals_scikit_learn() -> None:
     train = rows(1, 100).drop(columns="never")
     contract = target_and(**{name: CONTRACT.columns[name].model_dump() for name in train if name != "y"})
     features = train[list(contract.features)]

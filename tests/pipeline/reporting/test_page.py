@@ -1,4 +1,4 @@
-"""The page: its verdict, its order, the same bytes each time, bounded, safe, and for any collection."""
+"""The page: verdict, order, deterministic bytes, bounded size, escapes, and any collection."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def rows(seed: int, count: int, share: float) -> pd.DataFrame:
 
 @cache
 def evaluated(share: float = 0.3, threshold: float = 0.4, algorithm: str = "random_forest") -> Evaluated:
-    """Make what evaluation makes of a small model whose values, target and slices hold markup."""
+    """Return the evaluation of a small model whose values, target and slices contain markup."""
     train, test = rows(1, 600, share), rows(2, 300, share)
     training = TrainingParameters(algorithm=algorithm, random_forest={"n_estimators": 5, "max_depth": 4})
     features = [*CONTRACT.features]
@@ -84,7 +84,7 @@ def evaluated(share: float = 0.3, threshold: float = 0.4, algorithm: str = "rand
 
 
 class Outline(HTMLParser):
-    """Collects what a page loads, its tags, and the labels of its pictures."""
+    """Collects the URLs that a page loads, its tags, and the labels of its pictures."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -103,14 +103,14 @@ class Outline(HTMLParser):
             self.labels.append(given["aria-label"])
 
 
-def test_the_page_is_whole_safe_and_stands_alone() -> None:
+def test_page_is_complete_safe_and_self_contained() -> None:
     text = render(evaluated())
     outline = Outline(text)
 
     assert [link for link in outline.loads if not link.startswith("#")] == ["data:,"]
     assert not {"script", "link", "img", "iframe"} & {*outline.tags} - {"link"}
     assert outline.tags.count("style") == 1
-    # Each picture has its alt text, and its numbers in a table.
+    # Each picture has an alt text, and its numbers in a table.
     assert all(outline.labels)
     assert outline.tags.count("svg") == text.count("<summary>Numbers</summary>") > 10
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", text)
@@ -122,7 +122,7 @@ def test_the_page_is_whole_safe_and_stands_alone() -> None:
 
 
 @pytest.mark.slow
-def test_it_is_the_same_for_another_hash_seed_folder_and_number_of_threads(tmp_path: Path) -> None:
+def test_page_is_deterministic(tmp_path: Path) -> None:
     code = "import sys, test_page; sys.stdout.write(test_page.render(test_page.evaluated()))"
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     environment = {"PYTHONPATH": path, "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo"}
@@ -142,7 +142,7 @@ def test_it_is_the_same_for_another_hash_seed_folder_and_number_of_threads(tmp_p
 @pytest.mark.parametrize(
     ("share", "threshold"), [(0.01, 0.02), (0.01, 0.999), (0.99, 0.001), (0.3, 0.4)], ids=str
 )
-def test_any_share_of_positives_and_any_threshold_have_a_page(share: float, threshold: float) -> None:
+def test_page_for_any_base_rate_and_threshold(share: float, threshold: float) -> None:
     text = render(evaluated(share, threshold))
 
     assert "nan" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL).lower().split()
@@ -151,10 +151,10 @@ def test_any_share_of_positives_and_any_threshold_have_a_page(share: float, thre
         assert "Selects no row at this threshold" in text
 
 
-def test_columns_of_one_value_or_of_nulls_have_a_page() -> None:
+def test_page_for_constant_and_null_columns() -> None:
     seen = evaluated()
     one = {"amount": 5.0, "since": pd.NaT}
-    # Of one class, so that no logistic regression can be fitted.
+    # One class only, so that no logistic regression can be fitted.
     train = seen.train.assign(**one, outcome=0)
 
     text = render(replace(seen, train=train, test=seen.test.assign(**one), slices={}))
@@ -163,11 +163,11 @@ def test_columns_of_one_value_or_of_nulls_have_a_page() -> None:
     assert "evaluation.slice_by in params.yaml names columns" in text
 
 
-def test_a_logistic_regression_is_not_compared_with_itself() -> None:
+def test_logistic_regression_is_not_compared_with_itself() -> None:
     assert "The model is itself a logistic regression" in render(evaluated(algorithm="logistic_regression"))
 
 
-def test_a_thousand_columns_stay_small() -> None:
+def test_page_of_a_thousand_columns_stays_small() -> None:
     names = [f"column_{i}" for i in range(1000)]
     columns = {name: {"path": name, "type": "number"} for name in names}
     target = {"outcome": {"path": "outcome", "type": "boolean"}}
@@ -179,7 +179,7 @@ def test_a_thousand_columns_stay_small() -> None:
     importance = [{"column": name, "roc_auc_lost": 0.0, "spread": 0.0} for name in names]
     plots = seen.plots | {"importance": importance}
     seen = replace(seen, contract=contract, train=wide, test=wide, slices={}, plots=plots)
-    # A logistic regression of them would take the time of all other tests.
+    # A logistic regression of them takes longer than all other tests.
     seen = replace(seen, training=TrainingParameters(algorithm="logistic_regression"))
 
     text = render(seen)
@@ -190,7 +190,7 @@ def test_a_thousand_columns_stay_small() -> None:
     assert page.rows_to_read(contract) == 2_000
 
 
-def test_the_verdict_is_a_sentence_in_small_numbers() -> None:
+def test_verdict_uses_small_numbers() -> None:
     counts = {"true_positive": 70, "false_negative": 30, "false_positive": 230, "true_negative": 670}
     assert verdict(counts, "a = b") == "Finds 7 of 10 with a = b by selecting 3 of 10 rows"
     assert of(1, 1_000_000) == "1 of 1,000,000"
@@ -206,7 +206,7 @@ def test_the_costs_are_those_of_the_criterion() -> None:
 
 
 @needs_chromium
-def test_it_reads_on_a_phone_and_on_a_desk(tmp_path: Path) -> None:
+def test_page_fits_phone_and_desktop(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(render(evaluated()), encoding="utf-8")
     with running_browser() as browser:

@@ -18,13 +18,13 @@ TARGET = (RANDOM.random(600) < 0.3).astype("int8")
 PROBABILITY = np.round(1 / (1 + np.exp(-(1.5 * TARGET - 1.2 + RANDOM.normal(size=600)))), 2)
 
 
-def test_the_interval_of_a_share_is_wilson_s() -> None:
+def test_share_interval_is_wilson() -> None:
     for count, rows in ((0, 7), (3, 7), (7, 7), (120, 600)):
         expected = binomtest(count, rows).proportion_ci(method="wilson")
         assert share_interval(count, rows) == pytest.approx((expected.low, expected.high))
 
 
-def test_intervals_are_those_of_scikit_learn_s_scores(
+def test_score_intervals_equal_scikit_learn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(intervals, "MOST", 30)
@@ -40,13 +40,13 @@ def test_intervals_are_those_of_scikit_learn_s_scores(
     assert auc_interval(TARGET[TARGET == 1], PROBABILITY[TARGET == 1]) is None
 
 
-def test_a_difference_is_that_of_the_same_resamples() -> None:
+def test_auc_difference_is_paired() -> None:
     assert auc_difference(TARGET, PROBABILITY, PROBABILITY) == (0.0, 0.0)
     low, high = auc_difference(TARGET, PROBABILITY, RANDOM.random(600))
     assert low < roc_auc_score(TARGET, PROBABILITY) - 0.5 < high
 
 
-def test_calibration_is_that_of_scikit_learn() -> None:
+def test_calibration_equals_scikit_learn() -> None:
     observed, predicted = calibration_curve(TARGET, PROBABILITY, n_bins=10, strategy="quantile")
 
     found = performance.calibration(TARGET, PROBABILITY)
@@ -56,7 +56,7 @@ def test_calibration_is_that_of_scikit_learn() -> None:
     assert sum(row["rows"] for row in found) == 600
 
 
-def test_the_distribution_holds_each_row_of_each_class_once() -> None:
+def test_distribution_counts_each_row_once() -> None:
     found = performance.distribution(TARGET, PROBABILITY, 1.0)
 
     assert sum(row["negative"] for row in found) == pytest.approx(1)
@@ -65,13 +65,13 @@ def test_the_distribution_holds_each_row_of_each_class_once() -> None:
     assert found[0]["positive"] == pytest.approx(first)
 
 
-def test_the_axis_ends_where_the_probabilities_do() -> None:
+def test_end_of_the_axis() -> None:
     assert performance.axis_top(np.array([0.01, 0.03]), 0.02) == 0.05
     assert performance.axis_top(np.array([0.01, 0.03]), 0.5) == 0.5
     assert performance.axis_top(np.array([0.01, 1.0]), 0.5) == 1.0
 
 
-def test_gain_is_the_mean_over_the_orders_of_ties() -> None:
+def test_gain_averages_over_ties() -> None:
     found = performance.gain(TARGET, PROBABILITY)
 
     orders = [np.lexsort((RANDOM.random(600), -PROBABILITY)) for _ in range(2_000)]
@@ -83,7 +83,7 @@ def test_gain_is_the_mean_over_the_orders_of_ties() -> None:
     assert found[-1] == {"selected": 1.0, "found": 1.0, "lift": 1.0}
 
 
-def test_the_cost_is_that_of_the_confusion_matrix() -> None:
+def test_cost_equals_the_confusion_matrix() -> None:
     found = performance.cost(TARGET, PROBABILITY, 0.37, 5.0, 1.0)
 
     assert 0.37 in [row["threshold"] for row in found]
@@ -96,7 +96,7 @@ def test_the_cost_is_that_of_the_confusion_matrix() -> None:
     assert counts == {"true_positive": tp, "false_positive": fp, "false_negative": fn, "true_negative": tn}
 
 
-def test_slices_come_worst_first_and_those_of_one_class_last() -> None:
+def test_slices_are_sorted_worst_first() -> None:
     frame = pd.DataFrame({"side": np.where(TARGET == 1, "left", None), "half": np.arange(600) < 300})
     given = {name: slice_scores(frame[name], TARGET, PROBABILITY, 0.5) for name in frame}
 

@@ -18,7 +18,7 @@ VALIDATION = {"read": 6000, "accepted": 5990}
 
 
 def committed(folder: Path, cache: str, metrics: dict[str, Any]) -> None:
-    """Commit a lock that names `metrics`, and keep these in a DVC cache."""
+    """Commit a lock that names `metrics`, and write them to a DVC cache."""
     content = json.dumps(metrics).encode()
     md5 = hashlib.md5(content).hexdigest()
     kept = folder / cache / "files/md5" / md5[:2] / md5[2:]
@@ -43,12 +43,12 @@ def test_each_score_has_its_change_since_the_last_commit(
     assert report == "evaluation: report: artifacts/evaluation/report.html"
     assert "'pipeline publish' publishes the model" in following
 
-    # A model that fails the stage is not to be published.
+    # A model that fails the stage must not be published.
     print_summary(SCORES, VALIDATION, good=False)
     assert "pipeline publish" not in capsys.readouterr().out
 
 
-def test_the_cache_may_be_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_summary_finds_another_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     committed(tmp_path, "shared", SCORES)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("['remote \"s3\"']\n    url = s3://bucket/100%\n")
@@ -72,7 +72,7 @@ def test_a_terminal_shows_a_table(
 
 
 @pytest.mark.parametrize("lock", [None, "not: [a lock", "stages: 3"])
-def test_it_never_fails(
+def test_summary_never_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], lock: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if lock is not None:
@@ -86,7 +86,7 @@ def test_it_never_fails(
     assert "no scores of the last commit in the cache" in text or "no summary (" in text
 
 
-def test_a_retrain_in_its_worktree_is_not_advised(
+def test_summary_in_a_worktree_gives_no_advice(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summary, "stores_root", lambda: Path("/elsewhere"))

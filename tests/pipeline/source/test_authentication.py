@@ -1,4 +1,4 @@
-"""A MongoDB that asks for a password: it is used, and appears nowhere."""
+"""A MongoDB with a password: ingestion uses it, and it appears nowhere."""
 
 import uuid
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from reading import Document
 import pytest
 from pymongo import MongoClient
 
-# Made anew each time, since the checkouts hold this very file.
+# A new value each time, since the checkouts contain this file.
 SECRET = uuid.uuid4().hex
 PASSWORD = f"correct/horse b@ttery {SECRET}"
 WRONG = f"wrong/horse b@ttery {SECRET}"
@@ -43,7 +43,7 @@ def remote(project: Project) -> Project:
 
 
 def leaks(folder: Path) -> list[str]:
-    """The files that hold a password."""
+    """Return the files that contain a password."""
     contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert len(contents) > 50
     return [str(path) for path, content in contents.items() if SECRET.encode() in content]
@@ -61,7 +61,7 @@ def test_reader_reads_and_the_password_is_in_no_file_and_no_output(remote: Proje
     ("user", "password", "problem"),
     [
         ("reader", WRONG, "refused the user or the password of MONGODB_URI"),
-        ("nobody", PASSWORD, "refused the user or the password of MONGODB_URI"),
+        ("unknown", PASSWORD, "refused the user or the password of MONGODB_URI"),
         ("stranger", PASSWORD, "does not let this user read the collection: grant it the role read"),
     ],
     ids=["wrong password", "no such user", "no right to read"],

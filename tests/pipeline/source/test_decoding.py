@@ -1,6 +1,5 @@
-"""Promise 2, value by value: what a column accepts, and that nothing becomes null or another value.
-
-Every value is stored in a real server and read through TCP, but for what the embedded server does not store.
+"""Each value of each type: a column accepts or rejects it, and no value becomes null or another one.
+Every value that the embedded server can store is stored there and read through TCP.
 """
 
 import uuid
@@ -24,7 +23,7 @@ from pymongo.database import Database
 def every_value(
     request: pytest.FixtureRequest, mongo_uri: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[bool, dict[str, Document], Read]]:
-    """Every value in every column, each in a document of its own among good ones, read once."""
+    """Every value in every column, each in its own document among good ones, read once."""
     stored = {
         f"{kind}: {name}": document(f"{kind}: {name}", **{kind: value})
         for kind in TYPES
@@ -40,7 +39,7 @@ def every_value(
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_column_accepts_its_own_types_and_rejects_every_other(
+def test_column_accepts_its_types_only(
     every_value: tuple[bool, dict[str, Document], Read], kind: str
 ) -> None:
     nullable, _, done = every_value
@@ -51,7 +50,7 @@ def test_column_accepts_its_own_types_and_rejects_every_other(
     assert accepted == {f"{kind}: {name}" for name in wanted}
 
 
-def test_every_document_is_accepted_or_rejected_with_a_reason_that_names_its_column(
+def test_document_is_accepted_or_rejected_with_its_column(
     every_value: tuple[bool, dict[str, Document], Read],
 ) -> None:
     _, stored, done = every_value
@@ -84,7 +83,7 @@ def test_every_document_is_accepted_or_rejected_with_a_reason_that_names_its_col
         ("integer: array", "is an array, not an integer"),
     ],
 )
-def test_reason_says_what_is_wrong(
+def test_reason_names_the_problem(
     every_value: tuple[bool, dict[str, Document], Read], identity: str, reason: str
 ) -> None:
     _, _, done = every_value
@@ -120,7 +119,7 @@ def test_accepted_value_is_the_stored_one(every_value: tuple[bool, dict[str, Doc
     ],
     ids=["missing", "null", "empty", "a string", "an array of documents", "an empty array"],
 )
-def test_value_whose_parent_is_no_document(
+def test_value_below_another_type(
     database: Database[Document], tmp_path: Path, holder: Any, rejected: set[str], reason: str
 ) -> None:
     good, damaged = document("good"), {}
@@ -144,13 +143,13 @@ def test_value_whose_parent_is_no_document(
 
 
 def decode(columns: Contract, *documents: bytes) -> Batch:
-    """Decode documents as a server would send them: the embedded one does not store these as they are."""
+    """Decode documents as a server sends them: the embedded one cannot store these exactly."""
     return Decoder(columns).decode(b"".join(documents))
 
 
 @pytest.mark.parametrize("nullable", [False, True], ids=["required", "nullable"])
 def test_symbol_is_not_turned_into_null(nullable: bool) -> None:
-    # A type of the first years, which one decoder reads as a string and the other as null.
+    # An old type, which one decoder reads as a string and the other as null.
     columns = contract()
     columns.columns["category"] = Column(path="category", type="category", nullable=nullable)
     symbol = bson.encode({"_id": 1, **GOOD, "target": True}).replace(b"\x02category\0", b"\x0ecategory\0")

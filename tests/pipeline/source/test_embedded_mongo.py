@@ -1,4 +1,4 @@
-"""The embedded server: a process of its own that keeps its data, stops cleanly and never lies."""
+"""The embedded server: its own process, which keeps its data and stops cleanly."""
 
 import subprocess
 from pathlib import Path
@@ -13,9 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 
-def test_server_stops_cleanly_however_soon_and_keeps_its_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_stops_at_any_time_and_keeps_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a stop right after the start, when its main thread may miss a signal
     started: list[subprocess.Popen[bytes]] = []
 

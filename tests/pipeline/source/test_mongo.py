@@ -1,6 +1,6 @@
-"""A MongoDB that fails: one clear line, exit code 1, and nothing of the last good data lost.
+"""A MongoDB that fails: one line, exit code 1, and the last good data is kept.
 
-Each failure is that of a real server, met by the stage as a process of its own.
+Each failure is one of a real server, and the stage is its own process.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ NOTHING_CHANGED = "nothing was changed"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that can be told to fail, with 2,000 customers in crm.customers."""
+    """A server that can be made to fail, with 2,000 customers in crm.customers."""
     with running_server(tmp_path_factory.mktemp("mongo"), "--enable-test-commands") as uri:
         with MongoClient[Document](uri) as client:
             client.crm.customers.insert_many(map(customer, range(2_000)))
-            client.crm.create_collection("nobody")
+            client.crm.create_collection("empty")
         yield uri
 
 
@@ -49,7 +49,7 @@ def _good(server: str, origin: Project, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def good(_good: Project) -> Iterator[Project]:
-    """A checkout whose last ingestion was good, which holds the same at the end."""
+    """A checkout with a successful ingestion, whose files must be the same at the end."""
     before = artifacts(_good)
     assert before
     yield _good
@@ -59,7 +59,7 @@ def good(_good: Project) -> Iterator[Project]:
 
 
 def artifacts(project: Project) -> dict[str, str]:
-    """The sha256 of every file under artifacts/."""
+    """Return the sha256 of every file under artifacts/."""
     files = sorted(path for path in (project.root / "artifacts").rglob("*") if path.is_file())
     return {
         str(path.relative_to(project.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
@@ -67,7 +67,7 @@ def artifacts(project: Project) -> dict[str, str]:
 
 
 def failure(project: Project, uri: str | None, code: int = 1) -> str:
-    """Run the stage, see it fail as it should, and return the line it says."""
+    """Run the stage, which must fail, and return its line."""
     done = project.stage("ingestion", check=False, **({"MONGODB_URI": uri} if uri else {}))
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     [line] = done.stderr.splitlines()
@@ -79,7 +79,7 @@ def test_uri_is_not_set(good: Project) -> None:
     assert "MONGODB_URI is not set" in failure(good, None, code=2)
 
 
-def test_nobody_listens(good: Project) -> None:
+def test_connection_is_refused(good: Project) -> None:
     port = free_port()
 
     line = failure(good, f"mongodb://127.0.0.1:{port}/?directConnection=true&serverSelectionTimeoutMS=300")
@@ -115,7 +115,7 @@ def test_uri_is_not_valid(good: Project) -> None:
         "s3cr3t",
     ],
 )
-def test_no_wrong_uri_is_quoted(
+def test_wrong_uri_is_not_quoted(
     uri: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     monkeypatch.setenv("MONGODB_URI", uri)
@@ -124,15 +124,15 @@ def test_no_wrong_uri_is_quoted(
     with pytest.raises(PipelineError) as failed, connect("mongodb") as client:
         client.admin.command("ping")
 
-    said = [str(failed.value), *(str(warning.message) for warning in recwarn)]
-    assert not [line for line in said if "s3cr3t" in line]
-    assert "\n" not in said[0]
+    texts = [str(failed.value), *(str(warning.message) for warning in recwarn)]
+    assert not [line for line in texts if "s3cr3t" in line]
+    assert "\n" not in texts[0]
 
 
 @pytest.mark.parametrize(
     ("change", "code", "problem"),
     [
-        ({"ingestion__collection": "nobody"}, 1, "crm.nobody holds no document that the filter selects"),
+        ({"ingestion__collection": "empty"}, 1, "crm.empty holds no document that the filter selects"),
         ({"ingestion__collection": "missing"}, 1, "crm.missing does not exist"),
         ({"ingestion__filter": {"$wrong": 1}}, 2, "$wrong"),
         ({"ingestion__database": "a b"}, 2, "params.yaml: ingestion.database or ingestion.collection: "),
@@ -148,7 +148,7 @@ def test_nothing_to_read(good: Project, server: str, change: dict[str, str], cod
     assert NOTHING_CHANGED in line
 
 
-def test_connection_is_cut_in_the_middle_of_an_answer(good: Project, server: str) -> None:
+def test_connection_closes_during_an_answer(good: Project, server: str) -> None:
     with proxy(server, "cut", after=300_000) as (uri, cut):
         line = failure(good, uri)
 
@@ -156,7 +156,7 @@ def test_connection_is_cut_in_the_middle_of_an_answer(good: Project, server: str
     assert "closed the connection while it was read" in line
 
 
-def test_server_falls_silent_in_the_middle_of_an_answer(good: Project, server: str) -> None:
+def test_server_stalls_during_an_answer(good: Project, server: str) -> None:
     with proxy(server, "stall", after=300_000) as (uri, stall):
         line = failure(good, uri + "&socketTimeoutMS=3000")
 
@@ -165,7 +165,7 @@ def test_server_falls_silent_in_the_middle_of_an_answer(good: Project, server: s
 
 
 @pytest.mark.slow
-def test_server_that_hangs_is_noticed_by_the_monitor(
+def test_monitor_detects_a_hanging_server(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = server.rpartition(":")[2].partition("/")[0]
@@ -186,10 +186,8 @@ def test_server_that_hangs_is_noticed_by_the_monitor(
         process.resume()
 
 
-def test_slow_server_that_keeps_answering_is_read_to_the_end(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given that the whole takes longer than any one answer may take
+def test_slow_server_is_read_to_the_end(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given that the whole read takes longer than the time limit of an answer
     monkeypatch.setattr(ingestion, "BATCH_ROWS", 100)
     with proxy(server, "drip", after=10_000, pause=0.08) as (uri, drip):
         monkeypatch.setenv("MONGODB_URI", uri + "&socketTimeoutMS=2000")
@@ -200,7 +198,7 @@ def test_slow_server_that_keeps_answering_is_read_to_the_end(
     assert done.accepted == 2_000
 
 
-def test_moment_that_is_lost_again_and_again(good: Project, server: str) -> None:
+def test_snapshot_lost_repeatedly(good: Project, server: str) -> None:
     with MongoClient[Document](server) as client:
         fault = {"configureFailPoint": "failCommand", "data": {"failCommands": ["find"], "errorCode": 239}}
         client.admin.command(fault | {"mode": "alwaysOn"})
@@ -228,7 +226,7 @@ def test_standalone_server_is_read_with_a_warning(good: Project, tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
-def test_killed_in_the_middle_of_the_read(good: Project, server: str, how: signal.Signals) -> None:
+def test_kill_during_the_read(good: Project, server: str, how: signal.Signals) -> None:
     before = artifacts(good)
     with proxy(server, "stall", after=300_000) as (uri, stall):
         env = good.env | {"PYTHONPATH": "src", "MONGODB_URI": uri}
@@ -247,18 +245,18 @@ def test_killed_in_the_middle_of_the_read(good: Project, server: str, how: signa
     assert artifacts(good) == before
 
 
-def test_dvc_repro_that_fails_leaves_lock_and_data_in_use(good: Project, server: str) -> None:
+def test_failed_repro_keeps_lock_and_data(good: Project, server: str) -> None:
     before = artifacts(good)
-    nobody = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true&serverSelectionTimeoutMS=300"
+    unreachable = f"mongodb://127.0.0.1:{free_port()}/?directConnection=true&serverSelectionTimeoutMS=300"
 
-    done = good.run("dvc", "repro", "--force", "ingestion", check=False, MONGODB_URI=nobody)
+    done = good.run("dvc", "repro", "--force", "ingestion", check=False, MONGODB_URI=unreachable)
 
     assert done.returncode != 0
     assert "does not answer" in done.stderr
     assert "Traceback" not in done.stderr
     assert good.git("status", "--porcelain") == ""
     assert artifacts(good) == before
-    # Given that somebody, in a fright, throws the folder away
+    # Given that a person deletes the folder
     good.run("rm", "-r", "artifacts/raw")
     good.git("checkout", "-q", "dvc.lock")
     good.dvc("checkout", "artifacts/raw")
@@ -275,7 +273,7 @@ def test_dvc_repro_that_fails_leaves_lock_and_data_in_use(good: Project, server:
         "mongodb://127.0.0.1:1/crm?appName=a@b",
     ],
 )
-def test_a_right_uri_is_taken(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_uri_is_accepted(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URI", uri)
     monkeypatch.setitem(mongo._LIMITS, "serverSelectionTimeoutMS", 1)
 

@@ -1,11 +1,11 @@
-"""What a long read says of itself where there is no terminal: a line now and then, on stderr."""
+"""The progress of a long read without a terminal: a few lines on stderr."""
 
 from pipeline.source.progress import progress
 
 import pytest
 
 
-def test_long_read_says_how_far_it_is_about_every_hundred_thousand_documents(
+def test_long_read_prints_progress(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with progress() as read:
@@ -22,7 +22,7 @@ def test_long_read_says_how_far_it_is_about_every_hundred_thousand_documents(
     ]
 
 
-def test_short_read_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_short_read_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with progress() as read:
         read.total = 6_000
         read.advance(6_000)

@@ -1,4 +1,4 @@
-"""The sample: customers as a CRM keeps them, in an embedded server that fills up as they arrive."""
+"""The sample: nested customers in an embedded server, and arrivals of more."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 
 ROWS = [{name: str(value) for name, value in sample_row(number).items()} for number in range(1, COUNT + 1)]
 EVERYONE = [sample.document(row) for row in ROWS]
-# As it stands in the file.
+# As in the file.
 SECOND = {
     "customer": "2",
     "churn": "No",
@@ -58,7 +58,7 @@ def test_sample_is_nested_and_of_real_types() -> None:
     assert {document["billing"]["total_charges"] is None for document in EVERYONE} == {True, False}
 
 
-def test_second_customer_is_as_in_the_file() -> None:
+def test_second_customer_equals_the_file() -> None:
     assert sample.document(SECOND) == {
         "_id": "C-00002",
         "profile": {"gender": "male", "senior_citizen": False, "partner": False, "dependents": False},
@@ -94,7 +94,7 @@ def test_every_sample_customer_fits_the_contract(database: Database[Document], t
 
 @pytest.fixture
 def crm(database: Database[Document], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Database[Document]:
-    """An empty database in the place of the embedded server's, and a file of 100 customers."""
+    """An empty database in place of the embedded server's, and a file of 100 customers."""
     monkeypatch.setattr(sample, "DATABASE", database.name)
     (tmp_path / sample.CUSTOMERS).parent.mkdir()
     write_sample(tmp_path / sample.CUSTOMERS, 100)
@@ -113,7 +113,7 @@ def test_customers_arrive_in_the_order_of_the_file(crm: Database[Document]) -> N
     assert sample.arrivals(crm.client) == 42
 
 
-def test_no_more_arrive_than_there_are(crm: Database[Document]) -> None:
+def test_arrivals_end_with_the_file(crm: Database[Document]) -> None:
     sample.let_arrive(crm.client, 10)
 
     with pytest.raises(ConfigurationError, match=r"only 90 of the 100 sample customers have yet to arrive"):
@@ -123,11 +123,9 @@ def test_no_more_arrive_than_there_are(crm: Database[Document]) -> None:
 
 
 @pytest.mark.parametrize("inserted", [0, 1, 25, 50], ids=["none", "one", "half", "all"])
-def test_arrivals_interrupted_after_some_inserts_and_run_again(
-    crm: Database[Document], inserted: int
-) -> None:
+def test_interrupted_arrivals_continue(crm: Database[Document], inserted: int) -> None:
     sample.let_arrive(crm.client, 10)
-    # Given a run for 50 that was killed: the customers come before their number is noted
+    # Given a run for 50 that was killed: customers are inserted before their number is stored
     if inserted:
         crm.customers.insert_many(EVERYONE[10 : 10 + inserted])
     assert sample.arrivals(crm.client) == 10
@@ -139,7 +137,7 @@ def test_arrivals_interrupted_after_some_inserts_and_run_again(
 
 @pytest.fixture(scope="module")
 def filled(origin: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A clone whose embedded server has been started once, by ingestion."""
+    """A clone whose embedded server ingestion has started once."""
     folder = tmp_path_factory.mktemp("sample") / "project"
     origin.run("git", "clone", "-q", str(origin.root), str(folder))
     project = Project(folder)
@@ -152,7 +150,7 @@ def arrive(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def present(project: Project) -> int:
-    """How many customers there are: the first so many of the file, each once, or the test fails."""
+    """Return the number of customers; fail unless they are the first ones of the file, each once."""
     with chdir(project.root), sample.sample_server() as uri, MongoClient[Document](uri) as client:
         found = [customer["_id"] for customer in client.crm.customers.find(sort=[("_id", 1)])]
         assert sample.arrivals(client) == len(found)
@@ -181,7 +179,7 @@ def test_next_customers_arrive_and_ingestion_sees_them(filled: Project) -> None:
 
 
 @pytest.mark.parametrize("words", [["0"], ["-1"], ["--", "-1"], ["many"], ["1.5"], []], ids=str)
-def test_number_that_is_none_is_wrong_usage(filled: Project, words: list[str]) -> None:
+def test_invalid_number_is_a_usage_error(filled: Project, words: list[str]) -> None:
     done = arrive(filled, *words)
 
     assert done.returncode == 2
@@ -189,7 +187,7 @@ def test_number_that_is_none_is_wrong_usage(filled: Project, words: list[str]) -
     assert "Traceback" not in done.stderr
 
 
-def test_too_many_asked_is_one_line_and_lets_nobody_in(filled: Project) -> None:
+def test_too_many_arrivals_are_refused(filled: Project) -> None:
     before = present(filled)
 
     done = arrive(filled, "5000")
@@ -200,7 +198,7 @@ def test_too_many_asked_is_one_line_and_lets_nobody_in(filled: Project) -> None:
     assert present(filled) == before
 
 
-def test_two_commands_at_once_take_turns(filled: Project) -> None:
+def test_concurrent_commands_take_turns(filled: Project) -> None:
     before = present(filled)
     words, env = ["python", "-m", "operations.cli", "arrivals", "5"], filled.env | {"PYTHONPATH": "src"}
 
@@ -221,9 +219,7 @@ with sample_server() as uri, MongoClient(uri) as client:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
-def test_killed_user_leaves_no_server_behind_and_the_next_one_goes_on(
-    filled: Project, how: signal.Signals
-) -> None:
+def test_killed_command_leaves_no_server(filled: Project, how: signal.Signals) -> None:
     words, env = [sys.executable, "-c", HOLD], filled.env | {"PYTHONPATH": "src"}
     with subprocess.Popen(words, cwd=filled.root, env=env, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

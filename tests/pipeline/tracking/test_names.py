@@ -1,4 +1,4 @@
-"""What MLflow is told of a parameter or a metric by any name."""
+"""The names of parameters and metrics in MLflow."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 ODD = ("a.$gte", "a._gte", "a//b", "a/./b", "..", "/x", "ü & Ö", "q?", "x:y", "long" * 100, "long" * 101, "")
 
 
-def test_what_mlflow_takes_stays_and_no_two_are_one() -> None:
+def test_names_are_kept_and_unique() -> None:
     for key in (
         "training.algorithm",
         "slices.one year.roc_auc",
@@ -28,7 +28,7 @@ def test_what_mlflow_takes_stays_and_no_two_are_one() -> None:
 
 
 @pytest.mark.slow
-def test_mlflow_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_accepts_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [mlflow_name(key) for key in (*ODD, *(f"ingestion.filter.{odd}" for odd in ODD))]
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
@@ -39,7 +39,7 @@ def test_mlflow_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         client.log_metric(run, name, 1.0)
 
     assert client.get_run(run).data.params.keys() == set(names)
-    # What it does not take is not told as a server that is away.
+    # A refused name is not reported as a server that is away.
     refused = (
         r"^MLflow at sqlite does not take what it was sent \(.*INVALID_PARAMETER_VALUE\), or .*; all is kept$"
     )

@@ -1,4 +1,4 @@
-"""The MLflow run of an evaluated model, on a real MLflow server, and what happens without one."""
+"""The MLflow run of an evaluated model, with and without a real MLflow server."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def runs(uri: str) -> list[Run]:
 
 
 def serve_in_a_clean_process(model: str, rows: Path, uri: str) -> list[list[float]]:
-    """Load the model as pyfunc where the project does not exist, and predict the rows of a JSON file."""
+    """Load the model as pyfunc without the project, and predict the rows of a JSON file."""
     code = (
         "import sys, json, pandas, mlflow\n"
         "sys.modules['pipeline'] = None  # importing it fails from here on\n"
@@ -52,11 +52,9 @@ def serve_in_a_clean_process(model: str, rows: Path, uri: str) -> list[list[floa
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_an_evaluated_model_is_one_run_with_all_that_made_it(
-    ready: Project, mlflow_server: str, tmp_path: Path
-) -> None:
-    # Given a checkout with a token in its remote's URL
-    ready.git("remote", "set-url", "origin", "https://somebody:t0ken@git.example.org/team/churn")
+def test_run_has_the_complete_lineage(ready: Project, mlflow_server: str, tmp_path: Path) -> None:
+    # Given a checkout with a token in the URL of its remote
+    ready.git("remote", "set-url", "origin", "https://user:t0ken@git.example.org/team/churn")
     before = runs(mlflow_server)
 
     ready.repro("--force", "--single-item", "evaluation", MLFLOW_TRACKING_URI=mlflow_server)
@@ -92,13 +90,13 @@ def test_an_evaluated_model_is_one_run_with_all_that_made_it(
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert files >= {"metrics.json", "slices.json", "report.html"}
 
-    # and the model serves where this project does not exist
+    # and the model can be served without this project
     mlflow.set_tracking_uri(mlflow_server)
     model = f"runs:/{run.info.run_id}/model"
     info = mlflow.models.get_model_info(model)
     files = Path(mlflow.artifacts.download_artifacts(model, dst_path=str(tmp_path / "model")))
     example = json.loads((files / "input_example.json").read_text())
-    # All are asked for, those too that may be null: without the column the model cannot compute.
+    # The signature requires all columns, also the nullable ones.
     assert set(info.signature.inputs.required_input_names()) == set(example["columns"])
     assert "churned" not in example["columns"]
     assert all("==" in line for line in (files / "requirements.txt").read_text().splitlines())
@@ -109,7 +107,7 @@ def test_an_evaluated_model_is_one_run_with_all_that_made_it(
 
 
 def first_probabilities(project: Project, count: int) -> list[list[float]]:
-    """Predict the first rows of the holdout with the model file that DVC keeps."""
+    """Predict the first rows of the holdout with the model in DVC."""
     code = (
         "import json, joblib\n"
         "from pipeline.config.contract import load_contract\n"
@@ -121,19 +119,17 @@ def first_probabilities(project: Project, count: int) -> list[list[float]]:
     return json.loads(project.run("python", "-c", code, PYTHONPATH="src").stdout)
 
 
-def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
-    ready: Project, mlflow_server: str
-) -> None:
-    # Given, too, a name that MLflow would not take
+def test_model_below_the_minimum_fails_run_and_stage(ready: Project, mlflow_server: str) -> None:
+    # Given a name that MLflow does not accept
     ready.set(evaluation__min_scores={"roc_auc": 0.99}, ingestion__filter={"churned": {"$in": [True, False]}})
 
     words = ("dvc", "repro", "--single-item", "evaluation")
     done = ready.run(*words, check=False, MLFLOW_TRACKING_URI=mlflow_server)
 
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("evaluation: ")]
-    assert len(said) == 1
-    assert "below evaluation.min_scores 0.99" in said[0]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("evaluation: ")]
+    assert len(lines) == 1
+    assert "below evaluation.min_scores 0.99" in lines[0]
     assert "Traceback" not in done.stderr
     run = runs(mlflow_server)[0]
     assert run.info.status == "FAILED"
@@ -141,31 +137,29 @@ def test_a_model_below_the_minimum_is_a_failed_run_and_fails_the_stage(
     assert ready.git("status", "--porcelain", "dvc.lock") == ""
 
 
-def test_without_mlflow_the_model_is_kept_and_the_next_run_evaluates_only(
-    ready: Project, mlflow_server: str
-) -> None:
-    # Given a new model to evaluate, and a server that is away
+def test_without_mlflow_the_model_is_kept(ready: Project, mlflow_server: str) -> None:
+    # Given a new model, and a server that is away
     ready.set(training__hist_gradient_boosting__max_iter=21)
     away = f"http://user:s3cret@127.0.0.1:{free_port()}"
 
     done = ready.run("dvc", "repro", check=False, MLFLOW_TRACKING_URI=away)
 
     assert done.returncode != 0
-    said = [line for line in done.stderr.splitlines() if line.startswith("evaluation: ")]
-    assert len(said) == 1
-    assert "MLflow at http://127.0.0.1" in said[0]
-    assert "cannot be used (Connection refused)" in said[0]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("evaluation: ")]
+    assert len(lines) == 1
+    assert "MLflow at http://127.0.0.1" in lines[0]
+    assert "cannot be used (Connection refused)" in lines[0]
     assert "Traceback" not in done.stdout + done.stderr
     assert "s3cret" not in done.stdout + done.stderr
     assert (ready.root / "artifacts/model/model.joblib").exists()
 
     assert ready.repro(MLFLOW_TRACKING_URI=mlflow_server) == ["evaluation"]
-    # What made it is in no commit yet, and its run says so.
+    # Its inputs are not committed yet, and the run is marked so.
     assert runs(mlflow_server)[0].data.tags["git.dirty"] == "true"
 
 
-def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> None:
-    # Given a platform's run, with a model of its own, and its experiment, which are exported
+def test_environment_does_not_select_the_run(ready: Project) -> None:
+    # Given the exported run and experiment of a platform
     uri = f"sqlite:///{ready.root}/mlflow.db"
     client = mlflow.MlflowClient(uri)
     theirs = client.create_experiment("theirs")
@@ -183,7 +177,7 @@ def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> 
             MLFLOW_ENABLE_ASYNC_LOGGING="true",
         )
 
-    # Then each is a run of its own, whole, in the experiment that is named
+    # Then each evaluation is its own complete run, in the named experiment
     made = [run for run in runs(uri) if run.info.run_id not in known]
     assert len(made) == 2
     assert {run.info.experiment_id for run in made} == {theirs}
@@ -196,7 +190,7 @@ def test_the_environment_puts_no_evaluation_into_another_run(ready: Project) -> 
 
 
 @pytest.mark.slow
-def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
+def test_deleted_experiment_is_named(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     number = _experiment(uri, None)
     mlflow.MlflowClient(uri).delete_experiment(number)
@@ -207,9 +201,7 @@ def test_a_deleted_experiment_is_said_to_be_that(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["a%20b", "what? é#"])
-def test_the_own_store_lies_in_the_repository_whatever_its_path(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_default_store_in_any_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr(mlflow_store, "stores_root", lambda: tmp_path / name)
     (tmp_path / name).mkdir()
@@ -229,10 +221,8 @@ def test_the_own_store_lies_in_the_repository_whatever_its_path(
 
 
 @pytest.mark.slow
-def test_without_a_server_nothing_lies_where_the_process_happens_to_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given the current folder is a worktree that will be thrown away
+def test_default_store_ignores_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the current folder is a throw-away worktree
     (tmp_path / "worktree").mkdir()
     monkeypatch.chdir(tmp_path / "worktree")
     monkeypatch.setattr(mlflow_store, "stores_root", lambda: tmp_path)
@@ -251,7 +241,7 @@ def test_without_a_server_nothing_lies_where_the_process_happens_to_run(
         assert mlflow_store.tracking_store() == (store, None)
 
 
-def test_a_silent_mlflow_server_is_given_up_on(ready: Project) -> None:
+def test_silent_mlflow_server_times_out(ready: Project) -> None:
     # Given a server that accepts connections and never answers
     import socket
 
@@ -294,9 +284,7 @@ def test_a_uri_is_shown_without_its_credentials(uri: str, shown: str) -> None:
     assert without_credentials(uri) == shown
 
 
-def test_a_run_is_known_by_its_scores_and_not_by_its_model_alone(
-    ready: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_is_found_by_model_and_scores(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ready.root)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{ready.root}/mlflow.db")
 
@@ -305,7 +293,7 @@ def test_a_run_is_known_by_its_scores_and_not_by_its_model_alone(
         return Registry().run_of({name: tags[name] for name in CONTENT})
 
     committed = run_of_the_lock()
-    # Given an experiment that scores the same model on other slices, and is given up
+    # Given an abandoned experiment that scores the same model on other slices
     ready.set(evaluation__slice_by=["internet_service"])
     assert ready.repro() == ["evaluation"]
     assert run_of_the_lock() not in {None, committed}

@@ -1,4 +1,4 @@
-"""What is trained is what is served: MLflow answers as the model in DVC does, in every form it takes."""
+"""MLflow answers like the model in DVC, for every request format that it accepts."""
 
 import io
 import json
@@ -66,7 +66,7 @@ def typed_frame(rows: list[Row], contract: Contract) -> pd.DataFrame:
 
 
 def forms(sent: list[Row]) -> Iterator[tuple[str, Row]]:
-    """Return the bodies in which MLflow's server takes rows as JSON."""
+    """Return the JSON bodies that MLflow's server accepts for rows."""
     columns = list(sent[0])
     by_column = {name: [one[name] for one in sent] for name in columns}
     yield "dataframe_records", {"dataframe_records": sent}
@@ -80,7 +80,7 @@ def forms(sent: list[Row]) -> Iterator[tuple[str, Row]]:
 
 @dataclass
 class Both:
-    """One model, as DVC keeps it and as MLflow does."""
+    """One model, in DVC and in MLflow."""
 
     contract: Contract
     kept: Pipeline
@@ -88,20 +88,20 @@ class Both:
     folder: Path
 
     def answer(self, body: Row | bytes, kind: str = "application/json") -> np.ndarray:
-        """Ask the code of MLflow's server."""
+        """Return the answer of MLflow's server code."""
         data = body if isinstance(body, bytes) else json.dumps(body)
         schema = self.served.metadata.get_input_schema()
         return np.array(json.loads(invocations(data, kind, self.served, schema).response)["predictions"])
 
     def check(self, rows: list[Row], sent: list[Row]) -> None:
-        """Hold every answer about what was sent against the prediction for the same rows."""
+        """Compare each answer with the prediction for the same rows."""
         frame = typed_frame(rows, self.contract)
         expected = self.kept.predict_proba(frame)
         assert np.array_equal(self.kept.predict_proba(pd.DataFrame(sent)), expected)
         texts = all(isinstance(value, str) for one in sent for value in one.values())
         for name, body in forms(sent):
             if texts and name.endswith("by column"):
-                # MLflow takes lists of texts alone for one row that holds lists.
+                # MLflow reads lists of texts alone as one row of lists.
                 with pytest.raises(MlflowException):
                     self.answer(body)
             else:
@@ -116,7 +116,7 @@ class Both:
 
 
 def made(folder: Path, contract: Contract, rows: list[Row], algorithm: str, derived: dict[str, str]) -> Both:
-    """Train on rows, and keep the model as the stages do."""
+    """Train on rows, and save the model as the stages do."""
     parameters = TrainingParameters.model_validate(
         {"algorithm": algorithm, algorithm: BLOCKS[algorithm], "derived_features": derived}
     )
@@ -129,7 +129,7 @@ def made(folder: Path, contract: Contract, rows: list[Row], algorithm: str, deri
 
 
 def training_rows(count: int = 300) -> list[Row]:
-    """Return rows with a null in one column: those that are scored have some in others, too."""
+    """Return rows with nulls in one column; scored rows have nulls in others too."""
     random = np.random.default_rng(0)
     return [
         row(
@@ -138,7 +138,7 @@ def training_rows(count: int = 300) -> list[Row]:
             opened=datetime(2020, 1, 1) + timedelta(days=int(random.integers(0, 2000))),  # noqa: DTZ001
             channel=str(random.choice(["web", "shop"])),
             visits=int(random.integers(0, 9)),
-            # A null says something here, so that it is neither true nor false to a model.
+            # Null is predictive here, so the model treats it as neither true nor false.
             **({"partner": None, "churned": True} if number % 5 == 0 else {"partner": number % 2 == 0}),
         )
         for number in range(count)
@@ -147,7 +147,7 @@ def training_rows(count: int = 300) -> list[Row]:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Predict a few rows in one thread: more would wait for each other."""
+    """Predict a few rows in one thread, which is faster than several."""
     with threadpool_limits(limits=1):
         yield
 
@@ -159,7 +159,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def spelled(value: Any, draw: Any) -> Any:
-    """Write a value in one of the ways in which people send it."""
+    """Return a value in one of the formats that clients send."""
     if isinstance(value, datetime):
         offset = draw(st.sampled_from(OFFSETS))
         aware = value if offset is None else value.replace(tzinfo=UTC).astimezone(offset)
@@ -170,7 +170,7 @@ def spelled(value: Any, draw: Any) -> Any:
 
 
 def some_rows(contract: Contract, draw: Any) -> tuple[list[Row], list[Row]]:
-    """Draw a few rows, with null in any column, and the same as they are sent."""
+    """Draw a few rows with nulls in any column, and the same rows as a client sends them."""
     columns = {name: st.none() | VALUES[column.type] for name, column in contract.features.items()}
     rows = draw(st.lists(st.fixed_dictionaries(columns), min_size=1, max_size=4))
     sent = [{name: spelled(value, draw) for name, value in one.items()} for one in rows]
@@ -179,14 +179,14 @@ def some_rows(contract: Contract, draw: Any) -> tuple[list[Row], list[Row]]:
 
 @settings(max_examples=6)
 @given(data=st.data())
-def test_any_row_in_any_form_has_one_score(model: Both, data: st.DataObject) -> None:
+def test_score_does_not_depend_on_the_request_format(model: Both, data: st.DataObject) -> None:
     model.check(*some_rows(CONTRACT, data.draw))
 
 
-# To shrink an example would train many models.
+# Shrinking an example would train many models.
 @settings(max_examples=5, phases=[Phase.reuse, Phase.generate])
 @given(data=st.data())
-def test_any_schema_is_served_as_it_was_trained(
+def test_any_schema_is_served_as_trained(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     kinds = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=5))
@@ -240,7 +240,7 @@ def test_a_null_is_not_false(model: Both) -> None:
     assert abs(null - false) > 1e-3
 
 
-def test_a_null_that_training_never_saw_is_evaluated() -> None:
+def test_null_unseen_in_training_is_evaluated() -> None:
     rows = [one | {"partner": one["paperless"]} for one in training_rows()]
     target = pd.Series([one["churned"] for one in rows]).astype("int8")
     parameters = TrainingParameters(algorithm="logistic_regression", derived_features=DERIVED)
@@ -266,7 +266,7 @@ def test_the_same_instant_has_the_same_score(model: Both) -> None:
 
     for name, body in forms([*sent, later]):
         found = model.answer(body)
-        # The last bit may differ with the place in a batch.
+        # The last bit may depend on the position in a batch.
         assert np.ptp(found[:4, 1]) == pytest.approx(0, abs=1e-12), name
         assert abs(found[4] - found[0]).max() > 1e-6
     for zone in ("UTC", "America/New_York"):
@@ -292,7 +292,7 @@ def test_the_same_instant_has_the_same_score(model: Both) -> None:
         ("opened", 1588291200.5, "1588291200.5 is not ISO8601"),
     ],
 )
-def test_what_has_another_type_is_refused(model: Both, column: str, value: Any, words: str) -> None:
+def test_another_type_is_refused(model: Both, column: str, value: Any, words: str) -> None:
     sent = [ROW | {column: None}, ROW | {column: value}]
 
     with pytest.raises((ValueError, TypeError), match=words):
@@ -328,7 +328,7 @@ def test_a_real_server_answers_as_the_model_in_dvc(tmp_path: Path) -> None:
     with log.open("w") as output:
         process = subprocess.Popen(
             [*words, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
-            # The project does not exist there.
+            # The server has no code of the project.
             env=environment(MLFLOW_DISABLE_TELEMETRY="true"),
             cwd=tmp_path,
             stdout=output,
