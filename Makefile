@@ -17,7 +17,7 @@ JOBS ?= 3
 PYTEST = python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast test-foreign kill-matrix lint format drill bench lock clean
+.PHONY: help setup repro test test-fast test-long test-foreign kill-matrix lint format drill bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,11 @@ setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, 
 repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro
 
-test: $(VENV)/.development ## Set up, then run all tests
-	$(PYTEST)
+test: $(VENV)/.development ## Set up, then run all tests but the long scenarios
+	$(PYTEST) -m "not long"
+
+test-long: $(VENV)/.development ## Set up, then run the long scenarios (about ten minutes)
+	$(PYTEST) -m long
 
 test-fast: $(VENV)/.development ## Set up, then run the tests that need no checkout and no servers (about a minute)
 	$(PYTEST) -m "not slow"

@@ -37,7 +37,7 @@ PARAMETERS = {
     "ingestion.rows_per_part": (300, {"ingestion"}),
     "validation.max_rejected": (0.02, {"validation"}),
     "transformation.test_size": (0.3, {"transformation"}),
-    "training.random_forest.n_estimators": (10, {"training"}),
+    "training.random_forest.n_estimators": (10, {"training", "evaluation"}),
     "evaluation.min_scores.roc_auc": (0.5, {"evaluation"}),
     "evaluation.threshold": (0.3, {"evaluation"}),
     "schema.columns.tenure_months.maximum": (130, set(STAGES)),
@@ -49,7 +49,7 @@ RUNS = {
     "ingestion.rows_per_part": (300, set(STAGES)),
     # A wider range accepts the same rows; the parameters of an unused algorithm give the same model.
     "schema.columns.tenure_months.maximum": (130, set(STAGES)),
-    "training.random_forest.n_estimators": (10, {"training"}),
+    "training.random_forest.n_estimators": (10, {"training", "evaluation"}),
 }
 
 

@@ -6,7 +6,10 @@ from typing import Any
 from project import Project, ran
 from team import Team, champion, models
 
+import pytest
 
+
+@pytest.mark.long
 def test_a_shrunken_source_stops_the_retrain(team: Team) -> None:
     project = team.project
     project.set(validation__on_change="stop")

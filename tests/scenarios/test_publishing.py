@@ -5,7 +5,10 @@ from team import Team, champion, models
 
 from filelock import FileLock
 
+import pytest
 
+
+@pytest.mark.long
 def test_concurrent_publishers(team: Team) -> None:
     # Given the publisher is killed right after the remote accepts its push
     first = team.project

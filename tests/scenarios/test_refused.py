@@ -7,7 +7,10 @@ from team import CUSTOMERS, Team
 
 import mlflow
 
+import pytest
 
+
+@pytest.mark.long
 def test_a_token_that_expires_during_training_loses_no_work(team: Team) -> None:
     project = team.project
     team.arrive(CUSTOMERS, CUSTOMERS + 100)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from project import Project
 
+import pytest
+
 
 def member(ready: Project, origin: Path, name: str) -> Project:
     """Return a clone of `origin` with its own stores, in which everything has run."""
@@ -17,6 +19,7 @@ def member(ready: Project, origin: Path, name: str) -> Project:
     return project
 
 
+@pytest.mark.long
 def test_two_trial_clones_become_a_team(ready: Project, tmp_path: Path) -> None:
     # Given two clones of one origin, each with its own stores and model
     origin = Project(tmp_path / "origin.git")

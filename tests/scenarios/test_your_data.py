@@ -77,6 +77,7 @@ def patients() -> Iterator[dict[str, Any]]:
         yield document | {"worse": bool(progression > 140), "score": [progression]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("documents", "target", "left_out"),
     [

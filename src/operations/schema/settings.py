@@ -31,7 +31,8 @@ def changed(section: dict[str, Any], ingestion: dict[str, Any], total: int | Non
     """Return the text of params.yaml before and after the schema and what depends on it are set.
 
     `derived_features` and `slice_by` name columns of the schema before. `min_scores`, `threshold` and the
-    model card are those of another target, if the target changes. `min_rows` is lowered to half of the collection, if that is less.
+    model card are those of another target, if the target changes. `min_rows` is lowered to half of the
+    collection, if that is less.
     """
     text = PATH.read_text(encoding="utf-8")
     values: dict[tuple[str, ...], Any] = {("ingestion", key): value for key, value in ingestion.items()}

@@ -80,8 +80,8 @@ def chosen_threshold(
     """
     if (rare := int(target.value_counts().min())) < FOLDS:
         raise PipelineError(
-            f"the train rows hold {rare} rows of a class of {target.name}, and a threshold by cross-validation "
-            f"needs {FOLDS}: use a number as evaluation.threshold"
+            f"the train rows hold {rare} rows of a class of {target.name}, and a threshold by "
+            f"cross-validation needs {FOLDS}: use a number as evaluation.threshold"
         )
     # The other steps do not see the target: they need no second fit.
     rows, folds = model[:-1].transform(features), folds_of(random_state)

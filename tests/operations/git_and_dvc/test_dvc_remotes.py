@@ -2,7 +2,10 @@
 
 from project import Project, free_port
 
+import pytest
 
+
+@pytest.mark.long
 def test_old_data_is_read_from_the_current_remote(ready: Project) -> None:
     # Given a version on the remote that its commit names, and another model in the workspace
     ready.git("remote", "remove", "origin")

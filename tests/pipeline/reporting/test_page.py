@@ -114,7 +114,15 @@ def test_page_is_complete_safe_and_self_contained() -> None:
     assert all(outline.labels)
     assert outline.tags.count("svg") == text.count("<summary>Numbers</summary>") > 10
     titles = re.findall(r"<h2[^>]*>(.*?)</h2>", text)
-    order = ["Scores", "Curves", "What drives it", "Slices, the worst first", "Data", "Drift", "Lineage"]
+    order = [
+        "Scores",
+        "Curves",
+        "What drives it",
+        "Slices, the worst first",
+        "Data",
+        "Drift: test against train",
+        "Lineage",
+    ]
     assert titles == order
     assert "905 documents read = 900 accepted + 5 rejected" in text
     assert "0123456789abcdef" in text
