@@ -3,9 +3,8 @@
 from project import Project
 from team import Team, champion, models
 
-from filelock import FileLock
-
 import pytest
+from filelock import FileLock
 
 
 @pytest.mark.long

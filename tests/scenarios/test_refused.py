@@ -6,7 +6,6 @@ from s3 import SECRET
 from team import CUSTOMERS, Team
 
 import mlflow
-
 import pytest
 
 
