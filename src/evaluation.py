@@ -91,7 +91,7 @@ def main() -> None:
     metrics, plots, probability = evaluate(model, frame, contract, parameters, float(threshold))
     if bins := binned(frame, parameters.slice_by):
         print(f"evaluation: slices: {'; '.join(bins)}")
-    # In a file of their own, which is no DVC metric: they would hide the scores.
+    # In a separate file: as DVC metrics, they would hide the scores.
     slices = metrics.pop("slices")
     write_json(METRICS, metrics)
     write_json(SLICES, slices)

@@ -29,17 +29,17 @@ def infer(
     write: Annotated[bool, typer.Option("--write", help="write the schema into params.yaml")] = False,
     collection: Annotated[
         str | None,
-        typer.Option(metavar="DATABASE.COLLECTION", help="of MONGODB_URI, in place of that of params.yaml"),
+        typer.Option(metavar="DATABASE.COLLECTION", help="read this one, and not that of params.yaml"),
     ] = None,
     query: Annotated[
         str | None,
-        typer.Option("--filter", metavar="JSON", help="a query, in place of ingestion.filter"),
+        typer.Option("--filter", metavar="JSON", help="a MongoDB query, in place of ingestion.filter"),
     ] = None,
     everything: Everything = False,
 ) -> None:
     """Propose the schema: a column for each useful field, and the reason for each other field.
 
-    Nothing is changed without --write.
+    Without --write, nothing is changed.
     """
     from operations.schema.propose import propose
     from operations.schema.reading import reading

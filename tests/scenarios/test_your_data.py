@@ -37,7 +37,7 @@ def test_commands_of_the_docs(project: Project, tmp_path: Path) -> None:
         r"^clerk .*\(hidden\).* personal data: looks like an e-mail address$", proposal, re.MULTILINE
     )
     assert re.search(
-        r"^text .* left out: looks like the target's consequence: text alone", proposal, re.MULTILINE
+        r"^text .* left out: looks like a consequence of the target: text alone", proposal, re.MULTILINE
     )
     assert re.search(r"^boxes .* left out: an array", proposal, re.MULTILINE)
     assert "the schema accepts 1,796 of 1,797 documents (99.94%)" in proposal

@@ -1,4 +1,4 @@
-"""Compares the schema with documents: fields that came or went, values beyond it, the verdict."""
+"""Compares the schema with documents: vanished and undeclared fields, rejected values, the verdict."""
 
 from dataclasses import dataclass, field
 
@@ -10,13 +10,13 @@ from pipeline.checks.leakage import suspicious
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Contract
 
-# How many undeclared fields are listed.
+# The number of undeclared fields that are listed.
 MOST_LISTED = 30
 
 
 @dataclass
 class Comparison:
-    """Lines that describe the difference, and the reasons for which a retrain would fail."""
+    """The lines that describe the differences, and the reasons why a retrain would fail."""
 
     summary: str
     lines: list[str] = field(default_factory=list)

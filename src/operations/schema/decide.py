@@ -1,4 +1,4 @@
-"""Decides for each field what column it becomes, or why it becomes none."""
+"""Decides for each field which column it becomes, or why it is left out."""
 
 import math
 import re
@@ -11,13 +11,13 @@ from operations.schema.texts import BOOLEAN_TEXTS, PERSONAL, personal_by_name
 
 from bson import Int64
 
-# The share of values of another type that a column may have: their documents will be rejected.
+# The share of values of another type that a column may have; their documents are rejected.
 TOLERATED = 0.005
-# A field with a value in fewer documents is left out.
+# A field is left out if a smaller share of the documents has a value.
 LEAST_PRESENT = 0.01
-# Categories with at most so many values list them; with more than MOST_CATEGORIES, the field is left out.
+# A category with at most this many values lists them. A text with more than MOST_CATEGORIES is left out.
 MOST_LISTED, MOST_CATEGORIES = 50, 200
-# The share of texts of a form (number, date, sentence) above which the field is of that form.
+# The share of texts of a form (number, date; sentence; personal data) above which the field has that form.
 MOSTLY, MOSTLY_FREE, PERSONAL_SHARE = 0.9, 0.2, 0.05
 IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|no|nr|number|ref|code|hash|token)$")
 _LARGEST_BOUND = 2**53
@@ -27,7 +27,7 @@ Column = dict[str, Any]
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of a field: a column (the keys of its declaration but the path), or none; and why."""
+    """The decision on a field: a column (its declaration without the path) or None, and the reason."""
 
     field: Field
     column: Column | None
@@ -47,7 +47,7 @@ class Decision:
 def decisions(profile: Profile, complete: bool) -> list[Decision]:
     """Return a decision for each field that is not a document, in the order of the profile.
 
-    `complete` says that the profile is of all documents: then a rare category is certain to be listed.
+    `complete`: the profile is of all documents, so that no rare category is missing.
     """
     found = []
     for field in profile.fields.values():
@@ -64,7 +64,7 @@ def decisions(profile: Profile, complete: bool) -> list[Decision]:
 def decide(field: Field, profile: Profile, complete: bool) -> Decision:
     """Return the decision for one field: a column with its type, range and values, or the reason for none."""
     name = snake(field.path[-1])
-    # First, since other reasons quote examples.
+    # Before all others, since their reasons quote examples.
     if personal := _personal(field, name):
         return Decision(field, None, f"personal data: looks like {personal}", personal=True)
     if reason := _unusable(field, profile):
@@ -87,10 +87,10 @@ def main_family(field: Field) -> str:
 
 
 def range_of(field: Field) -> Column:
-    """Return `minimum` and `maximum` for a field of numbers: they hold for all values, with headroom.
+    """Return `minimum` and `maximum` for a field of numbers: all its values are within, with headroom.
 
-    The bounds are 0 where the sign is the same, else the next of 1, 2, 5, 10, ... to twice the extreme: a new
-    customer is within them, a price in cents is not.
+    A bound is 0 if no value is beyond 0. Else it is twice the extreme, rounded up to 1, 2, 5, 10, ...: new
+    customers are within it, a price in cents is not.
     """
     if field.smallest is None or field.largest is None:
         return {}
@@ -120,7 +120,7 @@ def _unusable(field: Field, profile: Profile) -> str | None:
     for above in profile.ancestors(field):
         others = above.present - above.types[dict]
         if others > TOLERATED * profile.documents:
-            return f"inside {'.'.join(above.path)}, which is no document in {others:,} documents"
+            return f"inside {'.'.join(above.path)}, which is not a document in {others:,} documents"
     if not field.present:
         return "always null"
     if field.present < LEAST_PRESENT * profile.documents:
@@ -137,7 +137,7 @@ def _no_one_type(field: Field) -> str | None:
         return f"mixed types: {counts}"
     unusable = {
         "array": "an array: a path names one value; store its length or an element as a field",
-        "document": "a document in almost all documents: its fields are decided on",
+        "document": "a document in almost all documents: its fields have their own lines",
     }
     return None if main in VALUES else unusable.get(main, f"no model uses the type {main}")
 
@@ -162,7 +162,7 @@ def _personal(field: Field, name: str) -> str | None:
 
 
 def _column(field: Field, name: str, complete: bool) -> tuple[Column, str] | str:
-    """Return the keys of a column and a note, or why there is none."""
+    """Return the keys of a column and a note, or the reason for no column."""
     family = main_family(field)
     if family == "boolean":
         return {"type": "boolean"}, ""
@@ -176,11 +176,11 @@ def _number(field: Field, name: str) -> tuple[Column, str] | str:
     bad = 0 if whole else field.not_number.total()
     if bad > TOLERATED * field.present:
         problem = next(iter(field.not_number))
-        return f"{bad:,} of {field.present:,} values are no number: one {problem}"
+        return f"{bad:,} of {field.present:,} values are not numbers: one {problem}"
     if whole and IDENTIFIER.search(name) and field.unique_share > MOSTLY and field.distinct > 1:
         return "near-unique integers: an identifier"
     if len(field.values) == 2 and {value for _, value in field.values} <= {0, 1}:
-        # 0.0 and 1.0 too.
+        # Also for 0.0 and 1.0.
         return {"type": "integer", "minimum": 0, "maximum": 1}, "a boolean stored as 0 and 1"
     return {"type": "integer" if whole else "number"} | range_of(field), ""
 
@@ -201,7 +201,7 @@ def _text(field: Field, complete: bool) -> tuple[Column, str] | str:
 
 
 def _no_category(field: Field, texts: list[str]) -> str | None:
-    """Return why texts are no category, or None."""
+    """Return why texts are not a category, or None."""
     for form in ("number", "date"):
         if field.forms[form] > MOSTLY * field.present and len(texts) > 2:
             return f"{form}s stored as text: store {form}s"

@@ -17,10 +17,10 @@ def snake(text: str) -> str:
 
 
 def column_name(path: Path, taken: Collection[str]) -> str:
-    """Return a valid name for the column at `path`: the end of the path, as short as is free.
+    """Return a valid name for the column at `path`: the shortest end of the path that is free.
 
-    `taken` are the names of other columns. A name is also not free if it is the calendar feature of another
-    column, which may be a datetime, or the other way around.
+    `taken` are the names of other columns. A name is not free either if it equals a calendar feature of
+    another column, or if one of its own calendar features equals another name.
     """
     parts = [part for part in map(snake, path) if part] or ["column"]
     short = ["_".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
@@ -33,7 +33,7 @@ def column_name(path: Path, taken: Collection[str]) -> str:
 
 
 def is_addressable(path: Path) -> bool:
-    """Whether a dotted path can name the field."""
+    """Return whether a dotted path can name the field."""
     return all(part and "." not in part and "\0" not in part and not part.startswith("$") for part in path)
 
 

@@ -1,4 +1,4 @@
-"""What the documents hold: for each field its types, values and examples, in bounded memory."""
+"""Profiles documents: the types, values and examples of each field, in bounded memory."""
 
 import math
 from collections import Counter
@@ -12,9 +12,9 @@ from pipeline.source.bson_types import BSON_NAMES, double_of, inexact
 
 from bson import DatetimeMS, Decimal128, Int64
 
-# Of each field, this many different values and examples of each type are kept.
+# For each field, the number of different values, of examples of each type, and of characters of an example.
 MOST_VALUES, MOST_EXAMPLES, LONGEST_EXAMPLE = 500, 3, 24
-# Documents may have names of customers as fields; the rest of the fields is counted only.
+# The names of fields may be data, such as ids of customers: beyond this number, fields are only counted.
 MOST_FIELDS = 2_000
 
 FAMILIES: dict[type, str] = {
@@ -33,13 +33,13 @@ VALUES = ("boolean", "number", "text", "date")
 
 
 class Field:
-    """A field of the documents: the counts of what it holds."""
+    """A field of the documents, with the counts of its types and values."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.types: Counter[type] = Counter()
         self.examples: dict[str, list[str]] = {}
-        # By family and value, until there are `MOST_VALUES`; `seen` is the number of values until then.
+        # By family and value, up to `MOST_VALUES`; `seen` is the number of values until this limit.
         self.values: Counter[tuple[str, Any]] = Counter()
         self.seen = 0
         self.smallest: float | None = None
@@ -115,7 +115,7 @@ class Field:
 
     @property
     def unique_share(self) -> float:
-        """The share of the values that are different, among those before `MOST_VALUES` was reached."""
+        """The share of different values among the first ones, up to `MOST_VALUES` different ones."""
         return len(self.values) / self.seen if self.seen else 0.0
 
 
@@ -130,7 +130,7 @@ class Profile:
             self.add(document)
 
     def add(self, document: dict[str, Any]) -> None:
-        """Count the fields of a document, those of nested documents included."""
+        """Count the fields of a document and of its nested documents."""
         self.documents += 1
         for path, value in _fields((), document):
             field = self.fields.get(path)
@@ -154,7 +154,7 @@ def type_text(kind: type) -> str:
 
 def short(value: Any) -> str:
     """Return a value as text for a table."""
-    # A text may have megabytes.
+    # A text may be megabytes long.
     text = value[: LONGEST_EXAMPLE * 2] if isinstance(value, str) else _plain(value)
     text = " ".join(text.split())
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -178,7 +178,7 @@ def _key(value: Any) -> Any:
         return value if len(value) <= 100 else value[:100] + str(hash(value))
     if isinstance(value, Decimal128 | DatetimeMS):
         return str(value)
-    # NaN is not equal to itself: it would count again each time.
+    # NaN is not equal to itself: each one would count as a new value.
     return "NaN" if isinstance(value, float) and math.isnan(value) else value
 
 

@@ -1,4 +1,4 @@
-"""Proposes the contract: the columns that the documents offer, without those that reject or leak."""
+"""Proposes the contract: the useful fields, without those that reject too much or leak the target."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from pipeline.config.parameters import explain
 
 from pydantic import ValidationError
 
-# The share of the documents that the proposed contract may reject: half of what a run tolerates by default.
+# The share of the documents that the proposed contract may reject: half of the default bound of a run.
 REJECTED = 0.005
 
 Documents = Callable[[], Iterable[dict[str, Any]]]
@@ -24,7 +24,7 @@ Documents = Callable[[], Iterable[dict[str, Any]]]
 
 @dataclass
 class Proposal:
-    """The decisions, and the section `schema` with its proof if a target is named."""
+    """The decisions; with a target also the section `schema`, and its proof."""
 
     profile: Profile
     decisions: list[Decision]
@@ -40,7 +40,7 @@ def propose(documents: Documents, complete: bool, target: str | None, max_auc: f
     `target` is `path=value`. Columns that alone rank it with a ROC AUC above `max_auc` are left out.
 
     Raises:
-        ConfigurationError: the target is impossible, or no field can be a feature.
+        ConfigurationError: the target is not possible, or no field can be a feature.
     """
     profile = Profile(documents())
     found = decisions(profile, complete)
@@ -74,7 +74,7 @@ def checked(section: dict[str, Any]) -> Contract:
     try:
         return Contract.model_validate(section)
     except ValidationError as error:
-        raise ConfigurationError(f"the documents offer no schema: {explain('schema', error)}") from None
+        raise ConfigurationError(f"no schema fits the documents: {explain('schema', error)}") from None
 
 
 def _names(found: list[Decision]) -> dict[str, str]:
@@ -97,13 +97,13 @@ def _section(
 
 
 def _dropped(proof: Proof, contract: Contract, max_auc: float) -> dict[str, str]:
-    """Return the columns to leave out, with the reasons: those that leak, and those that reject too much."""
+    """Return the columns that leak the target or reject too much, with the reasons."""
     dropped: dict[str, str] = {}
     for name, score in suspicious(proof.frame(contract), contract, max_auc).items():
         if score > max_auc:
             for column in name.split(" + "):
                 dropped.setdefault(
-                    column, f"looks like the target's consequence: {name} alone ROC AUC {score:.4f}"
+                    column, f"looks like a consequence of the target: {name} alone has ROC AUC {score:.4f}"
                 )
     free = set(contract.features) - set(dropped)
     while proof.rejected_without(set(dropped)) > REJECTED * proof.read:

@@ -18,18 +18,18 @@ import pandas as pd
 import pyarrow as pa
 
 BATCH = 500
-# The accepted rows that are kept to rank the target by each column.
+# The number of accepted rows that are kept for the ranking of the target by each column.
 MOST_ROWS = 20_000
 
 
 @dataclass
 class Proof:
-    """What a contract makes of documents."""
+    """The result of a contract for documents."""
 
     read: int = 0
     rejected: int = 0
     reasons: Reasons = field(default_factory=Reasons)
-    # How many documents are rejected because of exactly these columns.
+    # The number of documents that are rejected because of exactly these columns.
     columns: Counter[frozenset[str]] = field(default_factory=Counter)
     tables: list[pa.Table] = field(default_factory=list)
 
@@ -40,7 +40,7 @@ class Proof:
         return frame[[contract.target.column, *contract.features]]
 
     def rejected_without(self, left_out: set[str]) -> int:
-        """Return how many documents would be rejected without these columns."""
+        """Return how many documents are still rejected if these columns are left out."""
         return sum(count for columns, count in self.columns.items() if columns - left_out)
 
 

@@ -13,7 +13,7 @@ import bson
 from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout
 
-# A sample has at most so many documents, and about so many bytes, which stay in memory.
+# The largest number of documents, and about the largest size in bytes, of a sample, which stays in memory.
 SAMPLE, SAMPLE_BYTES = 10_000, 64 * 2**20
 BATCH = 500
 COUNT_TIMEOUT_MS = 3_000
@@ -25,8 +25,8 @@ Document = dict[str, Any]
 class Documents:
     """Documents of a collection, which can be read several times; calling it yields them.
 
-    `total` is the number that the filter selects, if the server counts it in time. `complete` says that all
-    of them are read.
+    `total` is the number of selected documents, or None if the server does not count them in time.
+    `complete`: all of them are read.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Documents:
     query: Document
 
     def __call__(self) -> Iterator[Document]:
-        """Yield the documents one at a time, since one may have 16 MB and ten times that once decoded."""
+        """Yield one document at a time, since one may have 16 MB, and ten times as much when decoded."""
         batches: Any = self.batches
         if batches is None:
             batches = self.collection.find_raw_batches(self.query, batch_size=BATCH)
@@ -53,14 +53,14 @@ class NoSampleInTimeError(PipelineError):
 def reading(
     parameters: IngestionParameters, everything: bool, most: int = SAMPLE, seconds: float | None = None
 ) -> Iterator[Documents]:
-    """Yield documents that the filter selects: at most `most` at random, or all of them.
+    """Yield the documents that the filter selects: a random sample of `most`, or all of them.
 
-    A collection of at most that many is read whole. `seconds` is how long the server may take for a sample,
-    for which it reads everything that a filter selects.
+    At most `most` selected documents are read completely. `seconds` is the server's time limit for a sample:
+    with a filter, the server reads all selected documents for it.
 
     Raises:
-        NoSampleInTimeError: it takes longer.
-        ConfigurationError: there is no such document.
+        NoSampleInTimeError: the server takes longer.
+        ConfigurationError: the filter selects no document.
         PipelineError: see `pipeline.source.mongo.connect`.
     """
     name = f"{parameters.database}.{parameters.collection}"

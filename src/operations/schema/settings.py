@@ -1,4 +1,4 @@
-"""What a new schema changes in params.yaml: the schema, and what else belongs to the columns before it."""
+"""The changes of params.yaml for a new schema: the schema, and parameters that depend on its columns."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from pipeline.config.contract import load_contract
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import PATH, load
 
-# The share of the documents that must remain, where there are fewer than validation.min_rows asks for.
+# validation.min_rows of a small collection, as a share of its documents.
 LEAST_SHARE = 0.5
 
 
@@ -19,7 +19,7 @@ def max_auc() -> float:
 
 
 def _path_of_target() -> str | None:
-    """Return the path of today's target; None if the schema is not valid."""
+    """Return the path of the present target; None if the schema is not valid."""
     try:
         contract = load_contract()
     except ConfigurationError:
@@ -28,11 +28,11 @@ def _path_of_target() -> str | None:
 
 
 def changed(section: dict[str, Any], ingestion: dict[str, Any], total: int | None) -> tuple[str, str]:
-    """Return the text of params.yaml before and after the schema and what depends on it are set.
+    """Return the text of params.yaml before and after the change.
 
-    `derived_features` and `slice_by` name columns of the schema before. `min_scores`, `threshold` and the
-    model card are those of another target, if the target changes. `min_rows` is lowered to half of the
-    collection, if that is less.
+    `derived_features` and `slice_by` are cleared, since they name columns of the old schema. For another
+    target, so are `min_scores` and the model card, and `threshold` is 0.5. `min_rows` is lowered to half of a
+    small collection.
     """
     text = PATH.read_text(encoding="utf-8")
     values: dict[tuple[str, ...], Any] = {("ingestion", key): value for key, value in ingestion.items()}

@@ -1,4 +1,4 @@
-"""The proposal as text: a table of all fields, the candidates for the target, and what was accepted."""
+"""The proposal as text: a table of all fields, the candidates for the target, and the accepted share."""
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -22,7 +22,7 @@ def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
         )
     yield from aligned(rows)
     if proposal.profile.not_kept:
-        yield f"and {proposal.profile.not_kept:,} values of more fields: are names of fields data?"
+        yield f"and {proposal.profile.not_kept:,} values of further fields: do names of fields contain data?"
     if proposal.section is None:
         if proposal.candidates:
             yield "no target: name a field and the value to predict; candidates, with their rarer value:"
@@ -39,7 +39,7 @@ def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
 
 
 def read_text(count: int, documents: Documents) -> str:
-    """Return which documents were read."""
+    """Return the line on the documents that were read."""
     of = "" if documents.total is None else f" of {documents.total:,}"
     if documents.complete:
         return f"{documents.name}: all {count:,} documents read"
@@ -53,10 +53,10 @@ def types(field: Field) -> str:
 
 
 def examples(decision: Decision) -> str:
-    """Return examples of a field's values; those of personal data are hidden."""
+    """Return examples of a field's values; examples of personal data are hidden."""
     if decision.personal:
         return "(hidden)"
-    # One of each type first.
+    # First one example of each type.
     places = zip_longest(*decision.field.examples.values())
     found = [text for place in places for text in place if text is not None][:3]
     while len(found) > 1 and len(", ".join(found)) > WIDEST:
@@ -65,7 +65,7 @@ def examples(decision: Decision) -> str:
 
 
 def outcome(decision: Decision, proposal: Proposal) -> str:
-    """Return what becomes of the field."""
+    """Return the decision on a field as text."""
     column = decision.column
     if column is None:
         return decision.why if decision.why == "the id" else f"left out: {decision.why}"
@@ -80,7 +80,7 @@ def outcome(decision: Decision, proposal: Proposal) -> str:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the rows with columns of the same width; the last one is as wide as it is."""
+    """Yield the rows with aligned columns; the last column is not padded."""
     *widths, _ = (min(WIDEST, max(len(row[place]) for row in rows)) for place in range(len(rows[0])))
     for row in rows:
         cells = [f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)]

@@ -1,4 +1,4 @@
-"""The target: what `--target path=value` names, and which fields may be one."""
+"""The target: the option `--target path=value`, and the candidates."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ def parsed(target: str) -> tuple[str, str]:
     """Return the path and the value of `path=value`.
 
     Raises:
-        ConfigurationError: it is something else.
+        ConfigurationError: the text has another form.
     """
     path, equals, text = target.partition("=")
     if not path or not equals or not text.strip():
@@ -26,10 +26,10 @@ def parsed(target: str) -> tuple[str, str]:
 def with_target(
     found: list[Decision], profile: Profile, path: str, text: str
 ) -> tuple[list[Decision], bool | int | str]:
-    """Return the decisions with the target as a column, and its positive value.
+    """Return the decisions with a column for the target, and its positive value.
 
     Raises:
-        ConfigurationError: the documents have no such value, or no other.
+        ConfigurationError: no document has this value, or all have it.
     """
     key = tuple(path.split("."))
     of_target = profile.fields.get(key)
@@ -62,18 +62,18 @@ def with_target(
 
 
 def as_text(value: Any) -> str:
-    """Return a value as `--target` names it."""
+    """Return a value as the text of `--target`."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-# Names that a target often has.
+# Common names of a target.
 _TARGET = re.compile(r"churn|target|label|outcome|default|fraud|cancel|class|diagnos|result|convert|surviv")
 
 
 def candidates(found: list[Decision]) -> list[str]:
-    """Return `path=value` for the fields that may be the target: two values, the rarer one as positive."""
+    """Return `path=value` for the fields with two values; the rarer value is the positive one."""
     targets = []
     for decision in found:
         field, column = decision.field, decision.column

@@ -1,4 +1,4 @@
-"""Recognizes what a text is: a number, a date, a sentence, or personal data."""
+"""Recognizes the form of a text: a number, a date, a sentence, or personal data."""
 
 import re
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ _FORMS = {
     "date": re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?|\d\d?[./]\d\d?[./]\d{2,4}"),
     "sentence": re.compile(r"(?:\S+\s+){4,}\S.*", re.DOTALL),
 }
-# A booleans' texts, in lowercase.
+# The texts of a boolean, in lowercase.
 BOOLEAN_TEXTS = [{"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"}, {"0", "1"}, {"on", "off"}]
 
 
 def forms(text: str) -> Iterator[str]:
-    """Yield each form that a text has; of a long text, its beginning counts."""
+    """Yield each form of a text; only the beginning of a long text is tested."""
     for name, form in _FORMS.items():
         if form.fullmatch(text[:200]):
             yield name

@@ -1,4 +1,4 @@
-"""Writes values into params.yaml, and leaves every other line as it is."""
+"""Writes values into params.yaml, and leaves all other lines unchanged."""
 
 import io
 import re
@@ -14,9 +14,9 @@ WIDTH = 110
 
 
 def with_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
-    """Return the YAML text with these values at their keys; comments and all other lines stay.
+    """Return the YAML text with these values at their keys; comments and all other lines are kept.
 
-    Comments inside a value that is replaced go with it.
+    Comments inside a replaced value are lost.
     """
     wanted = YAML(typ="safe", pure=True).load(text)
     text = text if text.endswith("\n") else f"{text}\n"
@@ -43,7 +43,7 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     for depth, name in enumerate(path[:-1], 1):
         inner = parent.get(name)
         if not isinstance(inner, CommentedMap) or not inner or inner.fa.flow_style():
-            # One line, or nothing: it is written as a whole.
+            # A parent that is missing, empty or on one line is written as a whole.
             plain = YAML(typ="safe", pure=True).load(text)
             for above in path[:depth]:
                 plain = plain.get(above)
@@ -62,13 +62,13 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
         indent = parent.lc.col
     new = _block(key, value, indent)
     if comment:
-        # At its column, if there is room.
+        # The comment keeps its column if there is room.
         new[0] = f"{new[0]:{len(comment[1]) - 2}}  {comment[2]}"
     return "".join([*lines[:first], *(f"{line}\n" for line in new), *lines[last:]])
 
 
 def _end(lines: list[str], first: int, indent: int) -> int:
-    """Return the line after the value whose key is in line `first`, without comments and blanks after it."""
+    """Return the line after the value whose key is in line `first`, before later comments and blank lines."""
     end = first + 1
     for number in range(first + 1, len(lines)):
         line = lines[number]
@@ -88,7 +88,7 @@ def _end_of_block(lines: list[str], parent: CommentedMap) -> int:
 
 
 def _block(key: str, value: Any, indent: int) -> list[str]:
-    """Return the lines of a key and its value: mappings as blocks, what fits into a line as one."""
+    """Return the lines of a key and its value: one line if it fits, else a block."""
     yaml = YAML()
     yaml.width = 2**20
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -98,7 +98,7 @@ def _block(key: str, value: Any, indent: int) -> list[str]:
 
 
 def _styled(value: Any, room: int) -> Any:
-    """Return a value as ruamel.yaml writes it: in one line if it fits into `room` characters."""
+    """Return a value for ruamel.yaml, on one line if it fits into `room` characters."""
     if isinstance(value, list | tuple):
         sequence = CommentedSeq(value)
         if not value or sum(len(str(one)) + 2 for one in value) + 4 < room:

@@ -1,4 +1,4 @@
-"""Fits and scores a model on one fold of the training split, in a process of the pool."""
+"""Fits a model on the training split without one fold and scores it on the fold, in a worker process."""
 
 import hashlib
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class Setting:
-    """What all trials of a study share. `identity` is the hash of the rest, of the data and of the code."""
+    """The inputs of all trials of a study; `identity` is the hash of them, of the data and of the code."""
 
     train: Path
     contract: Contract
@@ -64,7 +64,7 @@ def read(setting: Setting) -> tuple[pd.DataFrame, pd.Series]:
     """Return the feature columns and the target of the training split.
 
     Raises:
-        PipelineError: it has other columns than the schema, or too few rows of a class.
+        PipelineError: the split has other columns than the schema, or too few rows of a class.
     """
     try:
         features, target = read_features(setting.train, setting.contract)
@@ -79,12 +79,12 @@ def read(setting: Setting) -> tuple[pd.DataFrame, pd.Series]:
     return features, target
 
 
-# The training split of a setting, by its identity: each process reads it once.
+# The training split by the setting's identity: each process reads it once.
 _prepared: dict[str, tuple[pd.DataFrame, pd.Series]] = {}
 
 
 def _rows(setting: Setting) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the training split after the model's first steps, which treat each row on its own."""
+    """Return the training split after the model's first steps, which transform each row separately."""
     if setting.identity not in _prepared:
         features, target = read(setting)
         _prepared[setting.identity] = _steps(setting, setting.block)[0].fit_transform(features), target
@@ -92,7 +92,7 @@ def _rows(setting: Setting) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _steps(setting: Setting, block: Block) -> tuple[Pipeline, Pipeline]:
-    """Return the model in two: conversions and derived features, then what depends on the rows in the fit."""
+    """Return the model in two parts: conversions and derived features, then the steps that fit on rows."""
     chosen = setting.parameters
     model = build(setting.contract, chosen.algorithm, block, chosen.derived_features, chosen.random_state)
     first = [*model.named_steps].index("prepare")
@@ -100,7 +100,7 @@ def _steps(setting: Setting, block: Block) -> tuple[Pipeline, Pipeline]:
 
 
 def fold_scores(setting: Setting, block: Block, repeat: int, fold: int) -> Scores | str:
-    """Return the scores on a fold of the model fitted on the other folds, or why it cannot be fitted.
+    """Return the scores on a fold of the model fitted on the other folds, or the error of the fit.
 
     Each repeat is another stratified partition of the rows; the partitions depend on `random_state` alone.
     """
@@ -109,7 +109,7 @@ def fold_scores(setting: Setting, block: Block, repeat: int, fold: int) -> Score
     seed = (setting.parameters.random_state + repeat) % 2**32
     partition = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     fit, test = list(partition.split(np.zeros(len(target)), target))[fold]
-    # One thread as in training: more change the last bits, and the processes fill the cores.
+    # One thread, as in training: more change the last bits, and the processes already use all cores.
     with threadpool_limits(limits=1):
         try:
             model.fit(features.iloc[fit], target.iloc[fit])

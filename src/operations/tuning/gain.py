@@ -1,4 +1,4 @@
-"""What the winner gains over the present parameters, and whether that is more than chance."""
+"""The gain of the winner over the present parameters, and whether it is more than chance."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from operations.tuning.folds import FOLDS
 import numpy as np
 from scipy.stats import t
 
-# Gains that four decimals do not show are none.
+# A gain that rounds to zero at four decimals does not count.
 DECIMALS = 4
 
 
 @dataclass(frozen=True)
 class Gain:
-    """The mean difference in ROC AUC, its 95 % interval, and the probability of one as large by chance."""
+    """The mean difference in ROC AUC, its 95 % interval, and its p-value."""
 
     mean: float
     low: float
@@ -22,7 +22,7 @@ class Gain:
 
     @property
     def positive(self) -> bool:
-        """Whether anything is gained."""
+        """Whether the rounded gain is above zero."""
         return round(self.mean, DECIMALS) > 0
 
     def __str__(self) -> str:

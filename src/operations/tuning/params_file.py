@@ -13,9 +13,8 @@ from ruamel.yaml.error import YAMLError
 def with_block(text: str, algorithm: str, block: Block) -> str:
     """Return the text of params.yaml with `block` as the parameters of an algorithm.
 
-    Each value is replaced where it stands, so that comments, order and spacing are kept. Where that is
-    impossible, since a parameter is new or a YAML alias, the file is written again: comments and order are
-    kept, spacing is not.
+    Each value is replaced in place, which keeps comments, order and spacing. A new parameter or a YAML alias
+    has no such place: then the file is written again, which keeps comments and order, but not spacing.
     """
     plain = YAML(typ="safe", pure=True)
     wanted = plain.load(text)

@@ -1,4 +1,4 @@
-"""The scores of all folds computed so far, in a file that a killed search continues from."""
+"""The scores of the folds so far, in a file, so that a killed search can continue."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from operations.tuning.folds import Block, Scores
 
 
 class Results:
-    """Scores by parameters, repeat and fold. Each is a line of the file, so that a kill loses none."""
+    """Scores by parameters, repeat and fold; each is a line of the file, so that a kill loses none."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,11 +24,11 @@ class Results:
         return len(self._known)
 
     def get(self, block: Block, repeat: int, fold: int) -> Scores | str | None:
-        """Return the scores of a fold, why it could not be fitted, or None: not computed yet."""
+        """Return the scores of a fold, the error of its fit, or None if it is not computed yet."""
         return self._known.get(_key(block, repeat, fold))
 
     def add(self, block: Block, repeat: int, fold: int, scores: Scores | str) -> None:
-        """Keep the scores of a fold."""
+        """Store the scores of a fold."""
         key = _key(block, repeat, fold)
         self._known[key] = scores
         with self._path.open("a", encoding="utf-8") as file:

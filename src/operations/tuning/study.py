@@ -1,4 +1,4 @@
-"""The search: Optuna's TPE sampler asks for parameters, cross-validation answers with their scores."""
+"""The search: Optuna's TPE sampler proposes parameters, cross-validation scores them."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +10,8 @@ from pipeline.modelling.search import Values
 
 import optuna
 
-# Trials that run at the same time. A constant, since the parameters of a trial depend on the results before
-# its batch: with the number of cores, the same seed would give other parameters on another machine.
+# Trials that run at the same time. The parameters of a trial depend on the results before its batch, so this
+# is a constant: with the number of cores, the same seed would give other parameters on another machine.
 BATCH = 4
 
 
@@ -34,9 +34,9 @@ def search(
 ) -> Iterator[Trial]:
     """Yield `trials` trials. Trial 0 has the present parameters, trial 1 the algorithm's defaults.
 
-    The same seed and scores give the same trials, and fewer trials are the beginning of more: a search that
-    is repeated with the known scores continues where it ended. The method is TPE with constant liar for
-    trials that run at the same time (Bergstra et al., 2011; Watanabe, 2023).
+    The same seed and scores give the same trials, and fewer trials are a prefix of more. So a search that is
+    repeated with known scores continues. The method is TPE with constant liar for trials that run at the same
+    time (Bergstra et al., 2011; Watanabe, 2023).
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
@@ -74,5 +74,5 @@ def _distribution(values: Values) -> Any:
 
 
 def _short(value: Any) -> Any:
-    """Return a real number with four significant digits, as people write it."""
+    """Return a real number with four significant digits, for the file."""
     return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -12,14 +12,14 @@ from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors,
 from pipeline.tracking.names import mlflow_name
 
 STUDY, TRIAL, PARENT, NAME = "tune.study", "tune.trial", "mlflow.parentRunId", "mlflow.runName"
-# Of the lineage, what a search depends on. It makes no model, so it has no hash of one.
+# The tags of the lineage that a search depends on. It creates no model, so there is no hash of a model.
 LINEAGE = ("git.commit", "git.dirty", "data.train.md5")
 
 
 class Log:
-    """The runs of a study. A search that continues finds its runs and adds those that are missing.
+    """The runs of a study. A continued search finds its runs and adds the missing ones.
 
-    Each method raises a `PipelineError` if MLflow cannot be reached or refuses.
+    Each method raises a `PipelineError` if MLflow is away or refuses the request.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -45,7 +45,7 @@ class Log:
         self._logged = {int(run.data.tags[TRIAL]): run.info for run in runs}
 
     def add(self, trial: Trial, scores: Scores) -> None:
-        """Log a trial, unless it is logged: the parameters, and the mean scores over the folds."""
+        """Log the parameters and the mean scores of a trial, unless it is logged already."""
         info = self._logged.get(trial.number)
         if info is not None and info.status in ("FINISHED", "FAILED"):
             return

@@ -31,13 +31,13 @@ from tqdm import tqdm
 
 # Git and DVC ignore it.
 FOLDER = Path(".dvc/tmp/tuning")
-# The search uses one partition of the rows into folds, the comparison of the winner these others: on the
-# search's own, the best of many trials is partly the luckiest.
+# The search uses one partition of the rows into folds. The winner is compared on these other partitions,
+# since on the first one the best of many trials is partly the luckiest.
 REPEATS = range(1, 5)
 
 
 class Folds:
-    """Computes scores on folds over all cores, except those in the results."""
+    """Computes the scores on folds over all cores, unless the results have them."""
 
     def __init__(self, setting: Setting, results: Results, pool: Executor) -> None:
         self._setting, self._results, self._pool = setting, results, pool
@@ -55,15 +55,15 @@ class Folds:
                 self._results.add(*missing[future], future.result())
         except BrokenExecutor:
             raise PipelineError(
-                "a process died, probably out of memory, since each holds the training split: the "
-                "same command continues, with more memory or LOKY_MAX_CPU_COUNT=1"
+                "a process died, probably out of memory, since each holds the training split: add memory or "
+                "set LOKY_MAX_CPU_COUNT=1, and run the same command to continue"
             ) from None
         finally:
             for future in missing:
                 future.cancel()
 
     def failure(self, block: Block, repeats: Sequence[int] = (0,)) -> str | None:
-        """Return why a fold of the repeats cannot be fitted, or None."""
+        """Return the first error of a fit in the repeats, or None."""
         found = (self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS))
         return next((text for text in found if isinstance(text, str)), None)
 
@@ -73,7 +73,7 @@ class Folds:
         return np.array([scores[name] for scores in found if isinstance(scores, dict)])
 
     def means(self, block: Block) -> Scores:
-        """Return the mean scores in the search; none if a fold cannot be fitted."""
+        """Return the mean scores in the search; empty if a fold cannot be fitted."""
         names = () if self.failure(block) else ("roc_auc", "log_loss")
         return {name: float(self.scores(block, name, [0]).mean()) for name in names}
 
@@ -84,9 +84,9 @@ class Folds:
 
 
 def tune(trials: int, dry: bool) -> str:
-    """Search, write the winner to params.yaml if it gains anything, and return the result as text.
+    """Search, write the winner to params.yaml if its gain is positive, and return the result as text.
 
-    A `dry` search writes neither params.yaml nor to MLflow.
+    A `dry` search does not write to params.yaml or MLflow.
 
     Raises:
         ConfigurationError: `training.search` has no values for the algorithm.
@@ -139,7 +139,7 @@ def tune(trials: int, dry: bool) -> str:
 
 
 def _best(found: list[Trial]) -> Trial:
-    # The first of equals, so that the present parameters stay if nothing is better.
+    # The first of equals: the present parameters stay if nothing is better.
     return max(found, key=lambda trial: -1 if trial.score is None else trial.score)
 
 
@@ -151,7 +151,7 @@ def _compare(folds: Folds, best: Trial, present: Block) -> Gain:
 
 
 def _verdict(best: Trial, gained: Gain | None, present: Block, dry: bool) -> tuple[list[str], bool]:
-    """Return the result in lines, and whether the winner is to be written."""
+    """Return the lines of the result, and whether to write the winner."""
     if gained is None:
         return [f"kept: no trial is better than the present parameters, ROC AUC {best.score:.4f}"], False
     on = f"{len(REPEATS)} x {FOLDS} other folds"
@@ -171,7 +171,7 @@ def with_winner(parameters: TrainingParameters, block: Block) -> str:
     """Return the text of params.yaml with the winner.
 
     Raises:
-        PipelineError: its section `training` is no longer the one that the search began with.
+        PipelineError: the section `training` changed during the search.
     """
     if load("training", TrainingParameters) != parameters:
         raise PipelineError(f"{PATH} changed during the search: nothing is written; run the command again")
@@ -180,11 +180,11 @@ def with_winner(parameters: TrainingParameters, block: Block) -> str:
 
 
 def _pool() -> Executor:
-    """Return an executor over all processors; with one of them, a thread saves another process's imports."""
+    """Return an executor over all processors; for one, a thread, which saves the imports of a process."""
     workers = min(executor.processors(), BATCH * FOLDS)
     if workers == 1:
         return ThreadPoolExecutor(1)
-    # Otherwise a killed command leaves processes that wait for work.
+    # Without it, a killed command leaves processes that wait for work.
     return ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),

@@ -1,8 +1,7 @@
-"""The model card of a version: Markdown from its commit's files and its record in MLflow.
+"""The model card of a version: Markdown from the files of its commit and its record in MLflow.
 
-It is a file of the version's run, and the version's description in MLflow. It is made of what is stored
-elsewhere, so it can be made again: a publication that ends before it leaves a version without a card, and
-the next one writes it.
+It is a file of the version's run, and the version's description in MLflow. All its facts are stored
+elsewhere, so it can be written later: the next publication writes a card that an interruption prevented.
 """
 
 import html
@@ -26,17 +25,17 @@ from pipeline.tracking.mlflow_store import plain_mlflow_errors
 from ruamel.yaml import YAML
 
 FILE = "model_card.md"
-# MLflow's databases have room for so many characters of a description.
+# The longest description in MLflow's databases, in characters.
 DESCRIPTION = 5_000
-# How many slices and drifts are listed, and how many versions are looked at for a missing card.
+# The number of listed slices and drifts, and of recent versions whose missing card is written.
 LISTED, RECENT = 10, 3
 SLICES = METRICS.with_name("slices.json")
 
 
 def write_cards(registry: Registry, number: int, again: bool) -> None:
-    """Write the card of version `number` (`again`: also if it has one), and those that recent versions lack.
+    """Write the card of version `number` (`again`: also if it has one), and missing ones of recent versions.
 
-    A card explains a version: no fault of it stops a publication, and a failure is only printed.
+    An error of a card is printed, and does not stop the publication.
     """
     for version in registry.counting()[-RECENT:]:
         missing = version.decision is not None and CARD not in version.tags
@@ -66,7 +65,7 @@ def files(commit: str) -> dict[str, Any]:
     """Return the parameters, the validation report and the metrics of a commit.
 
     Raises:
-        PipelineError: they are neither in the cache nor on the remote.
+        PipelineError: the files are neither in the cache nor on the remote.
     """
     with files_of(commit) as tracked:
         found = {
@@ -165,7 +164,7 @@ def _slices(slices: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
 
 
 def table(titles: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Yield the lines of a table, and nothing without rows."""
+    """Yield the lines of a table; none without rows."""
     lines = [f"| {' | '.join(map(escaped, row))} |" for row in rows]
     if lines:
         yield f"| {' | '.join(titles)} |"
@@ -174,13 +173,13 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[
 
 
 def escaped(value: Any) -> str:
-    """Return a value as Markdown text on one line that shows as it is: no markup, no HTML, no link."""
+    """Return a value as one line of literal Markdown text: no markup, no HTML, no link."""
     text = "-" if value is None else " ".join(str(value).split())
     return html.escape(re.sub(r"([\\`*~\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", text), quote=False)
 
 
 def shortened(text: str) -> str:
-    """Return a card as a description that MLflow can store: its first lines, if it is too long."""
+    """Return a card as a description for MLflow: only its first lines if it is too long."""
     if len(text) <= DESCRIPTION:
         return text
     more = f"\n\nThe whole card is {FILE} of the run.\n"

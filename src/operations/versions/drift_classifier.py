@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-# The rows of a side that it learns from and scores, and the columns whose importance is measured and named.
+# The number of rows of a side, of folds, of columns with an importance, and of columns that are named.
 ROWS, FOLDS, MEASURED, NAMED = 5_000, 3, 10, 3
 
 NULL = -1e300
@@ -24,13 +24,13 @@ def separated(
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return the cross-validated scores of the first new and old rows, and the columns that matter most.
 
-    A score is the probability of being new. Both rows of an id are in the same fold: apart, the model would
-    recognize a customer by the row of the other side. Only the first of the `candidates` may be named.
+    A score is the probability of being new. Both rows of an id are in the same fold: in different folds, the
+    model would recognize a customer by the row of the other side. Only the first `candidates` may be named.
     """
     ids = np.concatenate([new[0][:ROWS], old[0][:ROWS]])
     is_new = np.arange(len(ids)) < len(new[0][:ROWS])
     both = pd.concat([new[1][:ROWS], old[1][:ROWS]], ignore_index=True)
-    # scikit-learn refuses a column without a value: null is a number below all others.
+    # scikit-learn refuses a column without values, so null is a number below all others.
     columns = [np.nan_to_num(doubles(both[name], kind), nan=NULL) for name, kind in types.items()]
     values = np.column_stack(columns)
     model = HistGradientBoostingClassifier(
@@ -45,7 +45,7 @@ def separated(
             scored = fold == number
             model.fit(values[~scored], is_new[~scored])
             scores[scored] = model.predict_proba(values[scored])[:, 1]
-        # The ROC AUC that is lost in the last fold when a column is shuffled.
+        # The loss of ROC AUC in the last fold when a column is shuffled.
         reached = roc_auc_score(is_new[scored], scores[scored])
         for name in candidates[:MEASURED]:
             shuffled = values[scored]

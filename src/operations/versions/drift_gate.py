@@ -1,6 +1,6 @@
 """Measures the drift of a version's data from the champion's, and records it with the version.
 
-A stage cannot do that: it does not know the champion, and the same lock must give the same outputs.
+A stage cannot measure it: it does not know the champion, and the same lock must give the same outputs.
 """
 
 from dataclasses import replace
@@ -36,7 +36,7 @@ SAMPLE = 20_000
 def hold_drift(registry: Registry, decision: Decision, champion: Version, version: Version) -> Decision:
     """Measure and record the drift of the workspace's data from the champion's; return the decision.
 
-    Its reason names the drift, and with `validation.drift.hold` a large one stops the promotion. Data that
+    The reason names the drift. With `validation.drift.hold`, a large drift stops the promotion. Data that
     cannot be compared stops nothing.
     """
     raw = version.tags.get("data.raw.md5")
@@ -45,7 +45,7 @@ def hold_drift(registry: Registry, decision: Decision, champion: Version, versio
     try:
         parameters = load("validation", ValidationParameters).drift
         drift = measured(registry, champion, parameters)
-    except Exception as error:  # noqa: BLE001 - drift explains a decision; no fault of it stops a publication
+    except Exception as error:  # noqa: BLE001 - drift explains a decision; no error of it stops a publication
         why = str(error).partition("; ")[0] if isinstance(error, PipelineError) else type(error).__name__
         parameters, drift = DriftParameters(), Drift(champion=champion.number, not_compared=[why])
     registry.record(version.number, DRIFT, drift.model_dump_json())
@@ -70,12 +70,12 @@ def measured(registry: Registry, champion: Version, parameters: DriftParameters)
     """Return the drift of the workspace's data from the champion's, on samples of the rows of both.
 
     A row is in the sample if the hash of its id is below a share, the same on both sides. The hash is that of
-    the split, so the holdout comes first, and of much data only the holdout is read. The champion predicts
-    rows of the holdout only: on rows that it was trained on it is more confident.
+    the split, so the holdout comes first: of large data, only the holdout is read. The champion predicts rows
+    of the holdout only, since it is more confident on rows that it was trained on.
 
     Raises:
         PipelineError: the rows of the champion are neither in the cache nor on the remote.
-        KeyError, TypeError, ValueError: another version of the project wrote them in another format.
+        KeyError, TypeError, ValueError: another version of the project wrote the rows in another format.
     """
     # Imported here: scipy and scikit-learn take a second, and unchanged data needs neither.
     from operations.versions.drift_tests import Side, compared
@@ -96,12 +96,12 @@ def measured(registry: Registry, champion: Version, parameters: DriftParameters)
     others = sorted({*contract.features, *schema.features} - {*types})
     missing = [f"{name}: only in one schema, or of another type" for name in others]
     if not (same_target := contract.target == schema.target):
-        missing.append("target: another one")
+        missing.append("target: another column or value")
     predicted: list[np.ndarray | None] = [None, None]
     try:
         model = load_model(registry, champion)
         predicted = [_predictions(model, frame, old_test_size) for frame in (new, old)]
-    except Exception as error:  # noqa: BLE001 - a column of another type can raise anything in a model
+    except Exception as error:  # noqa: BLE001 - a model can raise any error for a column of another type
         why = type(error.__cause__ or error).__name__
         missing.append(f"predictions: version {champion.number} cannot score these rows ({why})")
     ours, theirs = (
@@ -125,13 +125,13 @@ def measured(registry: Registry, champion: Version, parameters: DriftParameters)
 
 
 def summarized(drift: Drift, findings: list[Finding], parameters: DriftParameters) -> Drift:
-    """Return the drift with the findings that are significant and as large as `parameters` ask.
+    """Return the drift with the findings that are significant and at least as large as `parameters.warn`.
 
-    A significant change of nulls or of the set of categories is reported whatever its size: it is a fault of
-    the source more often than a change of the customers.
+    A significant change of nulls or of the set of categories is reported for any size: it is more often an
+    error of the source than a change of the customers.
 
-    Each subject is reported once: all rows or the new ones, whichever has the larger PSI. The classifier,
-    which sums up the columns, comes last.
+    Each subject is reported once, for all rows or for the new ones, by the larger PSI. The classifier, which
+    summarizes the columns, comes last.
     """
     largest: dict[str, Finding] = {}
     index: dict[str, float] = {}
@@ -155,7 +155,7 @@ def summarized(drift: Drift, findings: list[Finding], parameters: DriftParameter
 def sampled(commit: str | None, name: str, share: float, test_size: float) -> pd.DataFrame:
     """Return the rows of a commit (None: the workspace) whose id, in the column `name`, hashes below `share`.
 
-    They are in the order of the hash, which does not depend on the data.
+    The rows are in the order of the hash, which does not depend on the data.
     """
     tables, hashes = [], []
     with files_of(commit) as files:

@@ -1,9 +1,9 @@
 """Two-sample tests of new data against old data: columns, nulls, target, predictions and a classifier.
 
-The population stability index (PSI) is the size of a difference, the p-value whether it may be chance. PSI is
-the symmetric Kullback-Leibler divergence of the shares of bins, from 0; 0.1 is commonly called moderate, 0.25
-large. The bins are the deciles of the old data. The p-values are adjusted by Holm's method: the probability
-of any false finding is bounded, whatever the dependence of the columns.
+The population stability index (PSI) measures the size of a difference; the p-value shows whether it may be
+chance. PSI is the symmetric Kullback-Leibler divergence of the shares of bins; it starts at 0, and 0.1 is
+commonly called moderate, 0.25 large. The bins are the deciles of the old data. The p-values are adjusted by
+Holm's method, which bounds the probability of any false finding for any dependence of the columns.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency, ks_2samp, mannwhitneyu
 
-# Fewer rows a side are not tested.
+# A side with fewer rows is not tested.
 LEAST_ROWS = 100
 BINS = 10
-# Categories beyond the most common, and those rarer than a chi-squared test allows, count as one.
+# All but the most common categories, and those too rare for a chi-squared test, count as one.
 CATEGORIES, LEAST_EXPECTED = 30, 5
-# How many values or columns are named in a text, how many are listed, and how many characters of each.
+# The number of values or columns in a text, of listed values, and of characters of each.
 NAMED, LISTED, LONGEST = 3, 10, 40
 
 
@@ -31,9 +31,8 @@ NAMED, LISTED, LONGEST = 3, 10, 40
 class Side:
     """Rows of one side: the ids, the columns, the target (0 or 1), and the champion's predictions.
 
-    All have the same length, and are in an order that does not depend on the data: the classifier uses the
-    first of them. `probability` is NaN for rows without a prediction. A side without target or
-    predictions has None.
+    All have the same length. Their order does not depend on the data, since the classifier uses the first
+    rows. `probability` is NaN for rows without a prediction. A side without a target or predictions has None.
     """
 
     ids: np.ndarray
@@ -53,10 +52,10 @@ class Side:
 
 
 def compared(new: Side, old: Side, types: Mapping[str, str]) -> list[Finding]:
-    """Return the tests of all new rows, then of those whose id is new, against all old rows.
+    """Return the tests of all new rows, then of the rows with new ids, against all old rows.
 
-    All rows show how the data that a model learns from changes, but most of them are in both samples and hide
-    what arrives; p-values are then too high, never too low. `types` are the types of the columns.
+    All rows show the change of the training data. But most of them are in both samples and hide the arrivals;
+    the p-values are then too high, never too low. `types` are the types of the columns.
     """
     tests = list(_tests(new, old, types, "all"))
     arrived = ~pd.Index(new.ids).isin(old.ids)
@@ -78,7 +77,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 def psi(new: np.ndarray, old: np.ndarray) -> float:
     """Return the population stability index of two counts by bin.
 
-    Each bin has half a row more, so that an empty one has a finite index.
+    Half a row is added to each bin, so that an empty bin has a finite index.
     """
     ours, theirs = ((counts + 0.5) / (counts.sum() + len(counts) / 2) for counts in (new, old))
     return float(np.sum((ours - theirs) * np.log(ours / theirs)))
@@ -125,7 +124,7 @@ def _numbers(subject: str, new: np.ndarray, old: np.ndarray, kind: str, rows: Ro
 
 
 def _binned(new: np.ndarray, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count the values of each bin. A few old values have a bin each, and bins for what lies between them."""
+    """Count the values of each bin. Each of a few old values has its own bin, with bins between them."""
     values = np.unique(old)
     few = len(values) <= BINS
     edges = values if few else np.unique(np.quantile(old, np.arange(1, BINS) / BINS))
@@ -169,7 +168,7 @@ def _shares(subject: str, new: np.ndarray, old: np.ndarray, word: str, rows: Row
 
 
 def _table(subject: str, table: np.ndarray, detail: str, rows: Rows) -> Iterator[Finding]:
-    """Test a table of counts, shape (values, 2). A single value in both is no difference, and no test."""
+    """Test a table of counts, shape (values, 2). A single value on both sides is not tested."""
     if len(table) < 2 or not table.sum(axis=1).all():
         return
     tested = chi2_contingency(table, correction=False)
@@ -187,7 +186,7 @@ def _table(subject: str, table: np.ndarray, detail: str, rows: Rows) -> Iterator
 def _classifier(
     new: Side, old: Side, types: Mapping[str, str], sizes: Mapping[str, float], rows: Rows
 ) -> Finding:
-    """Test the scores of a classifier that separates the two: they find what no single column shows."""
+    """Test the scores of a classifier that separates both sides, which finds changes of several columns."""
     largest = sorted(sizes, key=lambda name: -sizes[name])
     ours, theirs, top = separated((new.ids, new.columns), (old.ids, old.columns), types, largest)
     tested = mannwhitneyu(ours, theirs, alternative="greater")

@@ -1,4 +1,4 @@
-"""Tries a version as MLflow serves it, before it becomes champion."""
+"""Serves a version once with MLflow's code before it becomes champion."""
 
 import json
 import os
@@ -23,19 +23,19 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 PROCESS = Path(__file__).with_name("served_process.py")
-# How many rows of the holdout are sent, and how long all answers may take, in seconds.
-ROWS, PATIENCE = 5, 600
-# The sum of a linear model may differ in the last bits.
+# The number of rows of the holdout that are sent, and the time limit of all answers in seconds.
+ROWS, TIMEOUT = 5, 600
+# The last bits of a linear model's sum may differ.
 TOLERANCE = 1e-9
 UNSEEN = "a category that training has not seen"
-# A request, and the name of its rows in a reason.
+# The body of each request, by the name of its rows in a reason.
 Requests = dict[str, str]
 
 
 def reasons_not_to_serve(registry: Registry, version: Version) -> list[str]:
-    """Return why the model that MLflow holds must not be served; empty if it answers as the model in DVC.
+    """Return why the model in MLflow must not be served; empty if it answers like the model in DVC.
 
-    The workspace is the version's. A fresh process loads the model, without this project, and answers
+    The workspace must be the version's. A new process without this project loads the model and answers
     requests with MLflow's own code.
 
     Raises:
@@ -55,9 +55,9 @@ def reasons_not_to_serve(registry: Registry, version: Version) -> list[str]:
     except (MemoryError, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a model can raise anything
-        return [f"the model in DVC cannot answer what the served one answers: {cause_of(error)}"]
+        return [f"the model in DVC fails on a request that the served model answers: {cause_of(error)}"]
     return [
-        f"the served model answers otherwise than the model in DVC: {name}"
+        f"the served model and the model in DVC give different answers: {name}"
         for name, answer in answers.items()
         if np.shape(answer) != expected[name].shape
         or not np.allclose(answer, expected[name], rtol=0, atol=TOLERANCE)
@@ -79,8 +79,8 @@ def requests_for(path: Path, rows: pd.DataFrame, contract: Contract) -> Requests
 
 
 def answers_of(path: Path, requests: Requests) -> dict[str, Any] | str:
-    """Return what a logged model answers in a process of its own; a text if it does not answer."""
-    # One thread, as in the comparison: more do not pay for a few rows.
+    """Return the answers of a logged model in a new process, or the error as text."""
+    # One thread, as in the comparison: more are slower for a few rows.
     words, env = [sys.executable, "-I", str(PROCESS), str(path)], os.environ | {"OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
@@ -88,12 +88,12 @@ def answers_of(path: Path, requests: Requests) -> dict[str, Any] | str:
             input=json.dumps(requests),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             env=env,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"does not answer within {PATIENCE} seconds"
+        return f"does not answer within {TIMEOUT} seconds"
     if done.returncode:
         return f"ends its process with exit code {done.returncode}"
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Answers requests with a logged model as `mlflow models serve` does, where this project cannot be imported.
+"""Answers requests with a logged model as `mlflow models serve` does, without this project's packages.
 
     python -I served_process.py MODEL < requests.json
 
@@ -13,16 +13,16 @@ from functools import partial
 from typing import Any
 
 
-class _NotHere:
-    """Finds none of the project's packages: a server has no code of this project."""
+class _WithoutProject:
+    """Refuses to import the project's packages: a server does not have them."""
 
     def find_spec(self, name: str, *_: Any) -> None:
         if name.partition(".")[0] in ("pipeline", "operations"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-sys.meta_path.insert(0, _NotHere())
-# The collector would examine the many objects of the libraries repeatedly.
+sys.meta_path.insert(0, _WithoutProject())
+# The garbage collector would examine the many objects of the libraries repeatedly.
 gc.disable()
 
 from mlflow.exceptions import MlflowException  # noqa: E402
@@ -45,11 +45,11 @@ def answers(path: str, requests: dict[str, str]) -> dict[str, Any]:
 
 
 def _tried(action: Callable[[], Any]) -> tuple[Any, str]:
-    """Return the result and no text, or None and the cause of the error in one line."""
+    """Return the result and an empty text, or None and the cause of the error in one line."""
     try:
         return action(), ""
     except Exception as error:  # noqa: BLE001 - a model can raise anything
-        # MLflow raises an error of its own in place of the model's.
+        # MLflow raises its own error in place of the model's.
         cause = error.__context__ if isinstance(error, MlflowException) and error.__context__ else error
         return None, " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
 

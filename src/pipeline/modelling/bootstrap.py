@@ -1,7 +1,7 @@
-"""The bootstrap of rows, and scores of weighted rows that are fast enough to repeat a thousand times.
+"""The bootstrap of rows, and fast scores of weighted rows for a thousand resamples.
 
-A resample is how often each row is drawn (Efron, Bootstrap Methods, 1979), so a score of a resample is a
-score with weights.
+A resample is the number of draws of each row (Efron, Bootstrap Methods, 1979), so the score of a resample is
+a score with weights.
 """
 
 from collections.abc import Iterator
@@ -35,8 +35,8 @@ def losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:
 def weighted_auc(positive: np.ndarray, rank: np.ndarray, weight: np.ndarray) -> float:
     """Return the ROC AUC of weighted rows: the share of pairs in the right order, ties counting half.
 
-    `rank` is that of `ranks`. The result equals scikit-learn's `roc_auc_score`, which would validate its
-    input again for each resample.
+    `rank` comes from `ranks`. The result equals scikit-learn's `roc_auc_score`, which validates its input
+    again for each resample.
     """
     positives = np.bincount(rank, weight * positive)
     negatives = np.bincount(rank, weight * ~positive)
@@ -45,7 +45,7 @@ def weighted_auc(positive: np.ndarray, rank: np.ndarray, weight: np.ndarray) -> 
 
 
 def weighted_precision(positive: np.ndarray, rank: np.ndarray, weight: np.ndarray) -> float:
-    """Return the average precision of weighted rows, as scikit-learn's `average_precision_score`."""
+    """Return the average precision of weighted rows, like scikit-learn's `average_precision_score`."""
     positives = np.bincount(rank, weight * positive)[::-1]
     selected = np.bincount(rank, weight)[::-1].cumsum()
     precision = positives.cumsum() / np.maximum(selected, 1)

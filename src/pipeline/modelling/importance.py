@@ -1,4 +1,4 @@
-"""Which columns a model depends on."""
+"""Permutation importance: how much a model depends on each column."""
 
 import re
 from collections import Counter
@@ -14,9 +14,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 from tqdm import tqdm
 
-# A column's importance is computed on at most this many rows, each shuffled this many times.
+# The importance of a column is computed on at most this many rows, with this many shuffles.
 ROWS, REPEATS = 1_000, 2
-# At most this many columns have an importance: those that the model uses most.
+# At most this many columns have an importance: those with the largest weights in the model.
 COLUMNS = 50
 
 
@@ -24,7 +24,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
     """Return how much ROC AUC is lost when each column is shuffled, the most important column first.
 
     This is permutation importance (Breiman, Random Forests, 2001) on a sample of the rows, for the `COLUMNS`
-    columns that the model uses most; a column that it does not use is not shuffled, and loses 0.
+    columns that the model uses most. An unused column is not shuffled, and loses 0.
     """
     chosen = np.random.default_rng(0).permutation(len(features))[:ROWS]
     if len(set(target[chosen])) == 1:
@@ -32,7 +32,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
         chosen = np.arange(len(features))
     weights, target = column_weights(model), target[chosen]
     ranked = sorted(features.columns, key=lambda name: -weights[name])[:COLUMNS]
-    # The conversion to types treats each value by itself: it is done once, and the typed column is shuffled.
+    # The conversion to types is per value: it runs once, and the typed column is shuffled.
     place = [name for name, _ in model.steps].index("doubles") + 1
     typed, rest = model[:place].transform(features.iloc[chosen]), model[place:]
     whole = roc_auc_score(target, rest.predict_proba(typed)[:, 1])
@@ -51,7 +51,7 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
 
 
 def column_weights(model: Pipeline) -> Counter[str]:
-    """Return how much the classifier of a fitted model uses each column, in a unit of its own.
+    """Return how much the classifier of a fitted model uses each column, in arbitrary units.
 
     The weight of a derived feature counts for each column in its expression.
     """
@@ -76,7 +76,7 @@ def _shuffled(frame: pd.DataFrame, name: str, order: np.ndarray) -> pd.DataFrame
 
 
 def _widths(transformer: Any, columns: list[str], outputs: int) -> list[int]:
-    """Return how many prepared features each column became."""
+    """Return the number of prepared features of each column."""
     if isinstance(transformer, OneHotEncoder):
         return [len(values) for values in transformer.categories_] if columns else []
     return [outputs // len(columns)] * len(columns) if columns else []
@@ -90,7 +90,7 @@ def _feature_weights(classifier: Any) -> np.ndarray:
         found: np.ndarray = np.abs(classifier.coef_[0])
         return found
     if isinstance(classifier, HistGradientBoostingClassifier):
-        # Its trees are private, and it has no importances of its own.
+        # scikit-learn has no public importances or trees of this class.
         nodes = np.concatenate([tree.nodes for trees in classifier._predictors for tree in trees])
         splits = nodes[nodes["is_leaf"] == 0]
         return np.bincount(splits["feature_idx"], splits["gain"], classifier.n_features_in_)

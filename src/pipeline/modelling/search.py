@@ -46,7 +46,7 @@ class Values(Section):
         )
 
     def nearest(self, value: Any) -> Any:
-        """Return the value of the range that is nearest to `value`; of choices, or for text, the first."""
+        """Return the nearest value of the range; the first value for text and for an unknown choice."""
         if self.choices is not None:
             return value if value in self.choices else self.choices[0]
         low, high = self.extremes()

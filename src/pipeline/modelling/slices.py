@@ -1,11 +1,11 @@
-"""The slices of a column: a name for each row, and a bounded number of names."""
+"""The slices of a column: the name of each row's slice, from a bounded number of names."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-# A column of more values has bins: numbers and dates by quantiles, others the largest values and the rest.
+# With more values, numbers and dates have quantiles as slices, others the most common values and the rest.
 MOST, QUANTILES, REST = 20, 5, "other"
 
 
@@ -21,7 +21,7 @@ def slice_names(values: pd.Series) -> pd.Series:
     else:
         named = known.astype(object).map(value_name)
         if named.nunique() > MOST:
-            # Of equally large ones, the first by name.
+            # Of equally common values, the first by name.
             largest = named.value_counts().sort_index().sort_values(ascending=False, kind="stable")
             named = named.where(named.isin(largest.index[: MOST - 1]), REST)
     return named.reindex(values.index, fill_value="null")
@@ -38,13 +38,15 @@ def slice_edges(values: pd.Series) -> list[Any]:
 
 
 def binned(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
-    """Return which columns have binned slices, and how, as texts."""
+    """Return a text for each column with binned slices."""
     texts = []
     for name in columns:
         if edges := slice_edges(frame[name]):
             texts.append(f"{name} in {QUANTILES} quantiles (to {', '.join(map(str, edges))}, above)")
         elif frame[name].nunique() > MOST:
-            texts.append(f"{name} by its {MOST - 1} largest of {frame[name].nunique():,} values, and other")
+            texts.append(
+                f"{name} by its {MOST - 1} most common of {frame[name].nunique():,} values, and other"
+            )
     return texts
 
 

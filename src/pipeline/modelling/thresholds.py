@@ -1,4 +1,4 @@
-"""The threshold of a model, chosen on train rows as `evaluation.threshold` of params.yaml says."""
+"""The threshold of a model, chosen on train rows by `evaluation.threshold` of params.yaml."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ def check_criterion(criterion: Criterion) -> Criterion:
     """Return a criterion of params.yaml unchanged.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the criterion is not valid.
     """
     match criterion:
         case "f1":
@@ -48,8 +48,8 @@ def check_criterion(criterion: Criterion) -> Criterion:
 def choose(criterion: Criterion, target: np.ndarray, probability: np.ndarray) -> float:
     """Return the threshold that is best by a criterion for probabilities of the target (0 or 1).
 
-    A row is positive if its probability is at least the threshold. The highest of equally good thresholds is
-    taken: f1 and the cost have their best value there, and no higher threshold has the recall.
+    A row is predicted positive if its probability is at least the threshold. The result is the highest of
+    equally good thresholds; for `recall_at`, the highest that has the recall.
     """
     candidates = np.unique([0.0, *np.floor(probability * SCALE) / SCALE, 1.0])
     positives, negatives = (np.sort(probability[target == label]) for label in (1, 0))
@@ -98,5 +98,5 @@ def folds_of(random_state: int) -> StratifiedKFold:
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of params.yaml is a finite number."""
+    """Return whether a value of params.yaml is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""The scores that a model must be compared with: a logistic regression, and the base-rate predictor."""
+"""The model that every model is compared with: a logistic regression on the same split."""
 
 import warnings
 
@@ -17,8 +17,8 @@ def logistic_regression(
 ) -> np.ndarray | None:
     """Return the probabilities of `test` by a logistic regression that is fitted on `train`.
 
-    It has the parameters and derived features of params.yaml. The result is None if the model is itself one,
-    or if none can be fitted: for example, if a column of `train` is always null.
+    It has the parameters and derived features of params.yaml. The result is None if the model is itself a
+    logistic regression, or if none can be fitted: for example, if a column of `train` is always null.
     """
     if parameters.algorithm == NAME:
         return None
@@ -27,7 +27,7 @@ def logistic_regression(
         contract, NAME, parameters.logistic_regression, parameters.derived_features, parameters.random_state
     )
     with warnings.catch_warnings():
-        # It is a yardstick: whether it converged in the last digit does not matter.
+        # Convergence in the last digit does not matter for a comparison.
         warnings.simplefilter("ignore")
         try:
             model.fit(train[names], train[contract.target.column])

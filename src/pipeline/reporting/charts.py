@@ -1,4 +1,4 @@
-"""Charts as inline SVG. Their colours are classes of page.css; all text is text."""
+"""Charts as inline SVG with real text; their colours are classes of page.css."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -75,7 +75,7 @@ def bar_chart(
 ) -> Markup:
     """Draw horizontal bars (name, value, spread) up to `top` (None: the largest).
 
-    Each has its name above it, and its spread as a line.
+    The name is above its bar, and a line shows the spread.
     """
     row, left = 24, 8
     height = row * len(bars) + BOTTOM
@@ -170,7 +170,7 @@ def _text(x: float, y: float, text: str, style: str) -> str:
 
 
 def _svg(alt: str, body: Iterable[str], height: float = HEIGHT, width: float = WIDTH) -> Markup:
-    # Each text has been escaped above; the rest is numbers.
+    # All texts are escaped above; the rest is numbers.
     size = f'viewBox="0 0 {width} {height}"'
     opening = f'<svg role="img" aria-label="{escape(alt)}" {size}>'
     return Markup(f"{opening}{''.join(body)}</svg>")  # noqa: S704

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 BARS, CATEGORIES = 10, 8
-# A value of a category is cut to so many characters.
+# The longest text of a category, in characters.
 LONGEST = 40
 OTHER = "all others"
 
@@ -38,7 +38,7 @@ def columns(train: pd.DataFrame, test: pd.DataFrame, contract: Contract) -> list
 def _numbers(train: pd.Series, test: pd.Series) -> dict[str, Any]:
     """Return range, histogram between the 1st and the 99th percentile of train, and difference.
 
-    The first and the last bar also hold what lies beyond.
+    The first and the last bar also count the values beyond.
     """
     both = [np.sort(_doubles(train)), np.sort(_doubles(test))]
     if not all(map(len, both)):
@@ -58,7 +58,7 @@ def _numbers(train: pd.Series, test: pd.Series) -> dict[str, Any]:
 
 
 def _categories(train: pd.Series, test: pd.Series) -> dict[str, Any]:
-    """Return the shares of the most common values of train, and of all others together, and difference."""
+    """Return the shares of the most common values of train and of all others together, and the difference."""
     if not (len(train) and len(test)):
         return {"bars": [], "difference": None, "range": None}
     shares = [values.value_counts(normalize=True) for values in (train, test)]

@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-# The values of a column that are tried, and the rows that the mean is over.
+# The number of values of a column, and of rows in the mean.
 VALUES, ROWS = 10, 100
 
 
 def partial_dependence(
     model: Pipeline, features: pd.DataFrame, columns: list[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the mean probability by value of each of `columns` (Friedman, 2001), in one prediction.
+    """Return the mean probability by value for each of `columns` (Friedman, 2001), from one prediction.
 
-    A number or a date has the values of up to ten evenly spaced ranks, another column its ten most common
-    values.
+    The values of a number or a date are those at up to ten evenly spaced ranks. Other columns have their ten
+    most common values.
     """
     if not columns:
         return {}
@@ -35,7 +35,7 @@ def partial_dependence(
 
 
 def _values(column: pd.Series) -> pd.Series:
-    """Return the values of a column that are tried, with its own type."""
+    """Return the values of a column for the partial dependence, with the column's type."""
     present = column.dropna()
     if is_ordered(present):
         ordered = present.sort_values()
@@ -46,6 +46,6 @@ def _values(column: pd.Series) -> pd.Series:
 
 
 def is_ordered(column: pd.Series) -> bool:
-    """Whether a column holds numbers or dates."""
+    """Return whether a column holds numbers or dates."""
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     return numeric or pd.api.types.is_datetime64_any_dtype(column)

@@ -15,7 +15,7 @@ from pipeline.modelling.bootstrap import (
 import numpy as np
 
 Interval = tuple[float, float]
-# Many rows are resampled less often, so that the work is bounded.
+# More rows have fewer resamples, so that the work is bounded.
 MOST, LEAST, DRAWS = 500, 200, 50_000_000
 # The two-sided 95 % quantile of the normal distribution.
 Z = 1.959963984540054

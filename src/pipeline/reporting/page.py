@@ -22,9 +22,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-# The report reads this many train rows, and fewer of wide data, so that its work is bounded.
+# The report reads at most this many train rows, and fewer if they are wide, so that its work is bounded.
 TRAIN_ROWS, CELLS = 20_000, 2_000_000
-# Columns with a histogram, columns with a line in the table, columns with a partial dependence.
+# The number of columns with a histogram, with a line in the table, and with a partial dependence.
 DRAWN, LISTED, EFFECTS = 24, 1_000, 4
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -38,10 +38,10 @@ ENVIRONMENT.filters |= {"number": number, "percent": percent}
 
 @dataclass(frozen=True)
 class Evaluated:
-    """All that the page shows: the inputs of evaluation, and what it computed.
+    """The inputs of evaluation and its results, which the page shows.
 
-    `train` holds up to `rows_to_read` of the `train_rows` rows of the train split, `validation` is
-    validation's report, `lineage` has the hashes of the inputs by path.
+    `train` holds up to `rows_to_read` of the `train_rows` rows of the train split. `validation` is the report
+    of validation. `lineage` has the hashes of the inputs by path.
     """
 
     model: Pipeline
@@ -177,7 +177,7 @@ def _data(seen: Evaluated) -> dict[str, Any]:
 def _lineage(seen: Evaluated) -> dict[str, Any]:
     training = seen.training.model_dump()
     algorithm = training["algorithm"]
-    # The parameters of other algorithms have made nothing here.
+    # The parameters of other algorithms are not in use.
     blocks = {name for name, value in training.items() if isinstance(value, dict)} - {
         algorithm,
         "derived_features",
@@ -204,12 +204,12 @@ def _flat(nested: dict[str, Any]) -> dict[str, Any]:
 
 
 def target_text(contract: Contract) -> str:
-    """Return what a positive row is, such as `churned = true`."""
+    """Return the target with its positive value, such as `churned = true`."""
     return f"{contract.target.column} = {pictures.value_text(contract.target.positive)}"
 
 
 def verdict(counts: dict[str, int], target: str) -> str:
-    """Return in one sentence what the model finds at the threshold, and what that takes."""
+    """Return one sentence: the positives found and the rows selected at the threshold."""
     positives = counts["true_positive"] + counts["false_negative"]
     selected = counts["true_positive"] + counts["false_positive"]
     rows = sum(counts.values())
@@ -221,7 +221,7 @@ def verdict(counts: dict[str, int], target: str) -> str:
 
 
 def of(part: int, whole: int) -> str:
-    """Return a share in words, such as "7 of 10": with the smallest round number that is right within 7 %."""
+    """Return a share such as "7 of 10", with the smallest power of ten that is right within 7 %."""
     for base in (10, 100, 1_000, 10_000):
         rounded = round(part / whole * base)
         if base < whole and abs(rounded / base - part / whole) <= 0.07 * part / whole:

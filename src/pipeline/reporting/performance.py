@@ -1,4 +1,4 @@
-"""The numbers of the report that follow from the target and the probabilities of the holdout."""
+"""The numbers of the report that depend on the target and the probabilities of the holdout."""
 
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 Rows = list[dict[str, Any]]
 # Bars of the distribution of the probabilities, bins of the calibration, points of the gain and the cost.
 BARS, BINS, STEPS, POINTS = 20, 10, 20, 100
-# The axis of probabilities ends at one of these, so that it shows rare positives, and versions compare.
+# The axis of probabilities ends at one of these: rare positives are visible, and versions share axes.
 TOPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 # The page lists this many slices.
 SLICES = 60
@@ -54,14 +54,14 @@ def distribution(target: np.ndarray, probability: np.ndarray, top: float) -> Row
 
 
 def gain(target: np.ndarray, probability: np.ndarray) -> Rows:
-    """Return, for shares of the rows selected with the highest probability first, what they find.
+    """Return the gain and the lift for shares of the rows, selected by the highest probability first.
 
-    `found` is the share of all positives among them, `lift` their share of positives divided by that of all
-    rows. Rows with equal probabilities count as in a random order.
+    `found` is the share of all positives that is selected. `lift` is the share of positives among the
+    selected rows, divided by that among all rows. Rows with equal probabilities count as in random order.
     """
     _, rank, counts = np.unique(-probability, return_inverse=True, return_counts=True)
     positives = np.bincount(rank, target)
-    # Between two distinct probabilities, positives grow evenly.
+    # Between two distinct probabilities, the positives grow linearly.
     selected = np.concatenate([[0], counts.cumsum()]) / len(target)
     found = np.concatenate([[0], positives.cumsum()]) / target.sum()
     shares = np.linspace(0, 1, STEPS + 1)
@@ -78,7 +78,7 @@ def cost(
     false_negative: float,
     false_positive: float,
 ) -> Rows:
-    """Return the mean cost of a row at each of some thresholds, and what each selects and finds.
+    """Return the mean cost of a row at some thresholds, with the rows selected and the positives found.
 
     The thresholds are `threshold` and up to `POINTS` quantiles of the probabilities.
     """
@@ -96,7 +96,7 @@ def cost(
 def slices(
     frame: pd.DataFrame, target: np.ndarray, probability: np.ndarray, scores: dict[str, dict[str, Any]]
 ) -> Rows:
-    """Return the slices with the interval of their ROC AUC: the worst first, those without a ROC AUC last.
+    """Return the slices with the interval of their ROC AUC, worst first; those without a ROC AUC are last.
 
     `scores` are the scores by column and value. Only the first `SLICES` have an interval.
     """

@@ -1,4 +1,4 @@
-"""The pictures of the report: each a chart with its alt text and with its numbers as a table."""
+"""The pictures of the report: each is a chart with an alt text and with its numbers as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TITLES = {
 }
 # Points of a curve, and bars of the importance, that the page draws; rows of a table of columns.
 POINTS, BARS, LISTED = 100, 15, 100
-# A longer name is cut in a chart; its table has all of it.
+# The longest name in a chart, in characters; the table has the whole name.
 LONGEST = 44
 
 
@@ -49,7 +49,7 @@ def percent(value: float) -> str:
 
 
 def short(text: str) -> str:
-    """Return a text that fits into a chart."""
+    """Return a text, shortened to fit into a chart."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -71,14 +71,14 @@ def roc(rows: Rows, auc: float) -> Picture:
             ("false positive rate", "true positive rate"),
             [Line([(0, 0), (1, 1)], "muted", "chance"), Line(points, "a", "model")],
         ),
-        "The farther above the diagonal, the better positives are ranked above negatives.",
+        "The farther the curve is above the diagonal, the better the model ranks positives above negatives.",
         ("false positive rate", "true positive rate"),
         [[number(x), number(y)] for x, y in points],
     )
 
 
 def precision_recall(rows: Rows, share: float, average: float) -> Picture:
-    """Return the precision-recall curve; `share` is that of the positives."""
+    """Return the precision-recall curve; `share` is the share of positives."""
     rows = thinned(rows)
     points = [(row["recall"], row["precision"]) for row in rows]
     return Picture(
@@ -156,7 +156,7 @@ def gain(rows: Rows) -> Picture:
             ("share of rows selected", "share of positives found"),
             [Line([(0, 0), (1, 1)], "muted", "random"), Line(points, "a", "model")],
         ),
-        "How many of the positives are found by selecting the rows with the highest probabilities.",
+        "The share of all positives that is found if the rows with the highest probabilities are selected.",
         ("selected", "found", "lift"),
         [[percent(row["selected"]), percent(row["found"]), number(row["lift"], 2)] for row in rows],
     )
@@ -174,14 +174,14 @@ def lift(rows: Rows) -> Picture:
             [Line([(0, 1), (1, 1)], "muted", "random"), Line(points, "a", "model")],
             y=(0, top),
         ),
-        "How many times more positives the selected rows hold than as many random rows.",
+        "The share of positives among the selected rows, divided by the share among all rows.",
         ("selected", "lift"),
         [[percent(x), number(y, 2)] for x, y in points],
     )
 
 
 def cost(rows: Rows, top: float, threshold: float, weights: tuple[float, float]) -> Picture:
-    """Return the cost against the threshold; `weights` are those of a false negative and a false positive."""
+    """Return the cost by threshold; `weights` are the costs of a false negative and a false positive."""
     points = [(row["threshold"], row["cost"]) for row in rows]
     best = min(rows, key=lambda row: (row["cost"], row["threshold"]))
     return Picture(
@@ -196,8 +196,8 @@ def cost(rows: Rows, top: float, threshold: float, weights: tuple[float, float])
             mark=threshold,
         ),
         f"A false negative costs {weights[0]:g}, a false positive {weights[1]:g}. The dashed line is the "
-        f"threshold in use, {threshold:.3g}. On these rows the lowest cost is at {best['threshold']:.3g}; "
-        "choosing it here would use the test rows for training.",
+        f"threshold in use, {threshold:.3g}. On these test rows the lowest cost is at "
+        f"{best['threshold']:.3g}; a threshold chosen there would make the scores too optimistic.",
         ("threshold", "cost", "selected", "found"),
         [
             [number(row["threshold"]), number(row["cost"]), number(row["selected"]), number(row["found"])]
@@ -223,7 +223,7 @@ def importance(rows: Rows) -> Picture:
             "ROC AUC lost when the column is shuffled",
             drawn,
         ),
-        "The thin line is one standard deviation over the shuffles to each side. Columns that carry the same "
+        "The thin line shows one standard deviation over the shuffles. Columns that carry the same "
         "information share their importance.",
         ("column", "ROC AUC lost", "standard deviation"),
         listed,
@@ -231,7 +231,7 @@ def importance(rows: Rows) -> Picture:
 
 
 def dependence(column: str, rows: Rows, kind: str, top: float) -> Picture:
-    """Return the partial dependence of a column of a type (`kind`)."""
+    """Return the partial dependence of a column; `kind` is its type."""
     values = [value_text(row["value"]) for row in rows]
     means = [row["probability"] for row in rows]
     alt = (
@@ -263,7 +263,7 @@ def dependence(column: str, rows: Rows, kind: str, top: float) -> Picture:
 
 
 def value_text(value: Any) -> str:
-    """Return a column's value as text, as params.yaml has it."""
+    """Return a column's value as text, as in params.yaml."""
     if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         return str(value).lower()
     if isinstance(value, float):
@@ -284,7 +284,7 @@ def column(fact: dict[str, Any]) -> Picture:
 
 
 def about(fact: dict[str, Any]) -> str:
-    """Return the type, the range or the most common value, the nulls and the difference of a column."""
+    """Return a column's type, range or most common value, nulls, and difference between the splits."""
     parts = [fact["type"]]
     if fact["range"]:
         low, high, test_low, test_high = fact["range"]

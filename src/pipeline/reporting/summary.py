@@ -1,4 +1,4 @@
-"""The summary of an evaluation in the terminal: a table, or plain lines where stdout is no terminal."""
+"""The summary of an evaluation: a table in a terminal, plain lines elsewhere."""
 
 import json
 import sys
@@ -13,9 +13,9 @@ from pipeline.tracking.lineage import committed_file
 
 
 def print_summary(metrics: dict[str, Any], validation: dict[str, Any], good: bool) -> None:
-    """Print the scores beside those of the last commit, rows, threshold, where the report is, what is next.
+    """Print the scores beside those of the last commit, rows, threshold, path of the report, next step.
 
-    `good` is whether the model has the minimum scores. It never raises, so that it cannot fail the stage.
+    `good`: the model has the minimum scores. The function never raises, so that it cannot fail the stage.
     """
     try:
         before = json.loads(committed_file(METRICS) or "{}")
@@ -26,12 +26,12 @@ def print_summary(metrics: dict[str, Any], validation: dict[str, Any], good: boo
             print(f"evaluation: {plain(rows, bool(before))}")
         for line in facts(metrics, validation, good):
             print(f"evaluation: {line}")
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the last commit or the terminal
+    except Exception as error:  # noqa: BLE001 - no error of the last commit or the terminal matters
         print(f"evaluation: no summary ({type(error).__name__}); the scores are in {METRICS}")
 
 
 def compared(metrics: dict[str, Any], before: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield title, score, committed score and change of each score."""
+    """Yield the title, the score, the committed score and the change of each score."""
     for name, title in TITLES.items():
         new, old = metrics[name], before.get(name)
         if old is None:
@@ -48,7 +48,7 @@ def plain(rows: list[tuple[str, str, str, str]], known: bool) -> str:
 
 
 def facts(metrics: dict[str, Any], validation: dict[str, Any], good: bool) -> Iterator[str]:
-    """Yield the rows, the threshold, where the report is, and what to do next."""
+    """Yield the rows, the threshold, the path of the report, and the next step."""
     rejected = validation["read"] - validation["accepted"]
     yield (
         f"{validation['read']:,} documents read, {rejected:,} rejected; {metrics['rows']:,} test rows, "
@@ -61,7 +61,7 @@ def facts(metrics: dict[str, Any], validation: dict[str, Any], good: bool) -> It
 
 
 def _print_table(rows: list[tuple[str, str, str, str]], known: bool) -> None:
-    # It takes a tenth of a second to import.
+    # Imported here, since it takes a tenth of a second.
     from rich.console import Console
     from rich.table import Table
 

@@ -61,7 +61,7 @@ def test_a_proposal_accepts_what_it_was_made_from(documents: list[dict[str, Any]
 
     if isinstance(proposal, str):
         event("no feature")
-        assert proposal.startswith("the documents offer no schema: ")
+        assert proposal.startswith("no schema fits the documents: ")
         return
     assert proposal.section is not None
     assert proposal.proof is not None

@@ -73,7 +73,7 @@ def test_a_useful_field_becomes_a_column(values: Callable[[int], Any], column: d
         (lambda row: f"word{row % 201}", "201 different texts: too many for a category"),
         (
             lambda row: float("nan") if row % 4 == 0 else row / 2,
-            "250 of 1,000 values are no number: one is NaN, not a value",
+            "250 of 1,000 values are not numbers: one is NaN, not a value",
         ),
         (lambda row: f"jane{row}@example.org", "personal data: looks like an e-mail address"),
         (lambda row: f"+49 170 {row:07}", "personal data: looks like a phone number"),
@@ -106,7 +106,7 @@ def test_field_in_a_mixed_parent_is_left_out() -> None:
     plan, price = decisions(Profile(documents), complete=True)[1:]
 
     assert plan.why == "mixed types: document 80 times (1 fields), text 10 times (none)"
-    assert price.why == "inside plan, which is no document in 10 documents"
+    assert price.why == "inside plan, which is not a document in 10 documents"
 
 
 def test_name_alone_is_not_personal_data() -> None:
@@ -161,7 +161,7 @@ def test_the_target_and_its_consequence() -> None:
         },
     }
     (left_out,) = [one for one in proposal.decisions if one.path == "cancelled.reason"]
-    assert left_out.why == "looks like the target's consequence: reason alone ROC AUC 1.0000"
+    assert left_out.why == "looks like a consequence of the target: reason alone has ROC AUC 1.0000"
 
 
 def test_target_value_against_the_rest() -> None:

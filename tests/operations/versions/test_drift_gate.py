@@ -130,7 +130,7 @@ def test_incomparable_data_is_named_and_stops_nothing(
     assert drift is not None
     assert drift.not_compared == [
         "gender: only in one schema, or of another type",
-        "target: another one",
+        "target: another column or value",
         "predictions: version 1 cannot score these rows (FileNotFoundError)",
     ]
     assert "contract" in drift.psi

@@ -221,7 +221,7 @@ def test_version_that_serves_other_answers_is_not_promoted(
 
     assert not refused.promoted
     assert (refused.difference_low or 0) > 0
-    assert "; the served model answers otherwise than the model in DVC: " in refused.reason
+    assert "; the served model and the model in DVC give different answers: " in refused.reason
     assert (champion().number, best()) == (1, 1)
     assert Registry().version(2).verdict == "not promoted"
 

@@ -94,7 +94,7 @@ def test_a_model_that_needs_the_project_is_refused(tried: Tried) -> None:
 def test_model_with_other_answers_is_refused(tried: Tried) -> None:
     (first, *_) = tried(model(), kept=model(random_state=1, logistic_regression={"C": 0.01}))
 
-    assert first == "the served model answers otherwise than the model in DVC: the input example"
+    assert first == "the served model and the model in DVC give different answers: the input example"
 
 
 def test_a_model_that_fails_on_a_null_is_refused(tried: Tried) -> None:

@@ -168,7 +168,7 @@ def test_page_for_constant_and_null_columns() -> None:
     text = render(replace(seen, train=train, test=seen.test.assign(**one), slices={}))
 
     assert "A logistic regression cannot be fitted on these columns" in text
-    assert "evaluation.slice_by in params.yaml names columns" in text
+    assert "evaluation.slice_by in params.yaml names columns for slices" in text
 
 
 def test_logistic_regression_is_not_compared_with_itself() -> None:
