@@ -62,14 +62,14 @@ format: $(VENV)/.development ## Set up, then let ruff format and sort
 drill: $(VENV)/.runtime ## Restore every published version from an empty cache, and hold all bytes to their hashes
 	pipeline drill
 
-bench: $(VENV)/.benchmarks ## Set up, then run the measurements that README quotes (about twenty minutes)
+bench: $(VENV)/.benchmarks ## Set up, then run most measurements of docs/benchmarks.md (about twenty minutes)
 	python benchmarks/model_quality.py
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
 	python benchmarks/leakage.py
 	python benchmarks/tuning.py
 
-lock: $(VENV)/.runtime ## Renew the locks from pyproject.toml; versions stay, but for UPGRADE="--upgrade-package mlflow"
+lock: $(VENV)/.runtime ## Update the locks from pyproject.toml; versions stay, except with UPGRADE="--upgrade-package mlflow"
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
 	$(COMPILE) --output-file requirements-bench.lock --extra bench --constraint requirements.lock pyproject.toml

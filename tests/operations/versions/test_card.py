@@ -85,7 +85,7 @@ def test_card_shows_facts_and_statements() -> None:
     assert "logistic" not in text
     worst = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| plan ")]
     assert worst == ["| plan a\\|b", "| plan good", "| plan !\\[x\\](//evil)"]
-    # Slices in a file of their own, and a version without a decision or drift.
+    # Slices in a separate file, and a version without a decision or drift.
     moved = {**FILES, "slices": {"city": {"north": {"rows": 5, "roc_auc": 0.5}}}}
     assert "| city north | 5 | 0.5 | - |" in card(LINEAGE | {"tags": {}, "decision": None}, moved)
 

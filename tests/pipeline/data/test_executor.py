@@ -56,7 +56,7 @@ def one_by_one() -> dict[str, dict[str, str] | str]:
 
 
 def stage(name: str, scheduler: str, source: Path = ROOT / "src") -> subprocess.CompletedProcess[str]:
-    """Run a stage in a process of its own, on the cluster."""
+    """Run a stage as a process, on the cluster."""
     return subprocess.run(
         [sys.executable, f"{source}/{name}.py"],
         env=environment(PYTHONPATH=str(source), DASK_SCHEDULER=scheduler),
