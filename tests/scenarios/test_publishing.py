@@ -79,6 +79,7 @@ def push_to_another_url_is_refused(team: Team, project: Project) -> None:
     project.git("config", "--unset", "remote.origin.pushurl")
 
 
+@pytest.mark.long
 def test_without_a_git_remote_versions_are_local(ready: Project) -> None:
     # Given a clone in which nothing has run: workspace and MLflow lack what its lock names
     project = ready.cloned("new")

@@ -151,6 +151,7 @@ def test_a_file_changed_during_the_search_is_not_overwritten(folder: Folder) -> 
         tuning.with_winner(before, {"max_iter": 7})
 
 
+@pytest.mark.long
 def test_killed_search_continues_to_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes, killed and continued, find the same winner as one uninterrupted process."""
     whole = working_directory(tmp_path / "whole", monkeypatch)
