@@ -17,6 +17,7 @@ from team import Team, champion, lineage, models, registry
 
 import pytest
 
+
 def test_history_of_versions_is_restorable(team: Team) -> None:
     first = team.project
     made = {1: first_version_is_published_once(team, first)}
