@@ -49,7 +49,7 @@ from pipeline.config.errors import PipelineError
 from pipeline.tracking.lineage import locked_tags
 
 # These tags identify the run of a model. They include the metrics: one model may have runs of other scores.
-CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5")
+CONTENT = ("data.raw.md5", "data.train.md5", "model.md5", "metrics.md5", "slices.md5")
 
 
 @dataclass(frozen=True)

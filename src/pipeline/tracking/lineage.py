@@ -8,19 +8,21 @@ from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.artifacts import METRICS, MODEL, RAW, TRAIN
+from pipeline.data.artifacts import METRICS, MODEL, RAW, SLICES, TRAIN
 
 from ruamel.yaml import YAML
 
 LOCK = Path("dvc.lock")
+# The tags with the hashes of the files of scores. One model may have runs of other scores.
+SCORES = {"metrics.md5": METRICS, "slices.md5": SLICES}
 
 
 def lineage_tags() -> dict[str, str]:
-    """Return the tags of a run: `git.commit`, `git.dirty`, and the md5 of dvc.lock, data, model and metrics.
+    """Return the tags of a run: `git.commit`, `git.dirty`, and the md5 of dvc.lock, data, model and scores.
 
     The hashes are those of dvc.lock while evaluation runs, when DVC has recorded all stages before it. The
-    hash of the metrics is that of the file that evaluation has just written. Unknown values, outside Git or
-    before the first `dvc repro`, have no tag. A tree is dirty if a file other than dvc.lock, which DVC
+    hashes of the scores are those of the files that evaluation has just written. Unknown values, outside Git
+    or before the first `dvc repro`, have no tag. A tree is dirty if a file other than dvc.lock, which DVC
     rewrites during a run, differs from the commit.
     """
     tags: dict[str, str] = {}
@@ -30,19 +32,17 @@ def lineage_tags() -> dict[str, str]:
         # MLflow would add the URL of the remote, which may contain a token.
         tags["mlflow.source.git.repoURL"] = without_credentials(_git("remote", "get-url", "origin"))
     tags |= locked_tags()
-    if METRICS.exists():
-        tags["metrics.md5"] = _md5(METRICS)
-    return tags
+    return tags | {tag: _md5(path) for tag, path in SCORES.items() if path.exists()}
 
 
 def locked_tags() -> dict[str, str]:
-    """Return the md5 of dvc.lock, and the md5 of data, model and metrics in it, as tags."""
+    """Return the md5 of dvc.lock, and the md5 of data, model and scores in it, as tags."""
     if not LOCK.exists():
         return {}
     tags = {"dvc.lock.md5": _md5(LOCK)}
     # ruamel's parser in C reads YAML 1.1, in which hashes are the same, in a tenth of the time.
     outputs = locked_outputs(YAML(typ="safe").load(LOCK))
-    wanted = {"data.raw.md5": RAW, "data.train.md5": TRAIN, "model.md5": MODEL.parent, "metrics.md5": METRICS}
+    wanted = {"data.raw.md5": RAW, "data.train.md5": TRAIN, "model.md5": MODEL.parent} | SCORES
     return tags | {tag: outputs[str(path)] for tag, path in wanted.items() if str(path) in outputs}
 
 
