@@ -93,7 +93,6 @@ def candidate(team: Team) -> Iterator[Candidate]:
         wants.close()
 
 
-@pytest.mark.long
 def test_next_publication_finishes_a_killed_one(candidate: Candidate) -> None:
     # Given the result of an uninterrupted publication
     assert candidate.kill("never") == 0
