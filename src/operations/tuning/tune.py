@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from operations.console import echo
+from operations.params_file import params_text, with_values
 from operations.processes import die_with_parent
 from operations.retraining.exclusive import BusyError
 from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, read, setting
 from operations.tuning.gain import Gain, gain
-from operations.tuning.params_file import with_block
 from operations.tuning.results import Results
 from operations.tuning.study import BATCH, Trial, search
 from operations.tuning.tracking import Log
@@ -131,8 +131,8 @@ def tune(trials: int, dry: bool) -> str:
             metrics = {"cv_roc_auc": best.score or 0.0, "trials": len(found)}
             log.end(metrics | ({"gain": gained.mean, "gain_p": gained.p} if gained else {}), text[0])
     if content is not None:
-        with atomic_file(PATH) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-            file.write(content)
+        with atomic_file(PATH) as partial:
+            partial.write_bytes(content.encode())
     failed = sum(trial.score is None for trial in found)
     head = f"tune: {algorithm}, {trials} trials on {len(features):,} train rows, {FOLDS} folds"
     return "\n".join([head + (f", {failed} could not be fitted" if failed else ""), *text])
@@ -175,8 +175,9 @@ def with_winner(parameters: TrainingParameters, block: Block) -> str:
     """
     if load("training", TrainingParameters) != parameters:
         raise PipelineError(f"{PATH} changed during the search: nothing is written; run the command again")
-    with PATH.open(encoding="utf-8", newline="") as file:
-        return with_block(file.read(), parameters.algorithm, block)
+    return with_values(
+        params_text(), {("training", parameters.algorithm, name): value for name, value in block.items()}
+    )
 
 
 def _pool() -> Executor:
