@@ -218,17 +218,18 @@ def show_lineage(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show what made a version, and how to bring it back."""
-    from operations.versions.as_text import lineage
+    from operations.versions import as_text
+    from operations.versions.provenance import lineage
     from operations.versions.registration import move_local_tags_aside
     from operations.versions.registry import Registry
 
     registry = Registry()
     move_local_tags_aside(registry)
-    content = registry.lineage(version)
+    content = lineage(registry, version)
     if as_json:
         print(json.dumps(content, indent=2))
         return
-    for line in lineage(content):
+    for line in as_text.lineage(content):
         print(line)
 
 

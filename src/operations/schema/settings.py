@@ -3,7 +3,7 @@
 from typing import Any
 
 from operations.params_file import params_text, with_values
-from operations.versions.registry import CardParameters, MLflowParameters
+from operations.versions.parameters import CardParameters, MLflowParameters
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import load_contract
 from pipeline.config.errors import ConfigurationError

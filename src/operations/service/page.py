@@ -9,8 +9,10 @@ from operations.service.job_store import ACTIVE, Job, Jobs
 from operations.service.links import commit_url, commits_url, run_url
 from operations.service.routes import Running
 from operations.service.version_cache import Known, version_cache
-from operations.versions.registry import model_name
+from operations.versions.parameters import model_name
+from operations.versions.version import SCORES
 from pipeline.config.stages import STAGES
+from pipeline.reporting.texts import TITLES
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -20,12 +22,6 @@ router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent
 # The steps of a job, in their order.
 STEPS = ("preparing", *STAGES, "publishing")
-SCORES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier_score": "Brier score",
-}
 # How many of the newest versions and jobs the page lists.
 LISTED = 50
 HEADERS = {
@@ -76,7 +72,7 @@ def html(jobs: list[Job], known: Known, moment: datetime) -> str:
         name=model_name(),
         known=known,
         needs_token=bool(guard.token()),
-        scores=SCORES,
+        scores={name: TITLES[name] for name in SCORES},
         steps=STEPS,
         versions=known.versions[: -LISTED - 1 : -1],
     )

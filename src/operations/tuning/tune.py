@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from operations.console import echo
 from operations.params_file import params_text, with_values
 from operations.processes import die_with_parent
 from operations.retraining.exclusive import BusyError
-from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, read, setting
+from operations.tuning.folds import FOLDS, Block, read, setting
 from operations.tuning.gain import Gain, gain
-from operations.tuning.results import Results
+from operations.tuning.results import Folds, Results
 from operations.tuning.study import BATCH, Trial, search
 from operations.tuning.tracking import Log
 from pipeline.config.contract import load_contract
@@ -25,7 +25,6 @@ from pipeline.data.atomic import atomic_file
 from pipeline.modelling.models import ALGORITHMS, check_derived
 from pipeline.modelling.parameters import TrainingParameters
 
-import numpy as np
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
@@ -34,53 +33,6 @@ FOLDER = Path(".dvc/tmp/tuning")
 # The search uses one partition of the rows into folds. The winner is compared on these other partitions,
 # since on the first one the best of many trials is partly the luckiest.
 REPEATS = range(1, 5)
-
-
-class Folds:
-    """Computes the scores on folds over all cores, unless the results have them."""
-
-    def __init__(self, setting: Setting, results: Results, pool: Executor) -> None:
-        self._setting, self._results, self._pool = setting, results, pool
-
-    def compute(self, blocks: Sequence[Block], repeats: Sequence[int]) -> None:
-        """Compute the scores of parameters on all folds of the repeats."""
-        tasks = [(block, repeat, fold) for block in blocks for repeat in repeats for fold in range(FOLDS)]
-        missing = {
-            self._pool.submit(fold_scores, self._setting, *task): task
-            for task in tasks
-            if self._results.get(*task) is None
-        }
-        try:
-            for future in as_completed(missing):
-                self._results.add(*missing[future], future.result())
-        except BrokenExecutor:
-            raise PipelineError(
-                "a process died, probably out of memory, since each holds the training split: add memory or "
-                "set LOKY_MAX_CPU_COUNT=1, and run the same command to continue"
-            ) from None
-        finally:
-            for future in missing:
-                future.cancel()
-
-    def failure(self, block: Block, repeats: Sequence[int] = (0,)) -> str | None:
-        """Return the first error of a fit in the repeats, or None."""
-        found = (self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS))
-        return next((text for text in found if isinstance(text, str)), None)
-
-    def scores(self, block: Block, name: str, repeats: Sequence[int]) -> np.ndarray:
-        """Return a score on each fold of the repeats (float, shape (len(repeats) * FOLDS,))."""
-        found = [self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS)]
-        return np.array([scores[name] for scores in found if isinstance(scores, dict)])
-
-    def means(self, block: Block) -> Scores:
-        """Return the mean scores in the search; empty if a fold cannot be fitted."""
-        names = () if self.failure(block) else ("roc_auc", "log_loss")
-        return {name: float(self.scores(block, name, [0]).mean()) for name in names}
-
-    def evaluate(self, blocks: list[Block]) -> list[float | None]:
-        """Compute and return the mean ROC AUC of parameters in the search."""
-        self.compute(blocks, [0])
-        return [self.means(block).get("roc_auc") for block in blocks]
 
 
 def tune(trials: int, dry: bool) -> str:
