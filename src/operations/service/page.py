@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from operations.service import guard
-from operations.service.champion import champion_of
 from operations.service.job_store import ACTIVE, Job, Jobs
 from operations.service.links import commit_url, commits_url, run_url
 from operations.service.routes import Running
@@ -67,7 +66,6 @@ def html(jobs: list[Job], known: Known, moment: datetime) -> str:
         run_url=run_url,
         commit_url=lambda commit: commit_url(commits, commit),
         active=next((job for job in jobs if job.state in ACTIVE), None),
-        champion=champion_of(known.versions),
         jobs=jobs,
         name=model_name(),
         known=known,

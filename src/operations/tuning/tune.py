@@ -3,15 +3,13 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from operations.console import echo
 from operations.params_file import params_text, with_values
 from operations.processes import die_with_parent
-from operations.retraining.exclusive import BusyError
+from operations.retraining.exclusive import locked
 from operations.tuning.folds import FOLDS, Block, read, setting
 from operations.tuning.gain import Gain, gain
 from operations.tuning.results import Folds, Results
@@ -25,7 +23,6 @@ from pipeline.data.atomic import atomic_file
 from pipeline.modelling.models import ALGORITHMS, check_derived
 from pipeline.modelling.parameters import TrainingParameters
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 # Git and DVC ignore it.
@@ -58,7 +55,9 @@ def tune(trials: int, dry: bool) -> str:
     features, _ = read(study)
     check_derived(features, contract, parameters.derived_features)
     defaults = ALGORITHMS[algorithm]().get_params()
-    with _alone(), _pool() as pool:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    busy = "another 'pipeline tune' is running here: wait for it to end"
+    with locked(FOLDER / "lock", busy), _pool() as pool:
         log = None if dry else Log(study)
         results = Results(FOLDER / f"{study.identity}.jsonl")
         if results:
@@ -144,13 +143,3 @@ def _pool() -> Executor:
         initializer=die_with_parent,
         initargs=(signal.SIGKILL, os.getpid()),
     )
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(FOLDER / "lock", timeout=0):
-            yield
-    except Timeout:
-        raise BusyError("another 'pipeline tune' is running here: wait for it to end") from None

@@ -4,16 +4,15 @@ It is a file of the version's run, and the version's description in MLflow. All 
 elsewhere, so it can be written later: the next publication writes a card that an interruption prevented.
 """
 
-import html
 import json
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.versions.drift import Drift
+from operations.versions.markdown import escaped, table
 from operations.versions.provenance import lineage
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
@@ -160,21 +159,6 @@ def _slices(slices: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
         yield from table(("slice, worst first", "rows", "ROC AUC", "log loss"), rows[:LISTED])
     else:
         yield "None."
-
-
-def table(titles: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Yield the lines of a table; none without rows."""
-    lines = [f"| {' | '.join(map(escaped, row))} |" for row in rows]
-    if lines:
-        yield f"| {' | '.join(titles)} |"
-        yield f"|{' --- |' * len(titles)}"
-        yield from lines
-
-
-def escaped(value: Any) -> str:
-    """Return a value as one line of literal Markdown text: no markup, no HTML, no link."""
-    text = "-" if value is None else " ".join(str(value).split())
-    return html.escape(re.sub(r"([\\`*~\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", text), quote=False)
 
 
 def shortened(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from operations.versions.data_change import percent
 from operations.versions.drift import NULLS, Finding, Rows
 from operations.versions.drift_classifier import separated
 from operations.versions.drift_measures import binned, holm, psi
@@ -116,7 +117,7 @@ def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Ite
     if rest.sum() * min(len(new), len(old)) / (len(new) + len(old)) >= LEAST_EXPECTED:
         table = np.vstack([table, rest])
     moved = (counts["new"] / len(new) - counts["old"] / len(old)).abs().idxmax()
-    shares = [_percent((side == moved).mean()) for side in (new, old)]
+    shares = [percent((side == moved).mean()) for side in (new, old)]
     detail = f"{_named([moved])} {shares[0]} vs {shares[1]}"
     appeared, vanished = (list(counts.index[counts[side] == 0]) for side in ("old", "new"))
     if appeared:
@@ -130,7 +131,7 @@ def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Ite
 
 def _shares(subject: str, new: np.ndarray, old: np.ndarray, word: str, rows: Rows) -> Iterator[Finding]:
     table = np.array([[new.sum(), old.sum()], [(~new).sum(), (~old).sum()]])
-    yield from _table(subject, table, f"{_percent(new.mean())} {word} vs {_percent(old.mean())}", rows)
+    yield from _table(subject, table, f"{percent(new.mean())} {word} vs {percent(old.mean())}", rows)
 
 
 def _table(subject: str, table: np.ndarray, detail: str, rows: Rows) -> Iterator[Finding]:
@@ -188,7 +189,3 @@ def _texts(values: list[Any]) -> list[str]:
         str(value).lower() if isinstance(value, bool | np.bool_) else str(value)[:LONGEST]
         for value in values[:LISTED]
     ]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
