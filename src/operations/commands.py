@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from operations import schema_commands, version_commands
 from operations.console import echo_result
+from operations.retraining.exclusive import exclusive
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
 from pipeline.source.parameters import IngestionParameters
@@ -22,11 +23,6 @@ app = typer.Typer(
 )
 app.add_typer(version_commands.app)
 app.add_typer(schema_commands.app, name="schema")
-
-
-@app.callback()
-def _commands() -> None:
-    """Keep subcommand names even if there is only one command."""
 
 
 @app.command("arrivals")
@@ -65,8 +61,6 @@ def publish_here() -> None:
 
     Data, commit, tag, version; and champion if it is good enough.
     """
-    from operations.retraining.exclusive import exclusive
-
     with exclusive():
         from operations.git_and_dvc.git import branch
         from operations.retraining.steps import outcome_of

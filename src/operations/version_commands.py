@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 from operations.console import echo, echo_result
+from operations.retraining.exclusive import exclusive
 from pipeline.config.errors import ConfigurationError, PipelineError
 
 import typer
@@ -92,7 +93,6 @@ def roll_back(version: Number, reason: Reason) -> None:
     Before that, its data and its model are proven to be restorable. A pinned champion is replaced by a
     measurably better version, or after 'pipeline unpin'.
     """
-    from operations.retraining.exclusive import exclusive
     from operations.versions.restoring import rollback
     from operations.versions.version import tag_of
 
@@ -109,7 +109,6 @@ def lift_pin(reason: Reason) -> None:
 
     A version that is as good as the champion replaces it again.
     """
-    from operations.retraining.exclusive import exclusive
     from operations.versions.restoring import unpin
 
     with exclusive():
@@ -124,7 +123,6 @@ def rehearse() -> None:
 
     Each is fetched into an empty cache and compared with its hashes.
     """
-    from operations.retraining.exclusive import exclusive
     from operations.versions.housekeeping import drill
     from operations.versions.registry import none_published
     from operations.versions.tags import tags_anywhere
@@ -152,7 +150,6 @@ def delete_old_data(
 
     What counts is every version, every branch, the experiments of this clone, and this workspace.
     """
-    from operations.retraining.exclusive import exclusive
     from operations.versions.housekeeping import collect_garbage
 
     with exclusive():

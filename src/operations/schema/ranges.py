@@ -28,8 +28,6 @@ def _round_up(value: float) -> float:
     if value > _LARGEST_BOUND:
         return math.inf
     exponent = math.floor(math.log10(value))
-    for digit in (1, 2, 5, 10, 20):
-        bound = digit * 10**exponent if exponent >= 0 else float(f"{digit}e{exponent}")
-        if bound >= value:
-            return bound
-    raise AssertionError("unreachable: 10 times the power of ten is above the value")
+    steps = (1, 2, 5, 10, 20)
+    bounds = [step * 10**exponent if exponent >= 0 else float(f"{step}e{exponent}") for step in steps]
+    return next(bound for bound in bounds if bound >= value)

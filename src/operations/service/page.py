@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from operations.service import guard
-from operations.service.job_store import ACTIVE, Job, Jobs
+from operations.service.job_store import ACTIVE, Job
 from operations.service.links import commit_url, commits_url, run_url
 from operations.service.routes import Running
 from operations.service.version_cache import Known, version_cache
@@ -38,7 +38,8 @@ HEADERS = {
 @router.get("/")
 def index(runner: Running) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(render(runner.jobs), headers=HEADERS)
+    content = html(runner.jobs.newest(LISTED), version_cache.get(), datetime.now(UTC))
+    return HTMLResponse(content, headers=HEADERS)
 
 
 @router.get("/page.js")
@@ -51,11 +52,6 @@ def script() -> Response:
 def style() -> Response:
     """The style of the page."""
     return Response(STYLE, headers=HEADERS, media_type="text/css")
-
-
-def render(jobs: Jobs) -> str:
-    """Return the page as HTML."""
-    return html(jobs.newest(LISTED), version_cache.get(), datetime.now(UTC))
 
 
 def html(jobs: list[Job], known: Known, moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """The pictures of the report: each is a chart with an alt text and with its numbers as a table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.reporting.charts import Line, line_chart, paired_columns
@@ -31,39 +31,43 @@ def thinned(rows: Rows) -> Rows:
     return [rows[round(i * last / (count - 1))] for i in range(count)] if count > 1 else rows
 
 
+def curve(
+    title: str,
+    alt: str,
+    note: str,
+    axes: tuple[str, str],
+    reference: Line,
+    points: Sequence[tuple[float, float]],
+    top: float = 1,
+) -> Picture:
+    """Return a curve of the model beside a reference; the axis of y ends at `top`."""
+    chart = line_chart(alt, axes, [reference, Line(points, "a", "model")], y=(0, top))
+    return Picture(title, chart, note, axes, [[number(x), number(y)] for x, y in points])
+
+
 def roc(rows: Rows, auc: float) -> Picture:
     """Return the ROC curve."""
-    rows = thinned(rows)
-    points = [(row["false_positive_rate"], row["true_positive_rate"]) for row in rows]
-    return Picture(
+    return curve(
         "ROC",
-        line_chart(
-            f"ROC curve, area {auc:.3f}: true positive rate against false positive rate, above the diagonal "
-            "of chance.",
-            ("false positive rate", "true positive rate"),
-            [Line([(0, 0), (1, 1)], "muted", "chance"), Line(points, "a", "model")],
-        ),
+        f"ROC curve, area {auc:.3f}: true positive rate against false positive rate, above the diagonal of "
+        "chance.",
         "The farther the curve is above the diagonal, the better the model ranks positives above negatives.",
         ("false positive rate", "true positive rate"),
-        [[number(x), number(y)] for x, y in points],
+        Line([(0, 0), (1, 1)], "muted", "chance"),
+        [(row["false_positive_rate"], row["true_positive_rate"]) for row in thinned(rows)],
     )
 
 
 def precision_recall(rows: Rows, share: float, average: float) -> Picture:
     """Return the precision-recall curve; `share` is the share of positives."""
-    rows = thinned(rows)
-    points = [(row["recall"], row["precision"]) for row in rows]
-    return Picture(
+    return curve(
         "Precision and recall",
-        line_chart(
-            f"Precision against recall, average precision {average:.3f}; the base rate is {share:.3f}.",
-            ("recall", "precision"),
-            [Line([(0, share), (1, share)], "muted", "base rate"), Line(points, "a", "model")],
-        ),
+        f"Precision against recall, average precision {average:.3f}; the base rate is {share:.3f}.",
         "Precision: the share of positives among the selected rows. Recall: the share of all positives that "
         "is selected.",
         ("recall", "precision"),
-        [[number(x), number(y)] for x, y in points],
+        Line([(0, share), (1, share)], "muted", "base rate"),
+        [(row["recall"], row["precision"]) for row in thinned(rows)],
     )
 
 
@@ -120,36 +124,31 @@ def distribution(rows: Rows, top: float, threshold: float) -> Picture:
 
 def gain(rows: Rows) -> Picture:
     """Return the cumulative gain."""
-    points = [(row["selected"], row["found"]) for row in rows]
-    return Picture(
+    picture = curve(
         "Gain",
-        line_chart(
-            "Share of the positives found against the share of rows selected, highest probability first.",
-            ("share of rows selected", "share of positives found"),
-            [Line([(0, 0), (1, 1)], "muted", "random"), Line(points, "a", "model")],
-        ),
+        "Share of the positives found against the share of rows selected, highest probability first.",
         "The share of all positives that is found if the rows with the highest probabilities are selected.",
-        ("selected", "found", "lift"),
-        [[percent(row["selected"]), percent(row["found"]), number(row["lift"], 2)] for row in rows],
+        ("share of rows selected", "share of positives found"),
+        Line([(0, 0), (1, 1)], "muted", "random"),
+        [(row["selected"], row["found"]) for row in rows],
     )
+    cells = [[percent(row["selected"]), percent(row["found"]), number(row["lift"], 2)] for row in rows]
+    return replace(picture, head=("selected", "found", "lift"), rows=cells)
 
 
 def lift(rows: Rows) -> Picture:
     """Return the lift."""
     points = [(row["selected"], row["lift"]) for row in rows if row["lift"] is not None]
-    top = max(2.0, *(y for _, y in points))
-    return Picture(
+    picture = curve(
         "Lift",
-        line_chart(
-            f"Lift against the share of rows selected; {points[0][1]:.1f} for the first {points[0][0]:.0%}.",
-            ("share of rows selected", "lift"),
-            [Line([(0, 1), (1, 1)], "muted", "random"), Line(points, "a", "model")],
-            y=(0, top),
-        ),
+        f"Lift against the share of rows selected; {points[0][1]:.1f} for the first {points[0][0]:.0%}.",
         "The share of positives among the selected rows, divided by the share among all rows.",
-        ("selected", "lift"),
-        [[percent(x), number(y, 2)] for x, y in points],
+        ("share of rows selected", "lift"),
+        Line([(0, 1), (1, 1)], "muted", "random"),
+        points,
+        max(2.0, *(y for _, y in points)),
     )
+    return replace(picture, head=("selected", "lift"), rows=[[percent(x), number(y, 2)] for x, y in points])
 
 
 def cost(rows: Rows, top: float, threshold: float, weights: tuple[float, float]) -> Picture:
