@@ -1,16 +1,13 @@
 """The commands on published versions: list and explain them, choose the champion, restore, delete."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from operations.console import echo, echo_result
 from operations.retraining.exclusive import exclusive
 from pipeline.config.errors import ConfigurationError, PipelineError
 
 import typer
-
-if TYPE_CHECKING:
-    from operations.versions.registry import Registry
 
 app = typer.Typer()
 
@@ -26,16 +23,6 @@ Number = Annotated[int, typer.Argument(metavar="VERSION", min=1)]
 Reason = Annotated[str, typer.Option(callback=_stated, help="why, for those who read the history")]
 
 
-def _registry() -> "Registry":
-    """Return the registry, after renaming the tags of local versions that the team's versions need."""
-    from operations.versions.registration import move_local_tags_aside
-    from operations.versions.registry import Registry
-
-    registry = Registry()
-    move_local_tags_aside(registry)
-    return registry
-
-
 @app.command("models")
 def list_models(
     as_json: AsJson = False,
@@ -47,9 +34,10 @@ def list_models(
     """List every registered version: alias, data, commit, scores."""
     from operations.service.links import report_link
     from operations.versions.as_text import table
+    from operations.versions.registration import opened_registry
     from operations.versions.registry import none_published
 
-    registry = _registry()
+    registry = opened_registry()
     versions = registry.scored()
     if containing is not None:
         from operations.versions.provenance import versions_with
@@ -76,9 +64,10 @@ def list_models(
 def show_lineage(version: Number, as_json: AsJson = False) -> None:
     """Show what made a version, and how to bring it back."""
     from operations.versions import as_text
-    from operations.versions.provenance import lineage
+    from operations.versions.lineage import lineage
+    from operations.versions.registration import opened_registry
 
-    content = lineage(_registry(), version)
+    content = lineage(opened_registry(), version)
     if as_json:
         print(json.dumps(content, indent=2))
         return

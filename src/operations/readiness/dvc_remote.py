@@ -88,7 +88,8 @@ def _list(objects: Any) -> str:
 
 def _use(objects: Any) -> str:
     if objects.fs.protocol == "local":
-        return _folder(Path(objects.path))
+        check_writable("DVC remote", Path(objects.path))
+        return "is a folder that can be written"
     _list(objects)
     files, path = objects.fs.fs, f"{objects.path.rpartition('/files/')[0] or objects.path}/{PROBE}"
     files.pipe_file(path, CONTENT)
@@ -103,12 +104,16 @@ def _use(objects: Any) -> str:
     return "lists, takes and gives"
 
 
-def _folder(folder: Path) -> str:
-    """Check that a folder can be written or created, without doing so."""
+def check_writable(name: str, folder: Path) -> Path:
+    """Check that a folder can be written or created, and return it or its nearest parent that exists.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not writable(there):
-        raise ConfigurationError(f"the DVC remote {folder} cannot be written: change the rights of {there}")
-    return "is a folder that can be written"
+        raise ConfigurationError(f"the {name} {folder} cannot be written: change the rights of {there}")
+    return there
 
 
 def writable(folder: Path) -> bool:

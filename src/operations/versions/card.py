@@ -12,8 +12,8 @@ from typing import Any
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.versions.drift import Drift
+from operations.versions.lineage import lineage
 from operations.versions.markdown import escaped, table
-from operations.versions.provenance import lineage
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
 from operations.versions.version import CARD, DRIFT, Version
@@ -76,7 +76,7 @@ def files(commit: str) -> dict[str, Any]:
 
 
 def card(lineage: dict[str, Any], files: dict[str, Any]) -> str:
-    """Return the card of a version from its lineage (see `provenance`) and the `files` of its commit."""
+    """Return the card of a version from its lineage and the `files` of its commit."""
     parameters, metrics = files["parameters"], files["metrics"]
     target, algorithm = parameters["schema"]["target"], parameters["training"]["algorithm"]
     stated = (parameters.get("mlflow") or {}).get("card") or {}

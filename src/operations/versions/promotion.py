@@ -65,7 +65,8 @@ def judge(
         reason = f"version {teams.number} is the team's champion, which no local version replaces"
         return Decision(False, reason, teams.number)
     if champion is None:
-        decision = unopposed(alone=len(registry.versions()) == 1)
+        alone = len(registry.versions()) == 1
+        decision = Decision(True, "the first version" if alone else "no champion to compare with")
     elif champion.number == version.number:
         return Decision(False, "made champion by hand before it was compared")
     elif champion.number > version.number and wish != ASKED:
@@ -158,11 +159,6 @@ def compare_with_source(registry: Registry, version: Version, source: Version) -
     comparison = compare_or_incomparable(registry, source, commit_of(source))
     registry.record(version.number, COMPARISON, comparison.content())
     return comparison
-
-
-def unopposed(alone: bool) -> Decision:
-    """Return the decision on a version while there is no champion: promoted, since evaluation passed."""
-    return Decision(True, "the first version" if alone else "no champion to compare with")
 
 
 def challenge(registry: Registry, rival: Version, holdout_commit: str | None) -> Decision:

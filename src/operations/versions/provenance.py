@@ -1,48 +1,17 @@
-"""The lineage of a version, and the versions of a hash: of their commit, or of data that they used."""
-
-from typing import Any
+"""Finds the versions of a hash: of their commit, or of a file or folder that they used."""
 
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.git_and_dvc.git import git
-from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
 from operations.versions.tags import tag_here
-from operations.versions.version import COMPARISON, DATA_FROM, DRIFT, ROLLBACK, Version, number_of
-from pipeline.config.errors import ConfigurationError, PipelineError
+from operations.versions.version import Version
+from pipeline.config.errors import ConfigurationError
 from pipeline.tracking.lineage import LOCK, locked_outputs
 
 from ruamel.yaml import YAML
 
 # A shorter beginning matches unrelated hashes by chance.
 SHORTEST = 6
-
-
-def lineage(registry: Registry, number: int) -> dict[str, Any]:
-    """Return what made a version, and the commands that bring it back.
-
-    Raises:
-        PipelineError: there is no such version.
-    """
-    version = registry.version(number)
-    run = registry.run(version.run_id) if version.run_id else None
-    if run is None:
-        raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
-    here = tag_here(version) if version.local else version.tag
-    restore = f"git checkout {here} && dvc pull" if here else "only the clone that published it can"
-    return version.with_run(run).summary() | {
-        "tag": here or version.tag,
-        "tags": version.tags,
-        "dirty": run.data.tags.get("git.dirty") == "true",
-        "decision": version.decision,
-        "verdict": version.verdict,
-        "data_from": number_of(version.tags[DATA_FROM]) if DATA_FROM in version.tags else None,
-        "comparison": version.kept(COMPARISON),
-        "rollback": version.kept(ROLLBACK),
-        "drift": version.kept(DRIFT),
-        "threshold": run.data.metrics.get("threshold"),
-        "parameters": dict(run.data.params),
-        "bring_back": restore,
-    }
 
 
 def versions_with(versions: list[Version], beginning: str) -> list[Version]:

@@ -19,6 +19,13 @@ from operations.versions.tags import (
 from operations.versions.version import LOCAL, REGISTERED, TAG, Publication, Version, tag_of
 
 
+def opened_registry() -> Registry:
+    """Return the registry, after renaming the tags of local versions that the team's versions need."""
+    registry = Registry()
+    move_local_tags_aside(registry)
+    return registry
+
+
 def finish_registrations(registry: Registry) -> None:
     """Register the versions whose publication was interrupted after commit and tag were published.
 
