@@ -12,7 +12,7 @@ from pipeline.config.parameters import PATH
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
 WIDTH = 110
 Values = Mapping[tuple[str, ...], Any]
@@ -49,7 +49,7 @@ def _plain(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
-def _changed(content: Any, path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def _changed(content: Any, path: tuple[str, ...], value: Any) -> Any:
     """Return the mapping with a value at a path; what is no mapping on the way becomes one."""
     name, *rest = path
     content = dict(content) if isinstance(content, dict) else {}
@@ -97,12 +97,12 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
         return _with_value(text, above, _changed(content, (key,), value))
     lines, comment = text.splitlines(keepends=True), None
     if found:
-        name, node = found
+        key_node, node = found
         if content[key] == value:
             return text
         if (new := _inline(value, node, parent)) is not None:
             return text[: node.start_mark.index] + new + text[node.end_mark.index :]
-        first, indent = name.start_mark.line, name.start_mark.column
+        first, indent = key_node.start_mark.line, key_node.start_mark.column
         last = _end(lines, first, indent)
         comment = re.match(r"(\s*[\w.]+:[^#'\"]*)(?<=\s)(#.*)$", lines[first].rstrip())
     else:
@@ -115,13 +115,13 @@ def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     return "".join([*lines[:first], *(f"{line}\n" for line in block), *lines[last:]])
 
 
-def _child(parent: Node | None, key: str) -> tuple[Node, Node] | None:
+def _child(parent: Node | None, key: str) -> tuple[Node, Any] | None:
     """Return the nodes of a key and its value."""
     pairs = parent.value if isinstance(parent, MappingNode) else []
     return next((pair for pair in pairs if pair[0].value == key), None)
 
 
-def _inline(value: Any, before: Node, parent: MappingNode) -> str | None:
+def _inline(value: Any, before: ScalarNode | CollectionNode, parent: MappingNode) -> str | None:
     """Return a value on one line, to replace `before`; None if the lines of `before` must be replaced."""
     if isinstance(before, ScalarNode):
         in_place = before.style not in ("|", ">") and before.end_mark.index > before.start_mark.index
@@ -165,11 +165,11 @@ def _styled(value: Any, room: int) -> Any:
     """Return a value for ruamel.yaml, on one line if it fits into `room` characters and nests no mapping."""
     if not isinstance(value, dict | list | tuple):
         return value
-    nested = isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values())
+    nested = False
+    styled: Any = CommentedSeq(value)
     if isinstance(value, dict):
+        nested = any(isinstance(inner, dict) for inner in value.values())
         styled = CommentedMap({name: _styled(inner, room - 2 - len(name)) for name, inner in value.items()})
-    else:
-        styled = CommentedSeq(value)
     if not nested and len(_one_line(value)) + 2 < room:
         styled.fa.set_flow_style()
     return styled

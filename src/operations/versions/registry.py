@@ -74,8 +74,11 @@ class Registry:
     def versions(self) -> list[Version]:
         """Return all versions, the oldest first, without the scores of their runs (see `scored`)."""
         standing = self._standing()
-        items = self._ask(lambda: [*self.client.search_model_versions(f"name = '{self.name}'")])
-        return sorted((Version.of(item, standing) for item in items), key=lambda version: version.number)
+        query = f"name = '{self.name}'"
+        versions: list[Version] = self._ask(
+            lambda: [Version.of(item, standing) for item in self.client.search_model_versions(query)]
+        )
+        return sorted(versions, key=lambda version: version.number)
 
     def scored(self) -> list[Version]:
         """Return all versions, the oldest first, with the scores of their runs, in one request."""
@@ -92,10 +95,13 @@ class Registry:
         Raises:
             PipelineError: there is no such version.
         """
-        item = self._ask(lambda: self.client.get_model_version(self.name, str(number)))
-        if item is None:
+        standing = self._standing()
+        version: Version | None = self._ask(
+            lambda: Version.of(self.client.get_model_version(self.name, str(number)), standing)
+        )
+        if version is None:
             raise PipelineError(f"there is no version {number} of {self.name}: 'pipeline models' lists them")
-        return Version.of(item, self._standing())
+        return version
 
     def champion(self) -> Version | None:
         """Return the champion, or None."""
@@ -147,9 +153,11 @@ class Registry:
         """Return the runs that an MLflow query selects in all experiments, the newest first."""
         import mlflow
 
-        return self._ask(
-            lambda: mlflow.search_runs(
-                filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
+        return list(
+            self._ask(
+                lambda: mlflow.search_runs(
+                    filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
+                )
             )
         )
 
