@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from operations.versions.registry import MLflowParameters
+from operations.versions.parameters import MLflowParameters
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError

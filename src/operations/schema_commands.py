@@ -63,7 +63,7 @@ def infer(
         echo_result("nothing was changed: --write writes it")
         return
     with atomic_file(PATH) as path:
-        path.write_text(after, encoding="utf-8")
+        path.write_bytes(after.encode())
     echo_result(f"{PATH} is written: 'dvc repro' runs the pipeline, 'git diff {PATH}' shows the changes")
 
 

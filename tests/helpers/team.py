@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from customers import customer
+from operations.versions import lineage as lineages
 from operations.versions.registry import Registry
 from project import Project
 from s3 import BUCKET, S3
@@ -130,7 +131,7 @@ def models(project: Project) -> list[dict[str, Any]]:
 
 def lineage(project: Project, version: int) -> dict[str, Any]:
     """Return the result of `pipeline lineage --json` for a version."""
-    return registry(project).lineage(version)
+    return lineages.lineage(registry(project), version)
 
 
 def champion(project: Project) -> int | None:

@@ -1,6 +1,6 @@
 """Distinguishes permanent refusals of a DVC remote from temporary errors, with advice for each refusal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.tracking.lineage import without_credentials
@@ -63,14 +63,15 @@ BEFORE_REQUEST = {
 }
 
 
-def refusal(error: BaseException) -> str | None:
+def refusal(error: BaseException, remote: str | None = None) -> str | None:
     """Return in one line why a remote refuses, and what to do; None for a temporary error.
 
-    The line has S3's error code but not its message, which may contain keys.
+    The line has S3's error code but not its message, which may contain keys. `remote` is the `remote_text` of
+    the remote; None: of the default remote.
     """
     for cause in _chain(error):
         if advice := BEFORE_REQUEST.get(type(cause).__name__):
-            return f"{remote_name()}: {advice}"
+            return f"the DVC remote {remote or default_remote()}: {advice}"
         response = getattr(cause, "response", None)
         if not isinstance(response, dict) or "Error" not in response:
             continue
@@ -80,16 +81,23 @@ def refusal(error: BaseException) -> str | None:
             return None
         operation = str(getattr(cause, "operation_name", ""))
         advice = _advice(code, status, operation)
-        return None if advice is None else f"{remote_name()} is refused by S3 ({code}): {advice}"
+        if advice is None:
+            return None
+        return f"the DVC remote {remote or default_remote()} is refused by S3 ({code}): {advice}"
     return None
 
 
-def remote_name() -> str:
-    """Return the default remote's name and URL, for a message."""
+def default_remote() -> str:
+    """Return the name and the URL of the default remote, for a message."""
     config = Config(".dvc", validate=False)
-    name = str(config.get("core", {}).get("remote", "?"))
-    url = without_credentials(str(config.get("remote", {}).get(name, {}).get("url", "?")))
-    return f"the DVC remote {name} ({url})"
+    return remote_text(config, str(config.get("core", {}).get("remote", "?")))
+
+
+def remote_text(config: Mapping[str, Any], name: str) -> str:
+    """Return the name, the URL and the server of a remote in DVC's settings, for a message."""
+    remote = config.get("remote", {}).get(name, {})
+    server = f" at {without_credentials(remote['endpointurl'])}" if remote.get("endpointurl") else ""
+    return f"{name} ({without_credentials(str(remote.get('url', '?')))}{server})"
 
 
 def _advice(code: str, status: int, operation: str) -> str | None:

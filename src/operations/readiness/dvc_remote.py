@@ -7,10 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from operations.git_and_dvc.refusals import refusal, remote_name
+from operations.git_and_dvc.refusals import refusal, remote_text
 from operations.git_and_dvc.remote_settings import remotes_in_use
-from pipeline.config.errors import ConfigurationError
-from pipeline.tracking.lineage import without_credentials
+from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 
 from dvc.repo import Repo
 
@@ -23,6 +22,7 @@ def list_remotes() -> str:
 
     Raises:
         ConfigurationError: a remote refuses.
+        PipelineError: a remote does not answer.
     """
     return _ask_each(_list)
 
@@ -32,31 +32,34 @@ def use_remotes() -> str:
 
     Raises:
         ConfigurationError: a remote refuses.
+        PipelineError: a remote does not answer.
     """
     return _ask_each(_use)
 
 
 def _ask_each(look: Callable[[Any], str]) -> str:
+    remote, answers = "", []
     try:
         with Repo(str(Path.cwd())) as repo:
-            answers = []
             for name in remotes_in_use(repo):
-                objects = repo.cloud.get_remote_odb(name)
-                url = without_credentials(str(repo.config["remote"][name]["url"]))
-                answers.append(f"{name} ({url}) {look(objects)}")
-            return "; ".join(answers)
+                remote = remote_text(repo.config, name)
+                answers.append(f"{remote} {look(repo.cloud.get_remote_odb(name))}")
+        return "; ".join(answers)
     except sqlite3.Error:
         # An error of DVC's local database, such as a full disk, is not an error of the remote.
         return "not asked"
     except ConfigurationError:
         raise
     except Exception as error:
-        if why := refusal(error):
+        if why := refusal(error, remote):
             raise ConfigurationError(why) from error
         if isinstance(error, PermissionError):
-            why = f"{remote_name()} refuses access: grant it, or correct its url"
+            why = f"the DVC remote {remote} refuses access: grant it, or correct its url"
             raise ConfigurationError(why) from None
-        raise
+        raise PipelineError(
+            f"{remote} cannot be used ({cause_of(error)}): start its server, or correct its settings ('dvc "
+            "remote modify')"
+        ) from error
 
 
 def _list(objects: Any) -> str:
@@ -85,7 +88,8 @@ def _list(objects: Any) -> str:
 
 def _use(objects: Any) -> str:
     if objects.fs.protocol == "local":
-        return _folder(Path(objects.path))
+        check_writable("DVC remote", Path(objects.path))
+        return "is a folder that can be written"
     _list(objects)
     files, path = objects.fs.fs, f"{objects.path.rpartition('/files/')[0] or objects.path}/{PROBE}"
     files.pipe_file(path, CONTENT)
@@ -100,12 +104,16 @@ def _use(objects: Any) -> str:
     return "lists, takes and gives"
 
 
-def _folder(folder: Path) -> str:
-    """Check that a folder can be written or created, without doing so."""
+def check_writable(name: str, folder: Path) -> Path:
+    """Check that a folder can be written or created, and return it or its nearest parent that exists.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not writable(there):
-        raise ConfigurationError(f"the DVC remote {folder} cannot be written: change the rights of {there}")
-    return "is a folder that can be written"
+        raise ConfigurationError(f"the {name} {folder} cannot be written: change the rights of {there}")
+    return there
 
 
 def writable(folder: Path) -> bool:

@@ -6,7 +6,7 @@ It needs scikit-learn, whose import takes seconds, so `pipeline check` runs this
 from datetime import datetime
 from typing import Any
 
-from operations.versions.registry import MLflowParameters
+from operations.versions.parameters import MLflowParameters
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import Column, Contract, load_contract
 from pipeline.config.errors import run_main

@@ -1,9 +1,7 @@
 """Checks that each server that a retrain needs answers, and grants the required rights."""
 
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from operations.git_and_dvc.git import REMOTE, git, remote_tags
 from operations.git_and_dvc.origin import check_origin, check_push
@@ -17,7 +15,7 @@ from pipeline.config.parameters import load
 from pipeline.source.mongo import connect, offers_snapshot
 from pipeline.source.parameters import IngestionParameters
 from pipeline.tracking.lineage import without_credentials
-from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store
+from pipeline.tracking.mlflow_store import database_file, find_experiment, plain_mlflow_errors, tracking_store
 
 from pymongo.errors import ExecutionTimeout
 
@@ -104,8 +102,8 @@ def use_mlflow() -> str:
 def _missing_store() -> str | None:
     """Return the URI of a SQLite store that does not exist yet, since any request creates it; else None."""
     uri, _ = tracking_store()
-    made = not uri.startswith("sqlite:") or Path(unquote(uri.removeprefix("sqlite:///"))).exists()
-    return None if made else uri
+    file = database_file(uri)
+    return uri if file and not file.exists() else None
 
 
 def _tagged(version: Version) -> bool:

@@ -34,7 +34,7 @@ def check_remote() -> None:
     if error := refused(answers):
         raise error
     if away := all_wrong(answers):
-        raise PipelineError(f"the DVC remote cannot be used: {away['remote']}; nothing was changed")
+        raise PipelineError(f"the DVC remote: {away['remote']}; nothing was changed")
 
 
 def wait_for_servers(seconds: float, source: bool = True) -> None:

@@ -5,8 +5,8 @@ import shutil
 from operations.git_and_dvc.git import branch, check_identity
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import PLACE, shared_cache
-from operations.readiness.dvc_remote import writable
-from pipeline.config.errors import ConfigurationError, PipelineError
+from operations.readiness.dvc_remote import check_writable
+from pipeline.config.errors import PipelineError
 from pipeline.config.packages import REQUIREMENTS, check_packages
 from pipeline.tracking.lineage import LOCK
 
@@ -45,9 +45,7 @@ def room() -> str:
     wanted: dict[int, int] = {}
     notes = []
     for name, place in {"DVC cache": shared_cache(), "workspace": PLACE.resolve()}.items():
-        there = next(parent for parent in (place, *place.parents) if parent.exists())
-        if not writable(there):
-            raise ConfigurationError(f"the {name} {place} cannot be written: change the rights of {there}")
+        there = check_writable(name, place)
         device = there.stat().st_dev
         wanted[device] = wanted.get(device, 0) + need
         free = shutil.disk_usage(there).free

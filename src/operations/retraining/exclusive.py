@@ -24,11 +24,23 @@ def exclusive(timeout: float = 0) -> Iterator[None]:
         BusyError: another process holds it for longer than `timeout`, in seconds.
     """
     folder = Path(git("rev-parse", "--path-format=absolute", "--git-common-dir"))
-    lock = FileLock(folder / "pipeline.lock")
+    busy = "another retrain or publication is running here: wait for it to end"
+    with locked(folder / "pipeline.lock", busy, timeout):
+        yield
+
+
+@contextmanager
+def locked(path: Path, busy: str, timeout: float = 0) -> Iterator[None]:
+    """Hold a lock file.
+
+    Raises:
+        BusyError: another process holds it for longer than `timeout`, in seconds; `busy` is the message.
+    """
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=timeout)
     except Timeout:
-        raise BusyError("another retrain or publication is running here: wait for it to end") from None
+        raise BusyError(busy) from None
     try:
         yield
     finally:

@@ -16,8 +16,9 @@ from operations.versions.data_gate import stop_on_changed_data
 from operations.versions.drift import Drift
 from operations.versions.publishing import Published, publish
 from operations.versions.registration import numbers
-from operations.versions.registry import SCORES, Registry
+from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
+from operations.versions.version import SCORES
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.errors import PipelineError
 from pipeline.config.packages import check_packages

@@ -1,12 +1,12 @@
 """Decides for each field which column it becomes, or why it is left out."""
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from operations.schema.names import is_addressable, snake
 from operations.schema.profile import FAMILIES, MOST_VALUES, VALUES, Field, Profile, type_text
+from operations.schema.ranges import range_of
 from operations.schema.texts import BOOLEAN_TEXTS, PERSONAL, personal_by_name
 
 from bson import Int64
@@ -20,7 +20,6 @@ MOST_LISTED, MOST_CATEGORIES = 50, 200
 # The share of texts of a form (number, date; sentence; personal data) above which the field has that form.
 MOSTLY, MOSTLY_FREE, PERSONAL_SHARE = 0.9, 0.2, 0.05
 IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|no|nr|number|ref|code|hash|token)$")
-_LARGEST_BOUND = 2**53
 
 Column = dict[str, Any]
 
@@ -84,33 +83,6 @@ def main_family(field: Field) -> str:
     """Return the family of most of a field's values; empty if it has none."""
     families = field.families
     return max(families, key=lambda family: families[family]) if families else ""
-
-
-def range_of(field: Field) -> Column:
-    """Return `minimum` and `maximum` for a field of numbers: all its values are within, with headroom.
-
-    A bound is 0 if no value is beyond 0. Else it is twice the extreme, rounded up to 1, 2, 5, 10, ...: new
-    customers are within it, a price in cents is not.
-    """
-    if field.smallest is None or field.largest is None:
-        return {}
-    low = 0 if field.smallest >= 0 else -_round_up(-2 * field.smallest)
-    high = 0 if field.largest <= 0 else _round_up(2 * field.largest)
-    if high and {value for _, value in field.values} <= {0, 1}:
-        high = 1
-    bounds = {"minimum": low, "maximum": high}
-    return {name: bound for name, bound in bounds.items() if abs(bound) <= _LARGEST_BOUND}
-
-
-def _round_up(value: float) -> float:
-    if value > _LARGEST_BOUND:
-        return math.inf
-    exponent = math.floor(math.log10(value))
-    for digit in (1, 2, 5, 10, 20):
-        bound = digit * 10**exponent if exponent >= 0 else float(f"{digit}e{exponent}")
-        if bound >= value:
-            return bound
-    raise AssertionError("unreachable: 10 times the power of ten is above the value")
 
 
 def _unusable(field: Field, profile: Profile) -> str | None:

@@ -25,11 +25,11 @@ def column_name(path: Path, taken: Collection[str]) -> str:
     parts = [part for part in map(snake, path) if part] or ["column"]
     short = ["_".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
     numbered = [f"{short[-1]}_{number}" for number in range(2, len(taken) + 4)]
-    for candidate in (*short, *numbered):
-        name = _valid(candidate)
-        if not any(_clash(name, other) or _clash(other, name) for other in taken):
-            return name
-    raise AssertionError("unreachable: there are more numbers than names")
+    return next(
+        name
+        for name in map(_valid, (*short, *numbered))
+        if not any(_clash(name, other) or _clash(other, name) for other in taken)
+    )
 
 
 def is_addressable(path: Path) -> bool:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from operations.schema.write import with_values
-from operations.versions.registry import CardParameters, MLflowParameters
+from operations.params_file import params_text, with_values
+from operations.versions.parameters import CardParameters, MLflowParameters
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import load_contract
 from pipeline.config.errors import ConfigurationError
-from pipeline.config.parameters import PATH, load
+from pipeline.config.parameters import load
 
 # validation.min_rows of a small collection, as a share of its documents.
 LEAST_SHARE = 0.5
@@ -34,7 +34,7 @@ def changed(section: dict[str, Any], ingestion: dict[str, Any], total: int | Non
     target, so are `min_scores` and the model card, and `threshold` is 0.5. `min_rows` is lowered to half of a
     small collection.
     """
-    text = PATH.read_text(encoding="utf-8")
+    text = params_text()
     values: dict[tuple[str, ...], Any] = {("ingestion", key): value for key, value in ingestion.items()}
     values |= {
         ("schema",): section,

@@ -9,7 +9,7 @@ from operations.service.guard import BoundedBody, LocalHostsOnly
 from operations.service.job_store import Jobs
 from operations.service.runner import Runner
 from operations.service.version_cache import version_cache
-from operations.versions.registry import model_name
+from operations.versions.parameters import model_name
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool

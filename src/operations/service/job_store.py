@@ -79,9 +79,16 @@ class Jobs:
         self.all()
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """Yield a connection; `write`: in a transaction, which is committed after an error too."""
         with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as database:
-            yield database
+            if write:
+                database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            finally:
+                if write:
+                    database.execute("COMMIT")
 
     def create(self, order: TrainRequest, key: str | None) -> tuple[Job, bool]:
         """Create a job, and return it and True; or return the earlier job of this key, and False.
@@ -90,40 +97,32 @@ class Jobs:
             RunningError: another job is queued or running.
             KeyReusedError: the key was used with another request.
         """
-        with self._connected() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                if key is not None and (row := _one(database, "key = ?", key)):
-                    if row.order != order:
-                        raise KeyReusedError
-                    return row, False
-                if row := _one(database, "state IN (?, ?)", *ACTIVE):
-                    raise RunningError(row.id)
-                job = Job(id=uuid.uuid4().hex[:12], state="queued", order=order, created_at=now())
-                database.execute(
-                    "INSERT INTO jobs (id, state, key, content) VALUES (?, ?, ?, ?)",
-                    (job.id, job.state, key, job.model_dump_json()),
-                )
-                return job, True
-            finally:
-                database.execute("COMMIT")
+        with self._connected(write=True) as database:
+            if key is not None and (row := _one(database, "key = ?", key)):
+                if row.order != order:
+                    raise KeyReusedError
+                return row, False
+            if row := _one(database, "state IN (?, ?)", *ACTIVE):
+                raise RunningError(row.id)
+            job = Job(id=uuid.uuid4().hex[:12], state="queued", order=order, created_at=now())
+            database.execute(
+                "INSERT INTO jobs (id, state, key, content) VALUES (?, ?, ?, ?)",
+                (job.id, job.state, key, job.model_dump_json()),
+            )
+            return job, True
 
     def update(self, job: str, **changes: Any) -> Job:
         """Change fields of a job and return the changed job."""
-        with self._connected() as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                row = _one(database, "id = ?", job)
-                if row is None:
-                    raise KeyError(job)
-                changed = Job.model_validate(row.model_dump() | changes)
-                database.execute(
-                    "UPDATE jobs SET state = ?, content = ? WHERE id = ?",
-                    (changed.state, changed.model_dump_json(), job),
-                )
-                return changed
-            finally:
-                database.execute("COMMIT")
+        with self._connected(write=True) as database:
+            row = _one(database, "id = ?", job)
+            if row is None:
+                raise KeyError(job)
+            changed = Job.model_validate(row.model_dump() | changes)
+            database.execute(
+                "UPDATE jobs SET state = ?, content = ? WHERE id = ?",
+                (changed.state, changed.model_dump_json(), job),
+            )
+            return changed
 
     def get(self, job: str) -> Job | None:
         """Return the job with this id, or None."""

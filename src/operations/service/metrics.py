@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from operations.service.champion import champion
 from operations.service.job_store import ACTIVE, Job, Jobs
 from operations.service.version_cache import version_cache
 from operations.versions.drift import Drift
@@ -43,11 +42,12 @@ class History(Collector):
         rows.add_metric(["read"], sum(job.rows_read or 0 for job in self._jobs))
         rows.add_metric(["rejected"], sum(job.rows_rejected or 0 for job in self._jobs))
         yield rows
-        if (current := champion()) is not None:
-            age = (datetime.now(UTC) - current.data_since).total_seconds()
+        known = version_cache.get()
+        if (current := known.champion) is not None:
+            age = (datetime.now(UTC) - known.data_since(current)).total_seconds()
             yield GaugeMetricFamily("pipeline_champion_data_age_seconds", "Age of the champion's data", age)
             yield GaugeMetricFamily("pipeline_champion_version", "Version of the champion", current.number)
-        if (drift := newest_drift(version_cache.get().versions)) is not None:
+        if (drift := newest_drift(known.versions)) is not None:
             yield from drift_metrics(drift)
 
 

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from operations.service import guard
-from operations.service.champion import champion_of
-from operations.service.job_store import ACTIVE, Job, Jobs
+from operations.service.job_store import ACTIVE, Job
 from operations.service.links import commit_url, commits_url, run_url
 from operations.service.routes import Running
 from operations.service.version_cache import Known, version_cache
-from operations.versions.registry import model_name
+from operations.versions.parameters import model_name
+from operations.versions.version import SCORES
 from pipeline.config.stages import STAGES
+from pipeline.reporting.texts import TITLES
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
@@ -20,12 +21,6 @@ router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent
 # The steps of a job, in their order.
 STEPS = ("preparing", *STAGES, "publishing")
-SCORES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier_score": "Brier score",
-}
 # How many of the newest versions and jobs the page lists.
 LISTED = 50
 HEADERS = {
@@ -43,7 +38,8 @@ HEADERS = {
 @router.get("/")
 def index(runner: Running) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(render(runner.jobs), headers=HEADERS)
+    content = html(runner.jobs.newest(LISTED), version_cache.get(), datetime.now(UTC))
+    return HTMLResponse(content, headers=HEADERS)
 
 
 @router.get("/page.js")
@@ -58,11 +54,6 @@ def style() -> Response:
     return Response(STYLE, headers=HEADERS, media_type="text/css")
 
 
-def render(jobs: Jobs) -> str:
-    """Return the page as HTML."""
-    return html(jobs.newest(LISTED), version_cache.get(), datetime.now(UTC))
-
-
 def html(jobs: list[Job], known: Known, moment: datetime) -> str:
     """Return the page for these jobs (the newest first) and versions, at this time."""
     commits = commits_url()
@@ -71,12 +62,11 @@ def html(jobs: list[Job], known: Known, moment: datetime) -> str:
         run_url=run_url,
         commit_url=lambda commit: commit_url(commits, commit),
         active=next((job for job in jobs if job.state in ACTIVE), None),
-        champion=champion_of(known.versions),
         jobs=jobs,
         name=model_name(),
         known=known,
         needs_token=bool(guard.token()),
-        scores=SCORES,
+        scores={name: TITLES[name] for name in SCORES},
         steps=STEPS,
         versions=known.versions[: -LISTED - 1 : -1],
     )

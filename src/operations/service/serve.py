@@ -10,14 +10,13 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from operations.retraining.exclusive import BusyError
+from operations.retraining.exclusive import locked
 from operations.service.app import make_app
 from operations.service.guard import is_loopback, token
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.stores import stores_root
 
 import uvicorn
-from filelock import FileLock, Timeout
 
 JOBS = "jobs"
 
@@ -64,12 +63,8 @@ def serve(host: str, port: int) -> None:
     }
     folder = stores_root() / JOBS
     folder.mkdir(exist_ok=True)
-    lock = FileLock(folder / "service.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BusyError("a service runs in this repository already") from None
-    with lock, listening(host, port) as listener:
+    busy = "a service runs in this repository already"
+    with locked(folder / "service.lock", busy), listening(host, port) as listener:
         try:
             app = make_app(folder)
         except sqlite3.Error as error:

@@ -25,8 +25,18 @@ class Known:
     """
 
     versions: tuple[Version, ...] = ()
-    told_at: datetime | None = None
+    answered_at: datetime | None = None
     answers: bool | None = None
+
+    @property
+    def champion(self) -> Version | None:
+        """The champion, or None."""
+        return next((version for version in self.versions if version.champion), None)
+
+    def data_since(self, version: Version) -> datetime:
+        """Return the time of the first version with the same data: the data is at least as old."""
+        first = min(other.created for other in self.versions if other.data == version.data)
+        return datetime.fromtimestamp(first / 1000, UTC)
 
 
 class VersionCache:

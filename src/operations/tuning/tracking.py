@@ -29,7 +29,8 @@ class Log:
             import mlflow
 
             logging.getLogger("alembic").setLevel(logging.ERROR)
-            self._client = mlflow.MlflowClient(self._uri)
+            mlflow.set_tracking_uri(self._uri)
+            self._client = mlflow.MlflowClient()
             name, number = find_experiment(self._client)
             self._experiment = number or self._client.create_experiment(name, artifact_location=artifacts)
             self._start(setting)
@@ -69,13 +70,9 @@ class Log:
         return plain_mlflow_errors(self._uri, "the trials are kept: the same command continues")
 
     def _search(self, query: str) -> list[Any]:
-        found: list[Any] = []
-        token = None
-        while token != "":
-            page = self._client.search_runs([self._experiment], query, max_results=1000, page_token=token)
-            found += page
-            token = page.token or ""
-        return found
+        import mlflow
+
+        return list(mlflow.search_runs([self._experiment], query, max_results=100_000, output_format="list"))
 
     def _log(self, run: str, metrics: dict[str, float], parameters: dict[str, str]) -> None:
         from mlflow.entities import Metric, Param

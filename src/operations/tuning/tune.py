@@ -3,18 +3,16 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from operations.console import echo
+from operations.params_file import params_text, with_values
 from operations.processes import die_with_parent
-from operations.retraining.exclusive import BusyError
-from operations.tuning.folds import FOLDS, Block, Scores, Setting, fold_scores, read, setting
+from operations.retraining.exclusive import locked
+from operations.tuning.folds import FOLDS, Block, read, setting
 from operations.tuning.gain import Gain, gain
-from operations.tuning.params_file import with_block
-from operations.tuning.results import Results
+from operations.tuning.results import Folds, Results
 from operations.tuning.study import BATCH, Trial, search
 from operations.tuning.tracking import Log
 from pipeline.config.contract import load_contract
@@ -25,8 +23,6 @@ from pipeline.data.atomic import atomic_file
 from pipeline.modelling.models import ALGORITHMS, check_derived
 from pipeline.modelling.parameters import TrainingParameters
 
-import numpy as np
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 # Git and DVC ignore it.
@@ -34,53 +30,6 @@ FOLDER = Path(".dvc/tmp/tuning")
 # The search uses one partition of the rows into folds. The winner is compared on these other partitions,
 # since on the first one the best of many trials is partly the luckiest.
 REPEATS = range(1, 5)
-
-
-class Folds:
-    """Computes the scores on folds over all cores, unless the results have them."""
-
-    def __init__(self, setting: Setting, results: Results, pool: Executor) -> None:
-        self._setting, self._results, self._pool = setting, results, pool
-
-    def compute(self, blocks: Sequence[Block], repeats: Sequence[int]) -> None:
-        """Compute the scores of parameters on all folds of the repeats."""
-        tasks = [(block, repeat, fold) for block in blocks for repeat in repeats for fold in range(FOLDS)]
-        missing = {
-            self._pool.submit(fold_scores, self._setting, *task): task
-            for task in tasks
-            if self._results.get(*task) is None
-        }
-        try:
-            for future in as_completed(missing):
-                self._results.add(*missing[future], future.result())
-        except BrokenExecutor:
-            raise PipelineError(
-                "a process died, probably out of memory, since each holds the training split: add memory or "
-                "set LOKY_MAX_CPU_COUNT=1, and run the same command to continue"
-            ) from None
-        finally:
-            for future in missing:
-                future.cancel()
-
-    def failure(self, block: Block, repeats: Sequence[int] = (0,)) -> str | None:
-        """Return the first error of a fit in the repeats, or None."""
-        found = (self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS))
-        return next((text for text in found if isinstance(text, str)), None)
-
-    def scores(self, block: Block, name: str, repeats: Sequence[int]) -> np.ndarray:
-        """Return a score on each fold of the repeats (float, shape (len(repeats) * FOLDS,))."""
-        found = [self._results.get(block, repeat, fold) for repeat in repeats for fold in range(FOLDS)]
-        return np.array([scores[name] for scores in found if isinstance(scores, dict)])
-
-    def means(self, block: Block) -> Scores:
-        """Return the mean scores in the search; empty if a fold cannot be fitted."""
-        names = () if self.failure(block) else ("roc_auc", "log_loss")
-        return {name: float(self.scores(block, name, [0]).mean()) for name in names}
-
-    def evaluate(self, blocks: list[Block]) -> list[float | None]:
-        """Compute and return the mean ROC AUC of parameters in the search."""
-        self.compute(blocks, [0])
-        return [self.means(block).get("roc_auc") for block in blocks]
 
 
 def tune(trials: int, dry: bool) -> str:
@@ -106,7 +55,9 @@ def tune(trials: int, dry: bool) -> str:
     features, _ = read(study)
     check_derived(features, contract, parameters.derived_features)
     defaults = ALGORITHMS[algorithm]().get_params()
-    with _alone(), _pool() as pool:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    busy = "another 'pipeline tune' is running here: wait for it to end"
+    with locked(FOLDER / "lock", busy), _pool() as pool:
         log = None if dry else Log(study)
         results = Results(FOLDER / f"{study.identity}.jsonl")
         if results:
@@ -131,8 +82,8 @@ def tune(trials: int, dry: bool) -> str:
             metrics = {"cv_roc_auc": best.score or 0.0, "trials": len(found)}
             log.end(metrics | ({"gain": gained.mean, "gain_p": gained.p} if gained else {}), text[0])
     if content is not None:
-        with atomic_file(PATH) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-            file.write(content)
+        with atomic_file(PATH) as partial:
+            partial.write_bytes(content.encode())
     failed = sum(trial.score is None for trial in found)
     head = f"tune: {algorithm}, {trials} trials on {len(features):,} train rows, {FOLDS} folds"
     return "\n".join([head + (f", {failed} could not be fitted" if failed else ""), *text])
@@ -175,8 +126,9 @@ def with_winner(parameters: TrainingParameters, block: Block) -> str:
     """
     if load("training", TrainingParameters) != parameters:
         raise PipelineError(f"{PATH} changed during the search: nothing is written; run the command again")
-    with PATH.open(encoding="utf-8", newline="") as file:
-        return with_block(file.read(), parameters.algorithm, block)
+    return with_values(
+        params_text(), {("training", parameters.algorithm, name): value for name, value in block.items()}
+    )
 
 
 def _pool() -> Executor:
@@ -191,13 +143,3 @@ def _pool() -> Executor:
         initializer=die_with_parent,
         initargs=(signal.SIGKILL, os.getpid()),
     )
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(FOLDER / "lock", timeout=0):
-            yield
-    except Timeout:
-        raise BusyError("another 'pipeline tune' is running here: wait for it to end") from None

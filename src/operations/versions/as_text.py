@@ -25,7 +25,7 @@ def table(versions: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def lineage(version: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of `Registry.lineage`, without the schema and the parameters of other algorithms."""
+    """Yield the lines of a lineage, without the schema and the parameters of other algorithms."""
     decision, rollback = version["decision"], version["rollback"]
     facts = {
         "version": f"{version['version']}{', the champion' if version['champion'] else ''}",

@@ -4,22 +4,22 @@ It is a file of the version's run, and the version's description in MLflow. All 
 elsewhere, so it can be written later: the next publication writes a card that an interruption prevented.
 """
 
-import html
 import json
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.versions.drift import Drift
+from operations.versions.lineage import lineage
+from operations.versions.markdown import escaped, table
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
 from operations.versions.version import CARD, DRIFT, Version
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import PATH
-from pipeline.data.artifacts import METRICS, VALIDATION_REPORT
+from pipeline.data.artifacts import METRICS, SLICES, VALIDATION_REPORT
 from pipeline.tracking.mlflow_store import plain_mlflow_errors
 
 from ruamel.yaml import YAML
@@ -29,7 +29,6 @@ FILE = "model_card.md"
 DESCRIPTION = 5_000
 # The number of listed slices and drifts, and of recent versions whose missing card is written.
 LISTED, RECENT = 10, 3
-SLICES = METRICS.with_name("slices.json")
 
 
 def write_cards(registry: Registry, number: int, again: bool) -> None:
@@ -54,7 +53,7 @@ def write_card(registry: Registry, version: Version) -> None:
     Raises:
         PipelineError: MLflow is away, or the files of the version's commit are lost.
     """
-    text = card(registry.lineage(version.number), files(commit_of(version)))
+    text = card(lineage(registry, version.number), files(commit_of(version)))
     with plain_mlflow_errors(registry.uri, "the next publication writes it"):
         registry.client.log_text(version.run_id, text, FILE)
         registry.client.update_model_version(registry.name, str(version.number), shortened(text))
@@ -71,14 +70,13 @@ def files(commit: str) -> dict[str, Any]:
         found = {
             path.stem: json.loads(tracked.read_text(str(path)))
             for path in (VALIDATION_REPORT, METRICS, SLICES)
-            if path != SLICES or tracked.exists(str(path))
         }
         parameters: dict[str, Any] = YAML(typ="safe", pure=True).load(tracked.read_text(str(PATH)))
     return found | {"parameters": parameters}
 
 
 def card(lineage: dict[str, Any], files: dict[str, Any]) -> str:
-    """Return the card of a version from `Registry.lineage` and the `files` of its commit."""
+    """Return the card of a version from its lineage and the `files` of its commit."""
     parameters, metrics = files["parameters"], files["metrics"]
     target, algorithm = parameters["schema"]["target"], parameters["training"]["algorithm"]
     stated = (parameters.get("mlflow") or {}).get("card") or {}
@@ -87,7 +85,7 @@ def card(lineage: dict[str, Any], files: dict[str, Any]) -> str:
         "Model": list(_model(lineage, parameters, algorithm)),
         "Data": list(_data(lineage, files["validation"])),
         "Scores": list(_scores(lineage, metrics)),
-        "Slices": list(_slices(files.get("slices") or metrics.get("slices") or {})),
+        "Slices": list(_slices(files["slices"])),
         "Limits": [escaped(stated.get("limits") or "Not stated (mlflow.card.limits).")],
         "Restore": [f"`{lineage['bring_back']}`"],
     }
@@ -161,21 +159,6 @@ def _slices(slices: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
         yield from table(("slice, worst first", "rows", "ROC AUC", "log loss"), rows[:LISTED])
     else:
         yield "None."
-
-
-def table(titles: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Yield the lines of a table; none without rows."""
-    lines = [f"| {' | '.join(map(escaped, row))} |" for row in rows]
-    if lines:
-        yield f"| {' | '.join(titles)} |"
-        yield f"|{' --- |' * len(titles)}"
-        yield from lines
-
-
-def escaped(value: Any) -> str:
-    """Return a value as one line of literal Markdown text: no markup, no HTML, no link."""
-    text = "-" if value is None else " ".join(str(value).split())
-    return html.escape(re.sub(r"([\\`*~\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", text), quote=False)
 
 
 def shortened(text: str) -> str:

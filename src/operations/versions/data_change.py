@@ -54,7 +54,7 @@ def changes(new: DataFacts, old: DataFacts, bounds: ValidationParameters) -> Ite
     """Yield the differences of new data beyond the bounds: rows, target, then each column."""
     if old.rows - new.rows > bounds.max_shrink * old.rows:
         yield (
-            f"rows: {new.rows:,} vs {old.rows:,}, {_percent(1 - new.rows / old.rows)} fewer, "
+            f"rows: {new.rows:,} vs {old.rows:,}, {percent(1 - new.rows / old.rows)} fewer, "
             f"more than validation.max_shrink {bounds.max_shrink}"
         )
     if new.target == old.target:
@@ -83,7 +83,7 @@ def _target_change(new: DataFacts, old: DataFacts, bounds: ValidationParameters)
     chance = _chance(new.rows, old.rows) * math.sqrt(rarer * (1 - rarer))
     if abs(apart) > max(bounds.max_target_change * rarer, chance):
         yield (
-            f"target {new.target[0]}: {_percent(ours)} positive vs {_percent(theirs)}, the rarer class "
+            f"target {new.target[0]}: {percent(ours)} positive vs {percent(theirs)}, the rarer class "
             f"{100 * apart / rarer:+.3g} %, more than validation.max_target_change {bounds.max_target_change}"
         )
 
@@ -93,7 +93,7 @@ def _column_change(name: str, new: DataFacts, old: DataFacts, bounds: Validation
     nulls, nulls_before = ours["null_share"], theirs["null_share"]
     if abs(nulls - nulls_before) > max(bounds.max_null_change, _chance(new.rows, old.rows) / 2):
         yield (
-            f"{name}: {_percent(nulls)} null vs {_percent(nulls_before)}, "
+            f"{name}: {percent(nulls)} null vs {percent(nulls_before)}, "
             f"more than validation.max_null_change {bounds.max_null_change}"
         )
     known, known_before = new.rows * (1 - nulls), old.rows * (1 - nulls_before)
@@ -102,7 +102,6 @@ def _column_change(name: str, new: DataFacts, old: DataFacts, bounds: Validation
     chance = _chance(known, known_before)
     if "shares" in ours:
         yield from _category_change(name, ours, theirs, bounds.max_category_change, chance / 2)
-    # Reports of earlier versions have no standard deviation.
     elif ours.get("mean") is not None and theirs.get("standard_deviation") is not None:
         yield from _mean_shift(name, ours, theirs, bounds.max_mean_shift, chance)
 
@@ -120,8 +119,8 @@ def _category_change(
         most = max(apart, key=lambda value: (abs(apart[value]), value))
         here, there = pairs[most]
         yield (
-            f"{name}: {_percent(distance)} of the rows with another value, most of all {most[:LONGEST]!r} "
-            f"({_percent(here)} vs {_percent(there)}), more than validation.max_category_change {bound}"
+            f"{name}: {percent(distance)} of the rows with another value, most of all {most[:LONGEST]!r} "
+            f"({percent(here)} vs {percent(there)}), more than validation.max_category_change {bound}"
         )
 
 
@@ -169,5 +168,6 @@ def _chance(rows: float, others: float) -> float:
     return STANDARD_ERRORS * math.sqrt(1 / rows + 1 / others)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Return a share as a percentage."""
     return f"{100 * share:.3g} %"

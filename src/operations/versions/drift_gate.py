@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from operations.console import echo
-from operations.git_and_dvc.dvc_remotes import files_of
 from operations.versions.comparison import Decision
 from operations.versions.data_gate import data_here, data_of
 from operations.versions.drift import INDICES, NULLS, STORED, Drift, Finding
 from operations.versions.loading import load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
+from operations.versions.splits import split_parts
 from operations.versions.version import DRIFT, Version
 from pipeline.checks.parameters import DriftParameters, ValidationParameters
 from pipeline.config.contract import Contract, load_contract
@@ -26,7 +26,6 @@ from pipeline.data.ids import split_share
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
 # About how many rows of each side are compared.
@@ -158,14 +157,10 @@ def sampled(commit: str | None, name: str, share: float, test_size: float) -> pd
     The rows are in the order of the hash, which does not depend on the data.
     """
     tables, hashes = [], []
-    with files_of(commit) as files:
-        for folder in (TEST,) if share <= test_size else (TEST, TRAIN):
-            for path in sorted(files.find(str(folder))):
-                with files.open(path, "rb") as part:
-                    table = pq.ParquetFile(part).read()
-                of_ids = np.array([split_share(text) for text in table[name].to_pylist()], dtype=float)
-                tables.append(table.filter(pa.array(of_ids < share)))
-                hashes.append(of_ids[of_ids < share])
+    for table in split_parts(commit, *((TEST,) if share <= test_size else (TEST, TRAIN))):
+        of_ids = np.array([split_share(text) for text in table[name].to_pylist()], dtype=float)
+        tables.append(table.filter(pa.array(of_ids < share)))
+        hashes.append(of_ids[of_ids < share])
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     together = np.concatenate(hashes)
     order = np.argsort(together, kind="stable")

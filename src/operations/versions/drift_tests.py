@@ -1,17 +1,17 @@
 """Two-sample tests of new data against old data: columns, nulls, target, predictions and a classifier.
 
 The population stability index (PSI) measures the size of a difference; the p-value shows whether it may be
-chance. PSI is the symmetric Kullback-Leibler divergence of the shares of bins; it starts at 0, and 0.1 is
-commonly called moderate, 0.25 large. The bins are the deciles of the old data. The p-values are adjusted by
-Holm's method, which bounds the probability of any false finding for any dependence of the columns.
+chance.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from operations.versions.data_change import percent
 from operations.versions.drift import NULLS, Finding, Rows
 from operations.versions.drift_classifier import separated
+from operations.versions.drift_measures import binned, holm, psi
 from pipeline.checks.leakage import doubles
 
 import numpy as np
@@ -20,7 +20,6 @@ from scipy.stats import chi2_contingency, ks_2samp, mannwhitneyu
 
 # A side with fewer rows is not tested.
 LEAST_ROWS = 100
-BINS = 10
 # All but the most common categories, and those too rare for a chi-squared test, count as one.
 CATEGORIES, LEAST_EXPECTED = 30, 5
 # The number of values or columns in a text, of listed values, and of characters of each.
@@ -65,24 +64,6 @@ def compared(new: Side, old: Side, types: Mapping[str, str]) -> list[Finding]:
     return [test.model_copy(update={"p_value": p}) for test, p in zip(tests, adjusted.tolist(), strict=True)]
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Return p-values adjusted by Holm's step-down method (Scandinavian Journal of Statistics 6, 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    steps = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.minimum(steps, 1)
-    return adjusted
-
-
-def psi(new: np.ndarray, old: np.ndarray) -> float:
-    """Return the population stability index of two counts by bin.
-
-    Half a row is added to each bin, so that an empty bin has a finite index.
-    """
-    ours, theirs = ((counts + 0.5) / (counts.sum() + len(counts) / 2) for counts in (new, old))
-    return float(np.sum((ours - theirs) * np.log(ours / theirs)))
-
-
 def _tests(new: Side, old: Side, types: Mapping[str, str], rows: Rows) -> Iterator[Finding]:
     if min(len(new.ids), len(old.ids)) < LEAST_ROWS:
         return
@@ -115,26 +96,12 @@ def _numbers(subject: str, new: np.ndarray, old: np.ndarray, kind: str, rows: Ro
     yield Finding(
         subject=subject,
         rows=rows,
-        psi=psi(*_binned(new, old)),
+        psi=psi(*binned(new, old)),
         test="Kolmogorov-Smirnov",
         statistic=tested.statistic,
         p_value=tested.pvalue,
         detail=f"mean {_mean(new, kind)} vs {_mean(old, kind)}",
     )
-
-
-def _binned(new: np.ndarray, old: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count the values of each bin. Each of a few old values has its own bin, with bins between them."""
-    values = np.unique(old)
-    few = len(values) <= BINS
-    edges = values if few else np.unique(np.quantile(old, np.arange(1, BINS) / BINS))
-    bins = 2 * len(edges) + 1 if few else len(edges) + 1
-    counts = []
-    for side in (new, old):
-        bin_of = np.searchsorted(edges, side) + (np.searchsorted(edges, side, "right") if few else 0)
-        counts.append(np.bincount(bin_of, minlength=bins))
-    used = (counts[0] + counts[1]) > 0
-    return counts[0][used], counts[1][used]
 
 
 def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Iterator[Finding]:
@@ -150,7 +117,7 @@ def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Ite
     if rest.sum() * min(len(new), len(old)) / (len(new) + len(old)) >= LEAST_EXPECTED:
         table = np.vstack([table, rest])
     moved = (counts["new"] / len(new) - counts["old"] / len(old)).abs().idxmax()
-    shares = [_percent((side == moved).mean()) for side in (new, old)]
+    shares = [percent((side == moved).mean()) for side in (new, old)]
     detail = f"{_named([moved])} {shares[0]} vs {shares[1]}"
     appeared, vanished = (list(counts.index[counts[side] == 0]) for side in ("old", "new"))
     if appeared:
@@ -164,7 +131,7 @@ def _categories(subject: str, new: pd.Series, old: pd.Series, rows: Rows) -> Ite
 
 def _shares(subject: str, new: np.ndarray, old: np.ndarray, word: str, rows: Rows) -> Iterator[Finding]:
     table = np.array([[new.sum(), old.sum()], [(~new).sum(), (~old).sum()]])
-    yield from _table(subject, table, f"{_percent(new.mean())} {word} vs {_percent(old.mean())}", rows)
+    yield from _table(subject, table, f"{percent(new.mean())} {word} vs {percent(old.mean())}", rows)
 
 
 def _table(subject: str, table: np.ndarray, detail: str, rows: Rows) -> Iterator[Finding]:
@@ -194,7 +161,7 @@ def _classifier(
     return Finding(
         subject="classifier",
         rows=rows,
-        psi=psi(*_binned(ours, theirs)),
+        psi=psi(*binned(ours, theirs)),
         test="Mann-Whitney",
         statistic=auc,
         p_value=tested.pvalue,
@@ -222,7 +189,3 @@ def _texts(values: list[Any]) -> list[str]:
         str(value).lower() if isinstance(value, bool | np.bool_) else str(value)[:LONGEST]
         for value in values[:LISTED]
     ]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -2,10 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 
-from operations.git_and_dvc.dvc_remotes import files_of
 from operations.readiness.waiting import unreachable
 from operations.versions.comparison import Decision, compare, incomparable
 from operations.versions.data_gate import hold_changed_data
@@ -14,6 +11,7 @@ from operations.versions.loading import UnreadableModelError, load_model
 from operations.versions.registry import Registry
 from operations.versions.restoring import commit_of
 from operations.versions.served import reasons_not_to_serve
+from operations.versions.splits import cached_commit_split, read_commit_split
 from operations.versions.version import (
     ASKED,
     COMPARISON,
@@ -31,9 +29,6 @@ from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.modelling.parameters import EvaluationParameters
 
 import joblib
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 
 def decide(registry: Registry, version: Version, holdout_commit: str | None) -> Decision:
@@ -70,7 +65,8 @@ def judge(
         reason = f"version {teams.number} is the team's champion, which no local version replaces"
         return Decision(False, reason, teams.number)
     if champion is None:
-        decision = unopposed(alone=len(registry.versions()) == 1)
+        alone = len(registry.versions()) == 1
+        decision = Decision(True, "the first version" if alone else "no champion to compare with")
     elif champion.number == version.number:
         return Decision(False, "made champion by hand before it was compared")
     elif champion.number > version.number and wish != ASKED:
@@ -165,11 +161,6 @@ def compare_with_source(registry: Registry, version: Version, source: Version) -
     return comparison
 
 
-def unopposed(alone: bool) -> Decision:
-    """Return the decision on a version while there is no champion: promoted, since evaluation passed."""
-    return Decision(True, "the first version" if alone else "no champion to compare with")
-
-
 def challenge(registry: Registry, rival: Version, holdout_commit: str | None) -> Decision:
     """Compare the model of this workspace with a registered one, on the holdout of `holdout_commit`.
 
@@ -205,31 +196,3 @@ def compare_or_incomparable(registry: Registry, rival: Version, holdout_commit: 
         return challenge(registry, rival, holdout_commit)
     except UnreadableModelError as error:
         return incomparable(rival.number, error.__cause__ or error)
-
-
-@lru_cache(maxsize=3)
-def cached_commit_split(commit: str, folder: Path, *columns: str) -> pd.DataFrame:
-    """Read a split as `read_commit_split` does, cached: it may come from the remote, and never changes."""
-    return read_commit_split(commit, folder, *columns)
-
-
-def read_commit_split(commit: str | None, folder: Path, *columns: str) -> pd.DataFrame:
-    """Read the train or test split of a commit (None: the workspace), from the cache or the remote.
-
-    Missing `columns` are left out; without `columns`, all are read.
-
-    Raises:
-        PipelineError: neither has it, or it is damaged.
-    """
-    tables = []
-    try:
-        with files_of(commit) as files:
-            for path in sorted(files.find(str(folder))):
-                with files.open(path, "rb") as part:
-                    tables.append(pq.ParquetFile(part).read(list(columns) or None))
-            frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    except PipelineError as error:
-        where = f"of commit {commit[:10]}" if commit else "of this workspace"
-        why = type(error.__cause__).__name__
-        raise PipelineError(f"{folder} {where} cannot be read ({why}): 'dvc pull'") from None
-    return frame

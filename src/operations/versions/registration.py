@@ -19,6 +19,13 @@ from operations.versions.tags import (
 from operations.versions.version import LOCAL, REGISTERED, TAG, Publication, Version, tag_of
 
 
+def opened_registry() -> Registry:
+    """Return the registry, after renaming the tags of local versions that the team's versions need."""
+    registry = Registry()
+    move_local_tags_aside(registry)
+    return registry
+
+
 def finish_registrations(registry: Registry) -> None:
     """Register the versions whose publication was interrupted after commit and tag were published.
 
@@ -60,10 +67,10 @@ def unregistered(registry: Registry) -> tuple[list[Publication], dict[str, str]]
             # It came from another clone. Here it would look like a local version of this clone.
             git("tag", "--delete", name)
             continue
-        tags = registry.tags_of_run(publication.run_id)
-        if tags is None:
+        run = registry.run(publication.run_id)
+        if run is None:
             left_out[name] = f"{name} ({made_by(name)}) was published with another MLflow, and is left out"
-        elif REGISTERED + name not in tags:
+        elif REGISTERED + name not in run.data.tags:
             publications.append(publication)
     return publications, left_out
 

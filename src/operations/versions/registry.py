@@ -4,59 +4,22 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from operations.versions.parameters import model_name
 from operations.versions.tags import tag_here, tags_anywhere
 from operations.versions.version import (
-    COMPARISON,
-    DATA_FROM,
-    DRIFT,
     REGISTERED,
-    ROLLBACK,
     Publication,
+    Standing,
     Version,
-    number_of,
 )
 from pipeline.config.errors import PipelineError
-from pipeline.config.parameters import PATH, Section, load
 from pipeline.tracking.lineage import without_credentials
-from pipeline.tracking.mlflow_store import PROJECT, plain_mlflow_errors, tracking_store
-
-from pydantic import BaseModel, Field
+from pipeline.tracking.mlflow_store import plain_mlflow_errors, tracking_store
 
 CHAMPION, BEST = "champion", "best"
-SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
-
-
-class CardParameters(Section):
-    """What people state in a model card; Markdown is shown as it is."""
-
-    intended_use: str | None = None
-    owner: str | None = None
-    limits: str | None = None
-
-
-class MLflowParameters(Section):
-    """The section `mlflow` of params.yaml."""
-
-    # MLflow refuses some other characters, and cannot find names with some others again.
-    registered_model: str = Field(default=PROJECT, pattern=r"^\w[\w. -]*$")
-    card: CardParameters = CardParameters()
-
-
-def model_name() -> str:
-    """Return the name of the registered model that params.yaml names."""
-    return load("mlflow", MLflowParameters).registered_model if PATH.exists() else PROJECT
-
-
-class Standing(BaseModel):
-    """Why a version is the champion. A pinned champion is replaced only by a measurably better version."""
-
-    version: int
-    reason: str
-    pinned: bool = False
 
 
 class Registry:
@@ -110,13 +73,12 @@ class Registry:
 
     def versions(self) -> list[Version]:
         """Return all versions, the oldest first, without the scores of their runs (see `scored`)."""
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            standing = self._standing()
-            items = [
-                _version(item, standing)
-                for item in self.client.search_model_versions(f"name = '{self.name}'")
-            ]
-        return sorted(items, key=lambda version: version.number)
+        standing = self._standing()
+        query = f"name = '{self.name}'"
+        versions: list[Version] = self._ask(
+            lambda: [Version.of(item, standing) for item in self.client.search_model_versions(query)]
+        )
+        return sorted(versions, key=lambda version: version.number)
 
     def scored(self) -> list[Version]:
         """Return all versions, the oldest first, with the scores of their runs, in one request."""
@@ -125,7 +87,7 @@ class Registry:
         names = ", ".join(f"'{version.run_id}'" for version in versions if version.run_id)
         runs = self._runs(f"attributes.run_id IN ({names})") if names else []
         known = {run.info.run_id: run for run in runs}
-        return [_with_run(version, known.get(version.run_id)) for version in versions]
+        return [version.with_run(known.get(version.run_id)) for version in versions]
 
     def version(self, number: int) -> Version:
         """Return one version, without the scores of its run.
@@ -133,28 +95,36 @@ class Registry:
         Raises:
             PipelineError: there is no such version.
         """
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            standing = self._standing()
-            item = _or_none(lambda: self.client.get_model_version(self.name, str(number)))
-            version = _version(item, standing) if item else None
+        standing = self._standing()
+        version: Version | None = self._ask(
+            lambda: Version.of(self.client.get_model_version(self.name, str(number)), standing)
+        )
         if version is None:
             raise PipelineError(f"there is no version {number} of {self.name}: 'pipeline models' lists them")
         return version
 
     def champion(self) -> Version | None:
         """Return the champion, or None."""
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            standing = self._standing()
+        standing = self._standing()
         return self.version(standing.version) if standing else None
 
     def best(self) -> Version | None:
         """Return the best version so far, which has the alias `best`, or None."""
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            model = self._model()
+        model = self._model()
         return self.version(int(model.aliases[BEST])) if model and BEST in model.aliases else None
 
     def _model(self) -> Any:
-        return _or_none(lambda: self.client.get_registered_model(self.name))
+        return self._ask(lambda: self.client.get_registered_model(self.name))
+
+    def _ask(self, request: Callable[[], Any]) -> Any:
+        """Return MLflow's answer to a request; None if the requested object does not exist."""
+        with plain_mlflow_errors(self.uri, "nothing was changed"):
+            try:
+                return request()
+            except Exception as error:
+                if getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
 
     def _standing(self) -> Standing | None:
         """Return which version has the alias `champion`, and why."""
@@ -181,41 +151,15 @@ class Registry:
 
     def _runs(self, query: str, most: int = 100_000) -> list[Any]:
         """Return the runs that an MLflow query selects in all experiments, the newest first."""
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            import mlflow
+        import mlflow
 
-            items = mlflow.search_runs(
-                filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
+        return list(
+            self._ask(
+                lambda: mlflow.search_runs(
+                    filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
+                )
             )
-            return list(items)
-
-    def lineage(self, number: int) -> dict[str, Any]:
-        """Return what made a version, and the commands that bring it back.
-
-        Raises:
-            PipelineError: there is no such version.
-        """
-        version = self.version(number)
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            run = _or_none(lambda: self.client.get_run(version.run_id)) if version.run_id else None
-        if run is None:
-            raise PipelineError(f"the run of version {number} is gone from MLflow: only its tags are left")
-        here = tag_here(version) if version.local else version.tag
-        restore = f"git checkout {here} && dvc pull" if here else "only the clone that published it can"
-        return _with_run(version, run).summary() | {
-            "tag": here or version.tag,
-            "tags": version.tags,
-            "dirty": run.data.tags.get("git.dirty") == "true",
-            "decision": version.decision,
-            "verdict": version.verdict,
-            "data_from": number_of(version.tags[DATA_FROM]) if DATA_FROM in version.tags else None,
-            "comparison": version.kept(COMPARISON),
-            "rollback": version.kept(ROLLBACK),
-            "drift": version.kept(DRIFT),
-            "threshold": run.data.metrics.get("threshold"),
-            "parameters": dict(run.data.params),
-            "bring_back": restore,
-        }
+        )
 
     def run_of(self, tags: dict[str, str]) -> str | None:
         """Return the newest finished run that has all of `tags`, or None."""
@@ -223,11 +167,9 @@ class Registry:
         items = self._runs(f"{query} and attributes.status = 'FINISHED'", most=1)
         return str(items[0].info.run_id) if items else None
 
-    def tags_of_run(self, run_id: str) -> dict[str, str] | None:
-        """Return the tags of a run, deleted or not; None if this server never had it."""
-        with plain_mlflow_errors(self.uri, "nothing was changed"):
-            run = _or_none(lambda: self.client.get_run(run_id))
-        return dict(run.data.tags) if run else None
+    def run(self, run_id: str) -> Any:
+        """Return a run of MLflow, deleted or not; None if this server never had it."""
+        return self._ask(lambda: self.client.get_run(run_id))
 
     def register(self, publication: Publication) -> int:
         """Register a version with its tags in one request, and return the number that MLflow gave it.
@@ -274,42 +216,6 @@ class Registry:
             self.client.set_registered_model_tag(self.name, CHAMPION, standing.model_dump_json())
             self.client.set_registered_model_alias(self.name, BEST, str(best or number))
             self.client.set_registered_model_alias(self.name, CHAMPION, str(number))
-
-
-def _or_none(ask: Callable[[], Any]) -> Any:
-    """Return MLflow's answer to a request; None if the requested object does not exist."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return ask()
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-
-
-def _version(item: Any, standing: Standing | None) -> Version:
-    number = int(item.version)
-    version = Version(number, item.run_id or "", dict(item.tags), False, int(item.creation_timestamp))
-    if standing is None or standing.version != number:
-        return version
-    return replace(version, champion=True, standing=standing.reason, pinned=standing.pinned)
-
-
-def _with_run(version: Version, run: Any) -> Version:
-    """Return a version with the scores of its run; unchanged without a run, which `mlflow gc` may delete."""
-    if run is None:
-        return version
-    scores = {name: run.data.metrics[name] for name in SCORES if name in run.data.metrics}
-    rows = run.data.metrics.get("rows")
-    return replace(
-        version,
-        scores=scores,
-        experiment=str(run.info.experiment_id),
-        artifacts=str(run.info.artifact_uri),
-        algorithm=run.data.params.get("training.algorithm", ""),
-        test_rows=None if rows is None else int(rows),
-    )
 
 
 def none_published() -> str:

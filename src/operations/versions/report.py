@@ -1,15 +1,15 @@
 """Compares this workspace with a commit, as a Markdown report for a pull request comment."""
 
-import html
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from operations.git_and_dvc.dvc_remotes import files_of, remotes_here
 from operations.git_and_dvc.dvc_repository import dvc_repository, refuse_stale
 from operations.git_and_dvc.git import GitError, git
+from operations.versions.markdown import escaped, table
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.data.artifacts import METRICS, REPORT, SLICES
 from pipeline.data.atomic import atomic_file
@@ -91,18 +91,18 @@ def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Chang
     }
     changed = {name: pair for changes in parameters.values() for name, pair in changes.items()}
     known = any(pair["old"] is not None for pair in scores.values())
-    lines = ["# Report", "", f"This workspace against {cell(base)}.", "", "## Scores", ""]
+    lines = ["# Report", "", f"This workspace against {escaped(base)}.", "", "## Scores", ""]
     if not known:
         lines += ["The scores of the base are neither in this cache nor on the remote: no comparison.", ""]
-    lines += table("score", scores)
+    lines += compared("score", scores)
     lines += ["", "## Parameters", ""]
-    lines += table("parameter", changed) if changed else ["No parameter changed."]
+    lines += compared("parameter", changed) if changed else ["No parameter changed."]
     lines += ["", "## Other metrics", ""]
     if not known or not others:
         lines += ["No other metric changed." if known else "See `dvc metrics show`."]
     else:
         lines += ["<details>", f"<summary>{len(others)} changed</summary>", ""]
-        lines += [*table("metric", others), "", "</details>"]
+        lines += [*compared("metric", others), "", "</details>"]
     lines += ["", "## Curves, slices and data", ""]
     lines += [f"- {title}: [{name}]({name})" for title, name in pages.items()]
     if len(pages) == 1:
@@ -110,24 +110,13 @@ def markdown(base: str, metrics: dict[str, Changes], parameters: dict[str, Chang
     return "\n".join(lines) + "\n"
 
 
-def table(title: str, changes: Changes) -> list[str]:
-    """Return the lines of a table, sorted by name."""
+def compared(title: str, changes: Changes) -> Iterator[str]:
+    """Yield the lines of a table of the values at the base and here, sorted by name."""
     rows = [
         (name, pair.get("old"), pair.get("new"), difference(pair.get("old"), pair.get("new")))
         for name, pair in sorted(changes.items())
     ]
-    return [line((title, "base", "here", "change")), "| --- | --- | --- | --- |", *map(line, rows)]
-
-
-def line(cells: Iterable[Any]) -> str:
-    """Return one line of a table."""
-    return f"| {' | '.join(map(cell, cells))} |"
-
-
-def cell(value: Any) -> str:
-    """Return a value as the text of a table cell: on one line, with markup escaped."""
-    text = "-" if value is None else " ".join(str(value).split())
-    return html.escape(text, quote=False).replace("|", "\\|")
+    yield from table((title, "base", "here", "change"), rows)
 
 
 def difference(old: Any, new: Any) -> str:

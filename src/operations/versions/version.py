@@ -1,8 +1,13 @@
 """A version of the model, as stored in MLflow and in its Git tag."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from pydantic import BaseModel
+
+# The scores of a version, as its run names them.
+SCORES = ("roc_auc", "average_precision", "log_loss", "brier_score")
 
 DECISION = "promotion"
 COMPARISON = "comparison"
@@ -24,12 +29,20 @@ PUSHING = "commit"
 REGISTERED = "registered."
 
 
+class Standing(BaseModel):
+    """Why a version is the champion. A pinned champion is replaced only by a measurably better version."""
+
+    version: int
+    reason: str
+    pinned: bool = False
+
+
 @dataclass(frozen=True)
 class Version:
     """A registered version of the model; `created` is in milliseconds since 1970.
 
     `scores`, `experiment` (its id), `artifacts` (their URI), `algorithm` and `test_rows` come from its run in
-    MLflow, and only `Registry.scored` and `Registry.lineage` read them. `standing` is the reason why the
+    MLflow, and only `Registry.scored` and the lineage read them. `standing` is the reason why the
     champion is the champion, `pinned` whether a person chose it; both are empty for other versions.
     """
 
@@ -45,6 +58,29 @@ class Version:
     test_rows: int | None = None
     standing: str = ""
     pinned: bool = False
+
+    @classmethod
+    def of(cls, item: Any, standing: Standing | None) -> "Version":
+        """Return the version of MLflow's entity `item`; `standing` is that of the champion."""
+        number = int(item.version)
+        version = cls(number, item.run_id or "", dict(item.tags), False, int(item.creation_timestamp))
+        if standing is None or standing.version != number:
+            return version
+        return replace(version, champion=True, standing=standing.reason, pinned=standing.pinned)
+
+    def with_run(self, run: Any) -> "Version":
+        """Return the version with the scores of its run; None, for a run that is gone, changes nothing."""
+        if run is None:
+            return self
+        metrics = run.data.metrics
+        return replace(
+            self,
+            scores={name: metrics[name] for name in SCORES if name in metrics},
+            experiment=str(run.info.experiment_id),
+            artifacts=str(run.info.artifact_uri),
+            algorithm=run.data.params.get("training.algorithm", ""),
+            test_rows=int(metrics["rows"]) if "rows" in metrics else None,
+        )
 
     @property
     def tag(self) -> str:

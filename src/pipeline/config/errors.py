@@ -1,6 +1,8 @@
 """Errors with a message in one line and an exit code."""
 
 import gc
+import os
+import re
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -42,6 +44,9 @@ def cause_of(error: BaseException) -> str:
         seen.add(id(first))
     if isinstance(first, TimeoutError):
         return "no answer in time"
+    # asyncio puts addresses in place of the system's message.
+    if connecting := re.search(r"\[Errno (\d+)\] Connect call failed", str(first)):
+        return os.strerror(int(connecting[1]))
     if isinstance(first, OSError) and first.strerror:
         return first.strerror
     if isinstance(first, ModuleNotFoundError | sqlite3.Error):

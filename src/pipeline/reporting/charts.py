@@ -1,7 +1,7 @@
 """Charts as inline SVG with real text; their colours are classes of page.css."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 360, 250
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 26, 40
 Point = tuple[float, float]
 Range = tuple[float, float]
+Scale = Callable[[float], float]
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,7 @@ def paired_columns(
     top = max((max(pair) for pair in pairs), default=0) or 1.0
     across, up = _scale(x, LEFT, WIDTH - RIGHT), _scale((0, top), HEIGHT - BOTTOM, TOP)
     body = [_grid(across, up, x, (0, top)), _labels(*axes)]
-    step = (WIDTH - RIGHT - LEFT) / max(len(pairs), 1)
-    for number, pair in enumerate(pairs):
-        for side, (value, style) in enumerate(zip(pair, "ab", strict=True)):
-            left = LEFT + number * step + side * step / 2
-            body.append(_box(left, up(value), step / 2 - 0.5, HEIGHT - BOTTOM - up(value), style))
+    body += _pairs(pairs, up, LEFT, (WIDTH - RIGHT - LEFT) / max(len(pairs), 1))
     if mark is not None:
         body.append(_line(across(mark), TOP, across(mark), HEIGHT - BOTTOM, "mark"))
     return _svg(alt, [*body, _legend([(names[0], "a"), (names[1], "b")])])
@@ -100,27 +97,21 @@ def mini_columns(alt: str, pairs: Sequence[tuple[float, float]]) -> Markup:
     """Draw a small histogram of two series side by side, without axes."""
     width, height = 160, 48
     top = max((max(pair) for pair in pairs), default=0) or 1.0
-    up, step = _scale((0, top), height - 1, 2), width / max(len(pairs), 1)
-    body = [
-        _box(number * step + side * step / 2, up(value), step / 2 - 0.5, height - 1 - up(value), style)
-        for number, pair in enumerate(pairs)
-        for side, (value, style) in enumerate(zip(pair, "ab", strict=True))
-    ]
+    body = _pairs(pairs, _scale((0, top), height - 1, 2), 0, width / max(len(pairs), 1))
     return _svg(alt, [*body, _line(0, height - 1, width, height - 1, "axis")], height, width)
 
 
-def _scale(values: Range, start: float, end: float) -> "_Scale":
-    return _Scale(values[0], (end - start) / ((values[1] - values[0]) or 1.0), start)
+def _pairs(pairs: Sequence[tuple[float, float]], up: Scale, left: float, step: float) -> Iterator[str]:
+    for number, pair in enumerate(pairs):
+        for side, (value, style) in enumerate(zip(pair, "ab", strict=True)):
+            start = left + number * step + side * step / 2
+            yield _box(start, up(value), step / 2 - 0.5, up(0) - up(value), style)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    zero: float
-    factor: float
-    start: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.zero) * self.factor
+def _scale(values: Range, start: float, end: float) -> Scale:
+    """Return the function that maps a range to the coordinates from `start` to `end`."""
+    factor = (end - start) / ((values[1] - values[0]) or 1.0)
+    return lambda value: start + (value - values[0]) * factor
 
 
 def _ticks(values: Range) -> list[float]:
@@ -133,7 +124,7 @@ def _ticks(values: Range) -> list[float]:
     return [round(number * step, 10) for number in range(first, int((high + step * 1e-9) // step) + 1)]
 
 
-def _grid(across: _Scale, up: _Scale, x: Range, y: Range) -> str:
+def _grid(across: Scale, up: Scale, x: Range, y: Range) -> str:
     body = []
     for tick in _ticks(y):
         body.append(_line(LEFT, up(tick), WIDTH - RIGHT, up(tick), "grid"))

@@ -9,12 +9,12 @@ from pipeline.config.contract import Contract
 from pipeline.config.packages import PACKAGES
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.modelling.scores import scores
-from pipeline.reporting import performance, pictures
+from pipeline.reporting import column_pictures, performance, pictures
 from pipeline.reporting.baseline import NAME, logistic_regression
 from pipeline.reporting.columns import columns
 from pipeline.reporting.effects import partial_dependence
 from pipeline.reporting.intervals import auc_difference, score_intervals
-from pipeline.reporting.pictures import TITLES, number, percent
+from pipeline.reporting.texts import TITLES, number, percent, target_text, verdict
 
 import numpy as np
 import pandas as pd
@@ -113,9 +113,9 @@ def _performance(seen: Evaluated) -> dict[str, Any]:
             pictures.lift(gains),
             pictures.cost(costs, top, threshold, weights),
         ],
-        "importance": pictures.importance(importances),
+        "importance": column_pictures.importance(importances),
         "effects": [
-            pictures.dependence(name, rows, seen.contract.features[name].type, min(1.0, highest * 1.1))
+            column_pictures.dependence(name, rows, seen.contract.features[name].type, min(1.0, highest * 1.1))
             for name, rows in effects.items()
         ],
         "slices": shown[: performance.SLICES],
@@ -164,8 +164,8 @@ def _data(seen: Evaluated) -> dict[str, Any]:
         "train_rows": seen.train_rows,
         "train_read": len(seen.train),
         "train_share": float(seen.train[name].mean()),
-        "columns": [pictures.column(fact) for fact in ordered[:DRAWN]],
-        "facts": [(fact["column"], pictures.about(fact)) for fact in ordered[:LISTED]],
+        "columns": [column_pictures.column(fact) for fact in ordered[:DRAWN]],
+        "facts": [(fact["column"], column_pictures.about(fact)) for fact in ordered[:LISTED]],
         "more_columns": max(0, len(ordered) - LISTED),
         "most_different": sorted(
             (fact for fact in ordered if fact["difference"]),
@@ -201,29 +201,3 @@ def _flat(nested: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
     return flat
-
-
-def target_text(contract: Contract) -> str:
-    """Return the target with its positive value, such as `churned = true`."""
-    return f"{contract.target.column} = {pictures.value_text(contract.target.positive)}"
-
-
-def verdict(counts: dict[str, int], target: str) -> str:
-    """Return one sentence: the positives found and the rows selected at the threshold."""
-    positives = counts["true_positive"] + counts["false_negative"]
-    selected = counts["true_positive"] + counts["false_positive"]
-    rows = sum(counts.values())
-    if not selected:
-        return f"Selects no row at this threshold: it finds none of the {positives:,} with {target}"
-    return (
-        f"Finds {of(counts['true_positive'], positives)} with {target} by selecting {of(selected, rows)} rows"
-    )
-
-
-def of(part: int, whole: int) -> str:
-    """Return a share such as "7 of 10", with the smallest power of ten that is right within 7 %."""
-    for base in (10, 100, 1_000, 10_000):
-        rounded = round(part / whole * base)
-        if base < whole and abs(rounded / base - part / whole) <= 0.07 * part / whole:
-            return f"{rounded:,} of {base:,}"
-    return f"{part:,} of {whole:,}"

@@ -1,28 +1,17 @@
 """The pictures of the report: each is a chart with an alt text and with its numbers as a table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.reporting.charts import Line, bar_chart, line_chart, mini_columns, paired_columns
+from pipeline.reporting.charts import Line, line_chart, paired_columns
+from pipeline.reporting.texts import number, percent
 
 from markupsafe import Markup
 
 Rows = list[dict[str, Any]]
-TITLES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier_score": "Brier score",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-}
-# Points of a curve, and bars of the importance, that the page draws; rows of a table of columns.
-POINTS, BARS, LISTED = 100, 15, 100
-# The longest name in a chart, in characters; the table has the whole name.
-LONGEST = 44
+# The largest number of points of a curve.
+POINTS = 100
 
 
 @dataclass(frozen=True)
@@ -36,62 +25,49 @@ class Picture:
     rows: Sequence[Sequence[str]]
 
 
-def number(value: Any, decimals: int = 3) -> str:
-    """Return a number as text; a dash for None."""
-    if value is None:
-        return "\N{EN DASH}"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{decimals}f}"
-
-
-def percent(value: float) -> str:
-    """Return a share as a percentage."""
-    return f"{100 * value:.1f} %"
-
-
-def short(text: str) -> str:
-    """Return a text, shortened to fit into a chart."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
 def thinned(rows: Rows) -> Rows:
     """Return up to `POINTS` evenly spaced rows, with the first and the last."""
     last, count = len(rows) - 1, min(len(rows), POINTS)
     return [rows[round(i * last / (count - 1))] for i in range(count)] if count > 1 else rows
 
 
+def curve(
+    title: str,
+    alt: str,
+    note: str,
+    axes: tuple[str, str],
+    reference: Line,
+    points: Sequence[tuple[float, float]],
+    top: float = 1,
+) -> Picture:
+    """Return a curve of the model beside a reference; the axis of y ends at `top`."""
+    chart = line_chart(alt, axes, [reference, Line(points, "a", "model")], y=(0, top))
+    return Picture(title, chart, note, axes, [[number(x), number(y)] for x, y in points])
+
+
 def roc(rows: Rows, auc: float) -> Picture:
     """Return the ROC curve."""
-    rows = thinned(rows)
-    points = [(row["false_positive_rate"], row["true_positive_rate"]) for row in rows]
-    return Picture(
+    return curve(
         "ROC",
-        line_chart(
-            f"ROC curve, area {auc:.3f}: true positive rate against false positive rate, above the diagonal "
-            "of chance.",
-            ("false positive rate", "true positive rate"),
-            [Line([(0, 0), (1, 1)], "muted", "chance"), Line(points, "a", "model")],
-        ),
+        f"ROC curve, area {auc:.3f}: true positive rate against false positive rate, above the diagonal of "
+        "chance.",
         "The farther the curve is above the diagonal, the better the model ranks positives above negatives.",
         ("false positive rate", "true positive rate"),
-        [[number(x), number(y)] for x, y in points],
+        Line([(0, 0), (1, 1)], "muted", "chance"),
+        [(row["false_positive_rate"], row["true_positive_rate"]) for row in thinned(rows)],
     )
 
 
 def precision_recall(rows: Rows, share: float, average: float) -> Picture:
     """Return the precision-recall curve; `share` is the share of positives."""
-    rows = thinned(rows)
-    points = [(row["recall"], row["precision"]) for row in rows]
-    return Picture(
+    return curve(
         "Precision and recall",
-        line_chart(
-            f"Precision against recall, average precision {average:.3f}; the base rate is {share:.3f}.",
-            ("recall", "precision"),
-            [Line([(0, share), (1, share)], "muted", "base rate"), Line(points, "a", "model")],
-        ),
+        f"Precision against recall, average precision {average:.3f}; the base rate is {share:.3f}.",
         "Precision: the share of positives among the selected rows. Recall: the share of all positives that "
         "is selected.",
         ("recall", "precision"),
-        [[number(x), number(y)] for x, y in points],
+        Line([(0, share), (1, share)], "muted", "base rate"),
+        [(row["recall"], row["precision"]) for row in thinned(rows)],
     )
 
 
@@ -148,36 +124,31 @@ def distribution(rows: Rows, top: float, threshold: float) -> Picture:
 
 def gain(rows: Rows) -> Picture:
     """Return the cumulative gain."""
-    points = [(row["selected"], row["found"]) for row in rows]
-    return Picture(
+    picture = curve(
         "Gain",
-        line_chart(
-            "Share of the positives found against the share of rows selected, highest probability first.",
-            ("share of rows selected", "share of positives found"),
-            [Line([(0, 0), (1, 1)], "muted", "random"), Line(points, "a", "model")],
-        ),
+        "Share of the positives found against the share of rows selected, highest probability first.",
         "The share of all positives that is found if the rows with the highest probabilities are selected.",
-        ("selected", "found", "lift"),
-        [[percent(row["selected"]), percent(row["found"]), number(row["lift"], 2)] for row in rows],
+        ("share of rows selected", "share of positives found"),
+        Line([(0, 0), (1, 1)], "muted", "random"),
+        [(row["selected"], row["found"]) for row in rows],
     )
+    cells = [[percent(row["selected"]), percent(row["found"]), number(row["lift"], 2)] for row in rows]
+    return replace(picture, head=("selected", "found", "lift"), rows=cells)
 
 
 def lift(rows: Rows) -> Picture:
     """Return the lift."""
     points = [(row["selected"], row["lift"]) for row in rows if row["lift"] is not None]
-    top = max(2.0, *(y for _, y in points))
-    return Picture(
+    picture = curve(
         "Lift",
-        line_chart(
-            f"Lift against the share of rows selected; {points[0][1]:.1f} for the first {points[0][0]:.0%}.",
-            ("share of rows selected", "lift"),
-            [Line([(0, 1), (1, 1)], "muted", "random"), Line(points, "a", "model")],
-            y=(0, top),
-        ),
+        f"Lift against the share of rows selected; {points[0][1]:.1f} for the first {points[0][0]:.0%}.",
         "The share of positives among the selected rows, divided by the share among all rows.",
-        ("selected", "lift"),
-        [[percent(x), number(y, 2)] for x, y in points],
+        ("share of rows selected", "lift"),
+        Line([(0, 1), (1, 1)], "muted", "random"),
+        points,
+        max(2.0, *(y for _, y in points)),
     )
+    return replace(picture, head=("selected", "lift"), rows=[[percent(x), number(y, 2)] for x, y in points])
 
 
 def cost(rows: Rows, top: float, threshold: float, weights: tuple[float, float]) -> Picture:
@@ -204,96 +175,3 @@ def cost(rows: Rows, top: float, threshold: float, weights: tuple[float, float])
             for row in rows
         ],
     )
-
-
-def importance(rows: Rows) -> Picture:
-    """Return the permutation importance, the most important columns first."""
-    drawn = [
-        (short(row["column"]), max(row["roc_auc_lost"], 0.0), row.get("spread", 0.0)) for row in rows[:BARS]
-    ]
-    listed = [
-        [row["column"], number(row["roc_auc_lost"], 4), number(row.get("spread"), 4)] for row in rows[:LISTED]
-    ]
-    if len(rows) > LISTED:
-        listed.append([f"{len(rows) - LISTED:,} more columns", f"at most {listed[-1][1]}", ""])
-    return Picture(
-        "Permutation importance",
-        bar_chart(
-            f"ROC AUC lost when a column is shuffled, most by {', '.join(name for name, _, _ in drawn[:3])}.",
-            "ROC AUC lost when the column is shuffled",
-            drawn,
-        ),
-        "The thin line shows one standard deviation over the shuffles. Columns that carry the same "
-        "information share their importance.",
-        ("column", "ROC AUC lost", "standard deviation"),
-        listed,
-    )
-
-
-def dependence(column: str, rows: Rows, kind: str, top: float) -> Picture:
-    """Return the partial dependence of a column; `kind` is its type."""
-    values = [value_text(row["value"]) for row in rows]
-    means = [row["probability"] for row in rows]
-    alt = (
-        f"Mean predicted probability by value of {column}: from {min(means):.3f} to {max(means):.3f}."
-        if means
-        else ""
-    )
-    if kind in ("integer", "number") and len(rows) > 1:
-        numbers = [float(row["value"]) for row in rows]
-        points = [*zip(numbers, means, strict=True)]
-        chart = line_chart(
-            alt,
-            (short(column), "mean probability"),
-            [Line(points, "a", dots=True)],
-            (min(numbers), max(numbers)),
-            (0, top),
-        )
-    else:
-        chart = bar_chart(
-            alt, "mean probability", [(short(v), m, 0.0) for v, m in zip(values, means, strict=True)], top
-        )
-    return Picture(
-        column,
-        chart,
-        "",
-        (column, "mean probability"),
-        [[v, number(m)] for v, m in zip(values, means, strict=True)],
-    )
-
-
-def value_text(value: Any) -> str:
-    """Return a column's value as text, as in params.yaml."""
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value).removesuffix(" 00:00:00")
-
-
-def column(fact: dict[str, Any]) -> Picture:
-    """Return the small histogram of a column in train and test."""
-    alt = f"Histogram of {fact['column']}, train beside test."
-    return Picture(
-        fact["column"],
-        mini_columns(alt, [(a, b) for _, a, b in fact["bars"]]),
-        about(fact),
-        ("from" if fact["range"] else "value", "train", "test"),
-        [[label, percent(a), percent(b)] for label, a, b in fact["bars"]],
-    )
-
-
-def about(fact: dict[str, Any]) -> str:
-    """Return a column's type, range or most common value, nulls, and difference between the splits."""
-    parts = [fact["type"]]
-    if fact["range"]:
-        low, high, test_low, test_high = fact["range"]
-        parts.append(f"{low} to {high} (test {test_low} to {test_high})")
-    elif fact["bars"]:
-        name, share, _ = fact["bars"][0]
-        parts.append(f"most often {name} ({percent(share)})")
-    nulls = fact["train_nulls"], fact["test_nulls"]
-    parts.append(f"null {percent(nulls[0])}, test {percent(nulls[1])}" if any(nulls) else "no nulls")
-    if fact["difference"] is not None:
-        parts.append(f"difference {fact['difference']:.3f}")
-    return ", ".join(parts)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.stores import stores_root
 from pipeline.data.artifacts import METRICS, REPORT
-from pipeline.reporting.pictures import TITLES
+from pipeline.reporting.texts import TITLES
 from pipeline.tracking.lineage import committed_file
 
 

@@ -1,6 +1,7 @@
 """A refusal of a DVC remote is reported at once, with S3's code and advice; a temporary error is 'away'."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from operations.git_and_dvc.remote_settings import check_remotes
 from operations.readiness.asking import all_wrong, ask, refused
 from operations.readiness.dvc_remote import PROBE, list_remotes, use_remotes
 from pipeline.config.errors import ConfigurationError
-from project import Project
+from project import Project, free_port
 from refusing import MESSAGE, Refusal, refusing
 from s3 import BUCKET, KEYS, S3, running_s3
 
@@ -119,6 +120,17 @@ def test_temporary_error_is_away_not_refused(refusal: Refusal) -> None:
 
     assert all_wrong(answers)
     assert refused(answers) is None
+
+
+def test_silent_server_is_named_with_its_remote(s3: S3) -> None:
+    lead(s3.endpoint, f"http://localhost:{free_port()}")
+
+    why = all_wrong(ask({"remote": use_remotes}))["remote"]
+
+    assert re.fullmatch(
+        rf"s3 \(s3://{BUCKET}/dvc at http://localhost:\d+\) cannot be used \(Connection refused\): start .*",
+        why,
+    )
 
 
 def test_unset_keys_are_not_waited_for(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,12 @@ def test_missing_parameter_has_advice(here: Project) -> None:
     assert here.git("log", "-1", "--format=%s") == f"Set +{name}=balanced\n"
 
 
+@pytest.mark.parametrize("change", ["training.random_state", "training.random_state={"])
+def test_malformed_override_has_no_text_of_the_parser(here: Project, change: str) -> None:
+    with pytest.raises(ConfigurationError, match=r": expected NAME=VALUE; put a value .* in quotes$"):
+        override([change])
+
+
 @pytest.mark.parametrize(
     "change", ["ingestion.database=x", "+schema.id=x", "mlflow.registered_model=x", "training.x=${HOME}"]
 )

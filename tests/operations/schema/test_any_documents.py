@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from operations.params_file import with_values
 from operations.schema.propose import Proposal, checked, propose
-from operations.schema.write import with_values
 from pipeline.config.errors import ConfigurationError
 from project import PARAMS
 

@@ -67,7 +67,7 @@ def test_last_versions_stay_while_mlflow_is_away(mlflow: Answers) -> None:
 
     second = version_cache.get()
     assert second.versions == first.versions
-    assert second.told_at == first.told_at
+    assert second.answered_at == first.answered_at
     assert (first.answers, second.answers) == (True, False)
 
 

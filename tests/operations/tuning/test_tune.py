@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import transformation
+from operations.retraining.exclusive import BusyError
 from operations.tuning import tune as tuning
 from operations.tuning.tune import FOLDER, tune
 from pipeline.config.errors import ConfigurationError, PipelineError
@@ -134,7 +135,7 @@ def test_impossible_search_is_refused_in_one_line(folder: Folder) -> None:
     message = refused(PipelineError, hist_gradient_boosting=cannot)
     assert "training.hist_gradient_boosting cannot be fitted: " in message
     with FileLock(FOLDER / "lock"):
-        assert "another 'pipeline tune' is running here" in refused(tuning.BusyError)
+        assert "another 'pipeline tune' is running here" in refused(BusyError)
     columns = folder.parameters["schema"]["columns"] | {"new": {"path": "n", "type": "number"}}
     folder.set(schema=folder.parameters["schema"] | {"columns": columns})
     assert "other columns than the schema: run 'dvc repro'" in refused(PipelineError)

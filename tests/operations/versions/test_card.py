@@ -5,7 +5,8 @@ from typing import Any
 from operations.versions import card as cards
 from operations.versions.card import card, escaped, shortened, write_cards
 from operations.versions.drift import Drift, Finding
-from operations.versions.registry import CardParameters, Registry
+from operations.versions.parameters import CardParameters
+from operations.versions.registry import Registry
 from operations.versions.version import CARD, DECISION, DRIFT, Publication
 from pipeline.tracking.lineage import locked_tags
 from project import Project

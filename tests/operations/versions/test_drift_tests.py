@@ -7,7 +7,8 @@ from typing import Any
 from operations.versions.drift import Drift
 from operations.versions.drift_classifier import separated
 from operations.versions.drift_gate import summarized
-from operations.versions.drift_tests import Side, compared, holm, psi
+from operations.versions.drift_measures import holm, psi
+from operations.versions.drift_tests import Side, compared
 from pipeline.checks.parameters import DriftParameters
 from stages import contract_with, row
 

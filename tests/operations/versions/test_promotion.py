@@ -12,11 +12,12 @@ from typing import Any
 from operations.versions import comparison, promotion
 from operations.versions.comparison import Decision
 from operations.versions.loading import UnreadableModelError
-from operations.versions.promotion import check_against_best, check_champion, decide, read_commit_split
+from operations.versions.promotion import check_against_best, check_champion, decide
 from operations.versions.publishing import reconsidered
 from operations.versions.registry import BEST, CHAMPION, Registry
 from operations.versions.restoring import prove, unpin
 from operations.versions.served import reasons_not_to_serve
+from operations.versions.splits import read_commit_split
 from operations.versions.version import (
     ASKED,
     DATA_FROM,

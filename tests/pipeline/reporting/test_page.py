@@ -15,7 +15,8 @@ from pipeline.modelling.models import build
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.modelling.scores import curves, scores, slice_scores
 from pipeline.reporting import page
-from pipeline.reporting.page import Evaluated, costs_of, of, render, verdict
+from pipeline.reporting.page import Evaluated, costs_of, render
+from pipeline.reporting.texts import of, verdict
 
 import numpy as np
 import pandas as pd

@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline.data.artifacts import METRICS
 from pipeline.reporting import summary
-from pipeline.reporting.pictures import TITLES
 from pipeline.reporting.summary import print_summary
+from pipeline.reporting.texts import TITLES
 
 import pytest
 
