@@ -4,10 +4,11 @@ Reads the declared columns from one snapshot of the collection, in the order of 
 accepted or rejected: unless read = accepted + rejected, nothing is written.
 """
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pipeline.config.contract import Contract, load_contract
 from pipeline.config.errors import PipelineError
@@ -15,8 +16,9 @@ from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION, rejection_line
 from pipeline.data.atomic import atomic_file, atomic_folder
-from pipeline.data.ids import id_text, part_hash, sort_key
+from pipeline.data.ids import id_text, part_hashes, sort_key
 from pipeline.data.parts import PartWriter
+from pipeline.source.ahead import ahead
 from pipeline.source.bson_types import MISSING
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.mongo import CODEC, connect, offers_snapshot
@@ -24,6 +26,8 @@ from pipeline.source.parameters import IngestionParameters
 from pipeline.source.progress import progress, say_above_bar
 
 import bson
+import numpy as np
+import pyarrow as pa
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -43,16 +47,16 @@ class _CountsDifferError(PipelineError):
     """The number of documents read differs from the server's count in the same snapshot."""
 
 
-def names_of_parts(ids: list[Any], rows_per_part: int) -> list[str | None]:
+def names_of_parts(texts: pa.Array, rows_per_part: int, id_at: Callable[[int], Any]) -> list[str | None]:
     """Return for each id the name of the part that it starts, or None.
 
-    An id starts a part if its hash is divisible by `rows_per_part`, so that new and deleted customers change
-    only the parts that they are in. The names sort as the ids do.
+    An id starts a part if the hash of its text is divisible by `rows_per_part`, so that new and deleted
+    customers change only the parts that they are in. The names sort as the ids do; `id_at(row)` is an id.
     """
-    return [
-        f"part-{sort_key(value)}.parquet" if part_hash(id_text(value)) % rows_per_part == 0 else None
-        for value in ids
-    ]
+    names: list[str | None] = [None] * len(texts)
+    for row in np.flatnonzero(part_hashes(texts) % rows_per_part == 0).tolist():
+        names[row] = f"part-{sort_key(id_at(row))}.parquet"
+    return names
 
 
 def ingest(
@@ -95,16 +99,22 @@ def _read(
     accepted = rejected = 0
     with _snapshot_session(client) as session, progress() as bar:
         bar.total = before = collection.count_documents(parameters.filter, session=session)
+        turn = threading.Lock()  # a session is for one thread at a time
         writer = PartWriter(folder, contract.arrow())
-        with writer, lines.open("w", encoding="utf-8") as file:
-            for raw in _batches(collection, parameters.filter, contract, decoder, session):
-                batch = decoder.decode(raw)
-                writer.write(batch.table, names_of_parts(batch.ids, parameters.rows_per_part))
-                for line in _rejected(collection, contract, batch, session):
-                    file.write(line + "\n")
-                accepted += len(batch.ids)
+        with (
+            writer,
+            lines.open("w", encoding="utf-8") as file,
+            ahead(_batches(collection, parameters.filter, contract, decoder, session, turn)) as answers,
+            ahead(_named(map(decoder.decode, answers), parameters.rows_per_part)) as batches,
+        ):
+            for batch, names in batches:
+                writer.write(batch.table, names)
+                with turn:
+                    for line in _rejected(collection, contract, batch, session):
+                        file.write(line + "\n")
+                accepted += len(batch.table)
                 rejected += len(batch.rejections)
-                bar.advance(len(batch.documents))
+                bar.advance(batch.read)
         # A count reads the whole index, so it is repeated only to tell lost documents from a server that
         # counts at another moment than it reads.
         read = accepted + rejected
@@ -133,8 +143,13 @@ def _snapshot_session(client: MongoClient[Document]) -> Any:
 
 
 def _batches(
-    collection: Collection[Document], query: Document, contract: Contract, decoder: Decoder, session: Session
-) -> Iterable[bytes]:
+    collection: Collection[Document],
+    query: Document,
+    contract: Contract,
+    decoder: Decoder,
+    session: Session,
+    turn: threading.Lock,
+) -> Iterator[bytes]:
     cursor = collection.find_raw_batches(
         query,
         decoder.projection(),
@@ -143,7 +158,18 @@ def _batches(
         allow_disk_use=True,
         session=session,
     )
-    return cast("Iterable[bytes]", cursor)
+    while True:
+        with turn:
+            answer = next(cursor, None)
+        if answer is None:
+            return
+        yield answer
+
+
+def _named(batches: Iterable[Batch], rows_per_part: int) -> Iterator[tuple[Batch, list[str | None]]]:
+    for batch in batches:
+        texts = batch.table.column(0).combine_chunks()
+        yield batch, names_of_parts(texts, rows_per_part, batch.id_at)
 
 
 def _order(contract: Contract) -> list[tuple[str, int]]:
@@ -168,8 +194,7 @@ def _rejected(
             allow_disk_use=True,
             session=session,
         )
-        answers = cast("Iterable[bytes]", cursor)
-        documents = (document for raw in answers for document in bson.decode_iter(raw, CODEC))
+        documents = (document for raw in cursor for document in bson.decode_iter(raw, CODEC))
         # They arrive in the order of the rejections, unless they change meanwhile (without a snapshot).
         ahead: dict[str, Document] = {}
         for rejection in rejections:
