@@ -60,6 +60,9 @@ class Judge:
         Raises:
             PipelineError: a document is not BSON.
         """
+        if not raw:  # pymongoarrow's table of no documents crashes Arrow
+            empty = pa.Table.from_batches([], pa.schema([*self._arrow][1:]))
+            return Judged(empty, [], {}, [])
         documents, not_utf8 = _documents(raw)
         table = self._with_decimals(self._values(raw), documents)
         lost = self._lost(table, documents, not_utf8)
