@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from queue import Empty, Queue
+from queue import Empty, Full, Queue
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -49,3 +49,5 @@ def ahead(source: Iterable[T], items: int = 2) -> Iterator[Iterator[T]]:
             while True:
                 ready.get_nowait()
         thread.join(1)
+        with suppress(Full):
+            ready.put_nowait(([], None))  # for a thread that still waits for an item

@@ -177,6 +177,7 @@ def _documents(raw: bytes) -> tuple[list[dict[str, Any]], dict[int, set[str]]]:
         ) from None
     broken = {}
     for row, (escaped, cut) in enumerate(zip(documents, bson.decode_all(raw, _IGNORING_CODEC), strict=True)):
-        if fields := {name for name in escaped if id_text(escaped[name]) != id_text(cut[name])}:
-            broken[row] = fields
+        wrong = {name for name in escaped if name not in cut or id_text(escaped[name]) != id_text(cut[name])}
+        if wrong:
+            broken[row] = wrong
     return documents, broken

@@ -43,12 +43,13 @@ def outcome(raw: bytes, nullable: bool, walks: bool, **changes: Any) -> Any:
         (
             batch.read,
             batch.table.schema,
+            # With the sign of zero, and dates as integers: Python does not have all of them.
             [
-                [column.cast("binary").to_pylist() for column in batch.table.columns[:1]],
-                batch.table.to_pydict(),
+                repr((column.cast("int64") if name == "datetime" else column).to_pylist())
+                for name, column in zip(batch.table.column_names, batch.table.columns, strict=True)
             ],
             [id_text(batch.id_at(row)) for row in range(len(batch.table))],
-            [(rejection.row, repr(rejection)) for rejection in batch.rejections],
+            repr(batch.rejections),
             repr(sorted(batch.documents.items())),
         )
         for batch in batches
@@ -96,7 +97,7 @@ VALID = b"".join(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(st.integers(0, len(VALID) - 1), st.integers(0, 255))
 def test_any_byte_of_a_batch(place: int, byte: int) -> None:
     raw = bytearray(VALID)
