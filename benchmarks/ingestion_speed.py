@@ -4,27 +4,23 @@
 
 The server (`stand_in_server.py`) answers with ready-made batches, so that the client is what is measured. The
 three alternate, three rounds, each run in a process of its own. Prints a Markdown table: medians of wall and
-processor time, ratios within the rounds, and the peak memory. 300,000 rows take a minute.
+processor time less those of a process that imports the same and ends, ratios within the rounds, and the peak
+memory of the process. 300,000 rows take a minute.
 """
 
-import json
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from ingestion import ingest
 from pipeline.config.contract import load_contract
 from pipeline.source.decoding import Decoder
-from pipeline.source.mongo import CODEC
 from pipeline.source.parameters import IngestionParameters
 
 import pandas as pd
+from measure import Measured, markdown, measured, median
 from pymongo import MongoClient
 from stand_in_server import stand_in_server
 
@@ -58,21 +54,22 @@ RUNS: dict[str, Callable[[Client, Path], int]] = {"drain": drain, "plain": plain
 LABELS = {"drain": "raw drain", "plain": "cursor, data frame, Parquet", "ours": "ingestion"}
 
 
-def measured(name: str, uri: str) -> dict[str, float]:
-    """Run one of them in a new process; return seconds and bytes."""
-    words = [sys.executable, __file__, "--one", name, uri]
-    result: dict[str, float] = json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout)
-    return result
-
-
 def one(name: str, uri: str) -> None:
-    with tempfile.TemporaryDirectory() as folder, MongoClient(uri, document_class=dict) as client:
-        client.get_database("crm", CODEC)
-        before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        RUNS[name](client, Path(folder))
-        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"wall": wall, "processor": processor, "mebibytes": after.ru_maxrss / 1024}))
+    with tempfile.TemporaryDirectory() as folder, MongoClient(uri) as client:
+        if name in RUNS:
+            RUNS[name](client, Path(folder))
+
+
+def measured_round(names: list[str], uri: str) -> dict[str, Measured]:
+    """Return what each took, without the start of the process but for its memory."""
+    found = {
+        name: measured([sys.executable, __file__, "--one", name, uri], Path()) for name in ["start", *names]
+    }
+    start = found.pop("start")
+    return {
+        name: Measured(took.wall - start.wall, took.processor - start.processor, took.peak)
+        for name, took in found.items()
+    }
 
 
 def main() -> None:
@@ -82,17 +79,26 @@ def main() -> None:
     rows = int(next((word for word in sys.argv[1:] if word.isdigit()), 300_000))
     names = [name for name in RUNS if name in sys.argv] or list(RUNS)
     with stand_in_server(rows) as uri:
-        rounds = [{name: measured(name, uri) for name in names} for _ in range(ROUNDS)]
-    print(f"| {rows:,} documents | wall | processor | / script's processor | / drain's wall | peak |")
-    print("| --- | --- | --- | --- | --- | --- |")
+        rounds = [measured_round(names, uri) for _ in range(ROUNDS)]
+    lines = []
     for name in names:
-        wall, processor = (median(each[name][kind] for each in rounds) for kind in ("wall", "processor"))
-        ratios = [
-            f"{median(each[name][kind] / each[other][kind] for each in rounds):.2f}" if other in names else ""
-            for other, kind in (("plain", "processor"), ("drain", "wall"))
-        ]
-        peak = f"{max(each[name]['mebibytes'] for each in rounds):,.0f} MiB"
-        print(f"| {LABELS[name]} | {wall:.1f} s | {processor:.1f} s | {ratios[0]} | {ratios[1]} | {peak} |")
+        took = [each[name] for each in rounds]
+        line = [LABELS[name], f"{median(run.wall for run in took):.1f} s"]
+        line += [f"{median(run.processor for run in took):.1f} s"]
+        ratios = [each[name].processor / each["plain"].processor for each in rounds if "plain" in names]
+        line += [f"{median(ratios):.2f}" if ratios else ""]
+        ratios = [each[name].wall / each["drain"].wall for each in rounds if "drain" in names]
+        line += [f"{median(ratios):.2f}" if ratios else ""]
+        lines.append([*line, f"{max(run.peak for run in took) / 2**20:,.0f} MiB"])
+    header = [
+        f"{rows:,} documents",
+        "wall",
+        "processor",
+        "/ script's processor",
+        "/ drain's wall",
+        "peak memory",
+    ]
+    print(markdown(header, lines))
 
 
 if __name__ == "__main__":
