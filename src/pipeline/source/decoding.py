@@ -14,7 +14,7 @@ from pipeline.data.ids import id_text, id_value
 from pipeline.source.bson_types import MISSING
 from pipeline.source.documents import ID_FIELD, Judge, Judged, parents_of
 from pipeline.source.mongo import CODEC
-from pipeline.source.walk import Field, documents_in, walk
+from pipeline.source.walk import Field, documents_in, layout_of, walk
 
 import bson
 import numpy as np
@@ -70,7 +70,7 @@ class Decoder:
         fields += [Field(ID_FIELD, "id")] if contract.id != "_id" else []
         self._fields = {field.name: field for field in fields}
         # The server returns the fields in the order of the projection, but nothing guarantees that.
-        self._orders = [[*self._fields]]
+        self._orders = [[*self._fields.values()]]
         self._last_id: str | None = None
 
     def projection(self) -> dict[str, Any]:
@@ -97,19 +97,27 @@ class Decoder:
             raise AssertionError("BSON documents whose lengths are not those of the batch")
         starts, stops = bounds
         rest = np.arange(len(starts))
-        tables, rows = [self._arrow.empty_table()], [rest[:0]]
-        for order in self._orders:
-            if len(rest):
-                fit, table = self._walk(raw, starts[rest], stops[rest], order)
-                tables.append(table)
-                rows.append(rest[fit])
-                rest = rest[~fit]
+        # The tables of the walks and of the judgement, and for each document its row in all of them.
+        tables, size = [], 0
+        rows = np.empty(len(starts), np.int64)
+        for fields in self._orders:
+            # First the documents with the types of a typical one, then those with any types.
+            typical = _typical(raw, starts[rest], stops[rest], fields)
+            for layout in (typical, None) if typical else (None,):
+                if len(rest):
+                    fit, table = self._walk(raw, starts[rest], stops[rest], fields, layout)
+                    rows[rest[fit]] = size + np.flatnonzero(fit)
+                    tables.append(table)
+                    size += len(table)
+                    rest = rest[~fit]
         judged = self._judge.judge(b"".join([raw[starts[row] : stops[row]] for row in rest]))
+        rows[rest] = size + np.arange(len(rest))
         texts = [None if identity is MISSING else id_text(identity) for identity in judged.ids]
         tables.append(self._table(pa.array(texts, pa.string()), judged.table.columns))
-        rows.append(rest)
         self._learn_order(judged)
-        table = _in_order(tables, np.concatenate(rows))
+        table = pa.concat_tables([table for table in tables if len(table)] or tables)
+        if len(table) > len(rows):
+            table = table.combine_chunks().take(rows)
 
         reasons = {int(rest[place]): found for place, found in judged.reasons.items()}
         for row, text in self._repeated(table.column(0)):
@@ -123,7 +131,9 @@ class Decoder:
             if row not in documents:
                 documents[row] = bson.decode(raw[starts[row] : stops[row]], CODEC)
             rejections.append(Rejection(row, documents[row].get("_id", MISSING), reasons[row]))
-        kept = np.setdiff1d(np.arange(len(starts)), list(reasons))
+        accepted = np.ones(len(starts), bool)
+        accepted[list(reasons)] = False
+        kept = np.flatnonzero(accepted)
         if rejections:
             table = table.take(kept)
         ids = zip(np.searchsorted(kept, rest).tolist(), rest.tolist(), judged.ids, strict=True)
@@ -136,12 +146,17 @@ class Decoder:
         )
 
     def _walk(
-        self, raw: bytes, starts: np.ndarray, stops: np.ndarray, order: list[str]
+        self,
+        raw: bytes,
+        starts: np.ndarray,
+        stops: np.ndarray,
+        fields: list[Field],
+        layout: list[int | None] | None,
     ) -> tuple[np.ndarray, pa.Table]:
-        fit, values = walk(raw, starts, stops, [self._fields[name] for name in order])
+        fit, values = walk(raw, starts, stops, fields, layout)
         id_field = "_id" if self._contract.id == "_id" else ID_FIELD
         table = self._table(values[id_field], [values[name] for name in self._contract.columns])
-        return fit, table if fit.all() else table.filter(pa.array(fit))
+        return fit, table
 
     def _table(self, texts: pa.Array, columns: list[pa.Array]) -> pa.Table:
         """Return a table in which, unlike in the result, the id may be null."""
@@ -159,8 +174,9 @@ class Decoder:
             if name not in order:  # it is missing in these documents
                 order.insert(order.index(before) + 1 if before else 0, name)
             before = name
-        if order not in self._orders and set(order) == set(self._fields):
-            self._orders.append(order)
+        if set(order) == set(self._fields):
+            fields = [self._fields[name] for name in order]
+            self._orders += [fields] if fields not in self._orders else []
 
     def _repeated(self, texts: pa.ChunkedArray) -> list[tuple[int, str]]:
         """Return the rows with the id of the row before, and that id; a row without an id does not count."""
@@ -174,9 +190,11 @@ class Decoder:
         return [(int(rows[place]), present[place].as_py()) for place in repeated]
 
 
-def _in_order(tables: list[pa.Table], rows: np.ndarray) -> pa.Table:
-    """Return tables as one, sorted by their rows."""
-    together = pa.concat_tables([table for table in tables if len(table)] or tables[:1])
-    if (rows[1:] < rows[:-1]).any():
-        together = together.take(np.argsort(rows))
-    return together
+def _typical(
+    raw: bytes, starts: np.ndarray, stops: np.ndarray, fields: list[Field]
+) -> list[int | None] | None:
+    """Return the commonest layout of a few documents."""
+    few = range(0, len(starts), max(1, len(starts) // 8))
+    layouts = (layout_of(raw, int(starts[place]), int(stops[place]), fields) for place in few)
+    known = [layout for layout in layouts if layout]
+    return max(known, key=known.count, default=None)

@@ -71,7 +71,7 @@ ids |= st.sampled_from(["5", "\u0665", "0" * 24, "-1e5", "{a", "true", None, 2.5
 changes = st.tuples(fields, st.lists(st.sampled_from([*FIELDS, "_id"]), max_size=2), parents, st.booleans())
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(ids, changes), max_size=8), st.booleans(), st.sampled_from(["_id", "key"]))
 @example([(1, ({}, ["target"], "object", False)), (1, ({}, [], "object", False))], False, "_id")
 def test_any_documents(found: list[Any], nullable: bool, identity: str) -> None:
@@ -97,7 +97,7 @@ VALID = b"".join(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.integers(0, len(VALID) - 1), st.integers(0, 255))
 def test_any_byte_of_a_batch(place: int, byte: int) -> None:
     raw = bytearray(VALID)
