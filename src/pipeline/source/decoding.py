@@ -12,9 +12,10 @@ from pipeline.config.contract import Contract
 from pipeline.data.artifacts import shortened
 from pipeline.data.ids import id_text, id_value
 from pipeline.source.bson_types import MISSING
+from pipeline.source.cells import Field
 from pipeline.source.documents import ID_FIELD, Judge, Judged, parents_of
 from pipeline.source.mongo import CODEC
-from pipeline.source.walk import Field, documents_in, layout_of, walk
+from pipeline.source.walk import documents_in, layout_of, walk
 
 import bson
 import numpy as np
