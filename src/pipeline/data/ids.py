@@ -139,7 +139,7 @@ def integer_texts(ids: np.ndarray) -> pa.Array:
 def object_id_texts(ids: np.ndarray) -> pa.Array:
     """Return `id_text` of ids that are ObjectIds: rows of 12 bytes."""
     digits = _HEX[ids]
-    offsets = np.arange(0, digits.nbytes + 1, 24, np.int32)
+    offsets = np.arange(0, digits.nbytes + 1, 24, dtype=np.int32)
     return pa.Array.from_buffers(pa.string(), len(ids), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
 
 

@@ -175,7 +175,8 @@ def same_bytes(rows: np.ndarray, expected: bytes, matters: bytes) -> np.ndarray:
     different = np.zeros(len(rows), np.uint64)
     for place in np.flatnonzero(masks):
         different |= (words[:, place] ^ wanted[place]) & masks[place]
-    return different == 0
+    same: np.ndarray = different == 0
+    return same
 
 
 def _is_utf8(text: bytes) -> bool:

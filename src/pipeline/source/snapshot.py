@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import groupby, pairwise
-from typing import Any
+from typing import Any, cast
 
 from pipeline.config.contract import Contract
 from pipeline.data.ids import id_text
@@ -134,5 +134,5 @@ class Snapshot:
         cursor = self._collection.find_raw_batches(
             {"_id": {"$in": ids}}, sort=self._order, batch_size=at_once, allow_disk_use=True
         )
-        for raw in cursor:
+        for raw in cast("Iterator[bytes]", cursor):
             yield from bson.decode_iter(raw, CODEC)
