@@ -9,12 +9,16 @@ from pipeline.config.errors import PipelineError
 from pipeline.data.ids import id_text
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.documents import Judge, Judged
+from pipeline.source.mongo import CODEC
+from pipeline.source.walk import layout_of, walk
 from reading import Document
 from values import GOOD, TYPES, VALUES, contract
 
 import bson
+import numpy as np
 import pytest
 from bson import DatetimeMS, Decimal128, Int64, ObjectId
+from bson.errors import InvalidBSON
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -97,13 +101,30 @@ VALID = b"".join(
 )
 
 
-@settings(max_examples=150)
-@given(st.integers(0, len(VALID) - 1), st.integers(0, 255))
-def test_any_byte_of_a_batch(place: int, byte: int) -> None:
-    raw = bytearray(VALID)
-    raw[place] = byte
+def test_any_byte_of_a_document() -> None:
+    """Every byte of a document with a field of each type, with other values: types, lengths, extremes."""
+    values = {"integer": 2.0, "number": Int64(3), "string": "\u00e9\0x"}
+    whole = bson.encode(flat("000000", **values, **PARENT))
+    at = whole.index(b"000000")
+    valid, broken = [], []
+    for place in (*range(4, at), *range(at + 6, len(whole))):
+        for byte in {*range(21), 127, 128, 255, whole[place] ^ 1}:
+            changed = whole[:place] + bytes([byte]) + whole[place + 1 :]
+            try:
+                bson.decode(changed, CODEC)
+                valid.append(changed[:at] + b"%06d" % len(valid) + changed[at + 6 :])
+            except InvalidBSON:
+                broken.append(changed)
 
-    assert outcome(bytes(raw), True, True) == outcome(bytes(raw), True, False)
+    raw = b"".join(valid)
+    assert outcome(raw, True, True) == outcome(raw, True, False)
+
+    decoder, starts = Decoder(contract(**dict.fromkeys(TYPES, True))), np.arange(len(broken)) * len(whole)
+    [fields] = decoder._orders
+    for layout in (None, layout_of(whole, 0, len(whole), fields)):
+        fit, _ = walk(b"".join(broken), starts, starts + len(whole), fields, layout)
+        assert not fit.any()
+    assert min(len(valid), len(broken)) > 1_000
 
 
 @given(st.integers(0, len(VALID)), st.binary(max_size=5))
