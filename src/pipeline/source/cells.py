@@ -156,9 +156,9 @@ class Cells:
         return pa.nulls(len(found))
 
     def _ids(self) -> pa.Array:
-        """Return the ids as text. They all have the type of the first one; another type does not fit."""
+        """Return the ids as text. They all have the commonest type; another type does not fit."""
         types = np.broadcast_to(self._types, len(self._rows))
-        kind = types[np.argmax(self.fits)]
+        kind = np.bincount(types[self.fits], minlength=1).argmax()
         self.fits = self.fits & (types == kind)
         if kind == STRING:
             return string_texts(self._texts())

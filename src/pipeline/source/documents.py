@@ -129,7 +129,7 @@ class Judge:
         except KeyError:
             values = tuple(document.get(field, MISSING) for field in self._fields)
         columns = len(self._columns)
-        shape = (*map(type, values[:columns]), *map(str, values[columns:]))
+        shape: tuple[type | str, ...] = (*map(type, values[:columns]), *map(str, values[columns:]))
         verdict = self._verdicts.get(shape)
         if verdict is None:
             verdict = self._verdicts[shape] = self._verdict(shape)
