@@ -4,29 +4,29 @@ Reads the declared columns from one snapshot of the collection, in the order of 
 accepted or rejected: unless read = accepted + rejected, nothing is written.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pipeline.config.contract import Contract, load_contract
-from pipeline.config.errors import PipelineError
+from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION, rejection_line
 from pipeline.data.atomic import atomic_file, atomic_folder
-from pipeline.data.ids import id_text, part_hash, sort_key
+from pipeline.data.ids import id_text, part_hashes, sort_key
 from pipeline.data.parts import PartWriter
+from pipeline.source.ahead import ahead
 from pipeline.source.bson_types import MISSING
 from pipeline.source.decoding import Batch, Decoder
-from pipeline.source.mongo import CODEC, connect, offers_snapshot
+from pipeline.source.mongo import connect
 from pipeline.source.parameters import IngestionParameters
 from pipeline.source.progress import progress, say_above_bar
+from pipeline.source.snapshot import Snapshot
 
-import bson
+import numpy as np
+import pyarrow as pa
 from pymongo import MongoClient
-from pymongo.client_session import ClientSession
-from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 BATCH_ROWS = 10_000
@@ -36,23 +36,22 @@ ATTEMPTS = 3
 _SNAPSHOT_LOST = {239, 246, 43, 237}
 
 Document = dict[str, Any]
-Session = ClientSession | None
 
 
 class _CountsDifferError(PipelineError):
     """The number of documents read differs from the server's count in the same snapshot."""
 
 
-def names_of_parts(ids: list[Any], rows_per_part: int) -> list[str | None]:
+def names_of_parts(texts: pa.Array, rows_per_part: int, id_at: Callable[[int], Any]) -> list[str | None]:
     """Return for each id the name of the part that it starts, or None.
 
-    An id starts a part if its hash is divisible by `rows_per_part`, so that new and deleted customers change
-    only the parts that they are in. The names sort as the ids do.
+    An id starts a part if the hash of its text is divisible by `rows_per_part`, so that new and deleted
+    customers change only the parts that they are in. The names sort as the ids do; `id_at(row)` is an id.
     """
-    return [
-        f"part-{sort_key(value)}.parquet" if part_hash(id_text(value)) % rows_per_part == 0 else None
-        for value in ids
-    ]
+    names: list[str | None] = [None] * len(texts)
+    for row in np.flatnonzero(part_hashes(texts) % rows_per_part == 0).tolist():
+        names[row] = f"part-{sort_key(id_at(row))}.parquet"
+    return names
 
 
 def ingest(
@@ -68,8 +67,14 @@ def ingest(
     again, up to three attempts in all.
 
     Raises:
+        ConfigurationError: there are several readers, but the id is not `_id`.
         PipelineError: the collection is missing or empty, or the counts do not agree.
     """
+    if parameters.readers > 1 and contract.id != "_id":
+        raise ConfigurationError(
+            "params.yaml: ingestion.readers: several readers read ranges of _id, but schema.id is "
+            f"{contract.id}: set readers to 1"
+        )
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic_folder(raw) as folder, atomic_file(rejected) as lines:
@@ -90,69 +95,46 @@ def _read(
     lines: Path,
 ) -> tuple[int, int]:
     name = f"{parameters.database}.{parameters.collection}"
-    collection = client[parameters.database].get_collection(parameters.collection, codec_options=CODEC)
     decoder = Decoder(contract)
     accepted = rejected = 0
-    with _snapshot_session(client) as session, progress() as bar:
-        bar.total = before = collection.count_documents(parameters.filter, session=session)
-        writer = PartWriter(folder, contract.arrow())
-        with writer, lines.open("w", encoding="utf-8") as file:
-            for raw in _batches(collection, parameters.filter, contract, decoder, session):
-                batch = decoder.decode(raw)
-                writer.write(batch.table, names_of_parts(batch.ids, parameters.rows_per_part))
-                for line in _rejected(collection, contract, batch, session):
+    with progress() as bar:
+        snapshot = Snapshot(client, parameters, contract, BATCH_ROWS)
+        bar.total = snapshot.total
+        with (
+            PartWriter(folder, contract.arrow()) as writer,
+            lines.open("w", encoding="utf-8") as file,
+            snapshot.batches(decoder.projection()) as answers,
+            ahead(_named(map(decoder.decode, answers), parameters.rows_per_part)) as batches,
+        ):
+            for batch, names in batches:
+                writer.write(batch.table, names)
+                for line in _rejected(snapshot, batch):
                     file.write(line + "\n")
-                accepted += len(batch.ids)
+                accepted += len(batch.table)
                 rejected += len(batch.rejections)
-                bar.advance(len(batch.documents))
+                bar.advance(batch.read)
         # A count reads the whole index, so it is repeated only to tell lost documents from a server that
         # counts at another moment than it reads.
         read = accepted + rejected
-        lost = bool(session and before != read) and (
-            collection.count_documents(parameters.filter, session=session) == before
-        )
+        lost = bool(snapshot.concern and snapshot.total != read) and snapshot.count() == snapshot.total
     if read == 0:
         missing = parameters.collection not in client[parameters.database].list_collection_names()
         problem = "does not exist" if missing else "holds no document that the filter selects"
         raise PipelineError(f"{name} {problem}: correct ingestion in params.yaml; nothing was changed")
     if lost:
         raise _CountsDifferError(
-            f"{name} holds {before:,} documents but {read:,} were read; nothing was changed"
+            f"{name} holds {snapshot.total:,} documents but {read:,} were read; nothing was changed"
         )
     return accepted, rejected
 
 
-def _snapshot_session(client: MongoClient[Document]) -> Any:
-    if offers_snapshot(client):
-        return client.start_session(snapshot=True)
-    say_above_bar(
-        "warning: a standalone server, or one before MongoDB 5.0, offers no snapshot: "
-        "documents written during the read may be missing"
-    )
-    return nullcontext(None)
+def _named(batches: Iterable[Batch], rows_per_part: int) -> Iterator[tuple[Batch, list[str | None]]]:
+    for batch in batches:
+        texts = batch.table.column(0).combine_chunks()
+        yield batch, names_of_parts(texts, rows_per_part, batch.id_at)
 
 
-def _batches(
-    collection: Collection[Document], query: Document, contract: Contract, decoder: Decoder, session: Session
-) -> Iterable[bytes]:
-    cursor = collection.find_raw_batches(
-        query,
-        decoder.projection(),
-        sort=_order(contract),
-        batch_size=BATCH_ROWS,
-        allow_disk_use=True,
-        session=session,
-    )
-    return cast("Iterable[bytes]", cursor)
-
-
-def _order(contract: Contract) -> list[tuple[str, int]]:
-    return [(contract.id, 1)] if contract.id == "_id" else [(contract.id, 1), ("_id", 1)]
-
-
-def _rejected(
-    collection: Collection[Document], contract: Contract, batch: Batch, session: Session
-) -> Iterator[str]:
+def _rejected(snapshot: Snapshot, batch: Batch) -> Iterator[str]:
     """Yield the rejected documents of a batch as JSON lines, with all fields as on the server.
 
     A document may have 16 MB, and ten times that once decoded. So documents are decoded one at a time, from
@@ -161,23 +143,15 @@ def _rejected(
     for start in range(0, len(batch.rejections), REFETCHED):
         rejections = batch.rejections[start : start + REFETCHED]
         ids = [rejection.id for rejection in rejections if rejection.id is not MISSING]
-        cursor = collection.find_raw_batches(
-            {"_id": {"$in": ids}},
-            sort=_order(contract),
-            batch_size=REFETCHED_AT_ONCE,
-            allow_disk_use=True,
-            session=session,
-        )
-        answers = cast("Iterable[bytes]", cursor)
-        documents = (document for raw in answers for document in bson.decode_iter(raw, CODEC))
+        documents = snapshot.documents(ids, REFETCHED_AT_ONCE)
         # They arrive in the order of the rejections, unless they change meanwhile (without a snapshot).
-        ahead: dict[str, Document] = {}
+        early: dict[str, Document] = {}
         for rejection in rejections:
             reasons = rejection.reasons
             key = None if rejection.id is MISSING else id_text(rejection.id)
-            while key is not None and key not in ahead and (read := next(documents, None)) is not None:
-                ahead[id_text(read["_id"])] = read
-            document = ahead.pop(key, None) if key is not None else None
+            while key is not None and key not in early and (read := next(documents, None)) is not None:
+                early[id_text(read["_id"])] = read
+            document = early.pop(key, None) if key is not None else None
             if document is None:
                 # Deleted meanwhile (only without a snapshot), or a document of a view without an `_id`.
                 document = batch.documents[rejection.row]

@@ -13,6 +13,7 @@ from pipeline.source import mongo, progress
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.embedded_mongo import running_server
 from pipeline.source.mongo import connect
+from pipeline.source.snapshot import Snapshot
 from reading import Document, customer_contract, read
 
 import pytest
@@ -128,9 +129,10 @@ def test_all_reads_use_one_snapshot(database: Database[Document], mongo_uri: str
 
     assert (done.accepted, done.rejected) == (299, 1)
     assert {name for name, _ in commands.sent} == READS
-    assert {command["readConcern"]["level"] for _, command in commands.sent} == {"snapshot"}
-    assert len({str(command["lsid"]) for _, command in commands.sent}) == 1
-    moments = [command["readConcern"].get("atClusterTime") for _, command in commands.sent]
+    # A cursor keeps the moment of its find.
+    concerns = [command["readConcern"] for name, command in commands.sent if name != "getMore"]
+    assert {concern["level"] for concern in concerns} == {"snapshot"}
+    moments = [concern.get("atClusterTime") for concern in concerns]
     assert moments[0] is None
     assert len(set(moments[1:])) == 1
     assert moments[1] is not None
@@ -271,14 +273,14 @@ def test_lost_documents_fail_the_read(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.customers.insert_many(generation(1))
-    batches, rng = ingestion._batches, random.Random(0)
+    read_range, rng = Snapshot._range, random.Random(0)
 
     def leaky(*args: Any) -> Iterator[bytes]:
-        kept = list(batches(*args))
+        kept = list(read_range(*args))
         del kept[rng.randrange(len(kept))]
         return iter(kept)
 
-    monkeypatch.setattr(ingestion, "_batches", leaky)
+    monkeypatch.setattr(Snapshot, "_range", leaky)
 
     with pytest.raises(PipelineError, match=r"holds 300 documents but 280 were read; nothing was changed"):
         read(database, tmp_path, customer_contract())

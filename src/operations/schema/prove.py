@@ -10,7 +10,8 @@ from pipeline.checks.reasons import Reasons
 from pipeline.checks.rules import row_problems
 from pipeline.config.contract import Contract
 from pipeline.source.bson_types import MISSING, type_name
-from pipeline.source.decoding import ID_FIELD, Decoder
+from pipeline.source.decoding import Decoder
+from pipeline.source.documents import ID_FIELD
 
 import bson
 import numpy as np

@@ -5,8 +5,12 @@ import math
 import re
 import struct
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from bson import Binary, DatetimeConversion, DatetimeMS, Decimal128, ObjectId, json_util
 from bson.errors import BSONError
 
@@ -14,6 +18,10 @@ from bson.errors import BSONError
 _AMBIGUOUS = re.compile(
     r'-?\d+(\.\d+)?([eE][-+]?\d+)?|[0-9a-f]{24}|[{["].*|true|false|null|NaN|-?Infinity', re.S
 )
+# The same for Arrow, whose \d is ASCII alone; it also matches a few strings that are not ambiguous.
+_MAYBE_AMBIGUOUS = "^(?s:" + _AMBIGUOUS.pattern.replace(r"\d", r"[0-9\x{80}-\x{10FFFF}]") + ")$"
+_HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], "S2")
+_PART_HASH = hashlib.blake2b(digest_size=8, person=b"part")
 _OPTIONS = json_util.RELAXED_JSON_OPTIONS
 # Dates outside Python's range stay milliseconds.
 _READ = _OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -114,9 +122,45 @@ def _number_key(value: float | Decimal) -> str:
     return key + f"{bits ^ (2**64 - 1 if bits >> 63 else 2**63):016x}"
 
 
-def part_hash(text: str) -> int:
-    """Return a 64-bit hash of an id's text, which decides whether the id starts a new part."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, person=b"part").digest())
+def string_texts(ids: pa.Array) -> pa.Array:
+    """Return `id_text` of ids that are strings or null."""
+    ambiguous = pc.match_substring_regex(ids, _MAYBE_AMBIGUOUS).fill_null(False)
+    if not pc.any(ambiguous).as_py():
+        return ids
+    texts = [id_text(each) for each in ids.filter(ambiguous).to_pylist()]
+    return pc.replace_with_mask(ids, ambiguous, pa.array(texts, pa.string()))
+
+
+def integer_texts(ids: np.ndarray) -> pa.Array:
+    """Return `id_text` of ids that are integers."""
+    return pa.array(ids.astype(np.int64)).cast(pa.string())
+
+
+def object_id_texts(ids: np.ndarray) -> pa.Array:
+    """Return `id_text` of ids that are ObjectIds: rows of 12 bytes."""
+    digits = _HEX[ids]
+    offsets = np.arange(0, digits.nbytes + 1, 24, dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(ids), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
+
+
+def part_hashes(texts: pa.Array) -> np.ndarray:
+    """Return a 64-bit hash of each id's text, which decides whether the id starts a new part."""
+    digests = []
+    for text in _utf8(texts):
+        hashed = _PART_HASH.copy()
+        hashed.update(text)
+        digests.append(hashed.digest())
+    return np.frombuffer(b"".join(digests), ">u8")
+
+
+def _utf8(texts: pa.Array) -> list[bytes]:
+    """Return each text (none is null) as UTF-8, much faster than `to_pylist`."""
+    if not len(texts):
+        return []
+    _, offsets, content = texts.buffers()
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    data = content.to_pybytes() if content else b""
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 def split_share(text: str) -> float:

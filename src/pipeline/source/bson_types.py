@@ -10,7 +10,9 @@ from pipeline.config.contract import Column
 from bson import Binary, Code, DatetimeMS, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
 # Beyond this a double no longer holds every integer.
-_EXACT = 2**53
+EXACT = 2**53
+# The values of `$type` for the parent of a nullable column that is null.
+HOLDERS = ("object", "missing", "null", "undefined")
 
 
 class Missing:
@@ -75,7 +77,7 @@ def inexact(kind: str, value: Any) -> str | None:
     # Other values are judged by their type alone.
     if type(value) is float:
         return None if kind == "number" and math.isfinite(value) else _inexact_double(kind, value)
-    if kind == "number" and type(value) in (int, Int64) and abs(value) > _EXACT:
+    if kind == "number" and type(value) in (int, Int64) and abs(value) > EXACT:
         return f"is {int(value)}, too large an integer to be a number without loss"
     if kind == "number" and type(value) is Decimal128:
         return _inexact_decimal(value)
@@ -89,7 +91,7 @@ def _inexact_double(kind: str, value: float) -> str | None:
         return "is infinite"
     if kind == "integer" and not value.is_integer():
         return f"is {value!r}, not a whole number"
-    if kind == "integer" and abs(value) > _EXACT:
+    if kind == "integer" and abs(value) > EXACT:
         return f"is {value!r}, too large a double to be one certain integer"
     return None
 

@@ -1,29 +1,29 @@
 """Decodes a raw BSON batch to an Arrow table with exact types, and a reason for each rejected document.
 
-`pymongoarrow` decodes the values fast, but accepts wrong ones: it turns a boolean into 1, 2.7 into the
-integer 2, and NaN into null. So the types that `bson` finds in each document are checked against the
-contract; documents with the same types share one verdict, so this is cheap. A document is also rejected if
-only one of the two libraries finds a value.
+The walk reads most documents, column by column. The others are judged one by one. Both accept the same
+documents with the same values (a property test compares them); only the second knows reasons.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
-from pipeline.config.contract import Column, Contract
+from pipeline.config.contract import Contract
 from pipeline.data.artifacts import shortened
-from pipeline.data.ids import id_text
-from pipeline.source.bson_types import ACCEPTED, MISSING, double_of, inexact, type_name, wrong_type
+from pipeline.data.ids import id_text, id_value
+from pipeline.source.bson_types import MISSING
+from pipeline.source.cells import Field
+from pipeline.source.documents import ID_FIELD, Judge, Judged, parents_of
 from pipeline.source.mongo import CODEC
+from pipeline.source.walk import documents_in, layout_of, walk
 
 import bson
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from bson import Decimal128
-from bson.errors import InvalidBSON
-from pymongoarrow.context import PyMongoArrowContext
-from pymongoarrow.schema import Schema
+
+# How many orders of the fields the walk tries.
+_MOST_ORDERS = 4
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,20 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Batch:
-    """A decoded batch: the accepted rows, their ids as in MongoDB, the rejections, the documents as read."""
+    """A decoded batch of `read` documents: the accepted rows, and the rejections with documents by row.
 
+    `ids` holds the ids that the walk does not read, by their row in `table`.
+    """
+
+    read: int
     table: pa.Table
-    ids: list[Any]
+    ids: dict[int, Any]
     rejections: list[Rejection]
-    documents: list[dict[str, Any]]
+    documents: dict[int, dict[str, Any]]
+
+    def id_at(self, row: int) -> Any:
+        """Return the id in a row of `table` as in MongoDB."""
+        return self.ids[row] if row in self.ids else id_value(self.table.column(0)[row].as_py())
 
 
 class Decoder:
@@ -51,20 +59,19 @@ class Decoder:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._arrow = contract.arrow()
-        self._columns = list(contract.columns.items())
         # Extra fields for the types of the nullable columns' parents. No column can have such a name.
         parents = {
-            path for column in contract.columns.values() if column.nullable for path in _parents(column)
+            path for column in contract.columns.values() if column.nullable for path in parents_of(column)
         }
         self.parents = {f"__parent_{place}": path for place, path in enumerate(sorted(parents))}
-        self._fields = [*contract.columns, *self.parents]
-        self._all_fields = itemgetter(*self._fields)
-        self._numeric = [
-            (place, name, column.type)
-            for place, (name, column) in enumerate(self._columns)
-            if column.type in ("integer", "number")
-        ]
-        self._verdicts: dict[tuple[type | str, ...], list[str]] = {}
+        self._judge = Judge(contract, self.parents)
+        fields = [Field("_id", "id")]
+        fields += [Field(name, column.type, column.nullable) for name, column in contract.columns.items()]
+        fields += [Field(name, "parent") for name in self.parents]
+        fields += [Field(ID_FIELD, "id")] if contract.id != "_id" else []
+        self._fields = {field.name: field for field in fields}
+        # The server returns the fields in the order of the projection, but nothing guarantees that.
+        self._orders = [[*self._fields.values()]]
         self._last_id: str | None = None
 
     def projection(self) -> dict[str, Any]:
@@ -73,7 +80,7 @@ class Decoder:
         It includes the types of the nullable columns' parents: if a parent is not a document, the column is
         wrong, not null.
         """
-        fields: dict[str, Any] = {name: f"${column.path}" for name, column in self._columns}
+        fields: dict[str, Any] = {name: f"${column.path}" for name, column in self._contract.columns.items()}
         fields |= {field: {"$type": f"${path}"} for field, path in self.parents.items()}
         return fields if self._contract.id == "_id" else fields | {ID_FIELD: f"${self._contract.id}"}
 
@@ -81,127 +88,114 @@ class Decoder:
         """Decode one batch of documents with the fields of `projection`, in the order of their ids.
 
         Returns a `Batch` whose table has the schema `contract.arrow()`.
+
+        Raises:
+            PipelineError: a document is not BSON.
         """
-        documents, not_utf8 = _documents(raw)
-        table = self._with_decimals(self._values(raw), documents)
-        lost = self._lost(table, documents, not_utf8)
-        id_field = "_id" if self._contract.id == "_id" else ID_FIELD
-        ids, texts, kept, rejections = [], [], [], []
-        for row, document in enumerate(documents):
-            identity = document.get(id_field, MISSING)
-            reasons = self._judge_id(identity) + self._judge(document) + lost.get(row, [])
-            if reasons:
-                rejections.append(Rejection(row, document.get("_id", MISSING), reasons))
-            else:
-                kept.append(row)
-                ids.append(identity)
-                texts.append(self._last_id)
+        bounds = documents_in(raw)
+        if bounds is None:
+            self._judge.judge(raw)
+            raise AssertionError("BSON documents whose lengths are not those of the batch")
+        starts, stops = bounds
+        rest = np.arange(len(starts))
+        # The tables of the walks and of the judgement, and for each document its row in all of them.
+        tables, size = [], 0
+        rows = np.empty(len(starts), np.int64)
+        for fields in self._orders:
+            # First the documents with the types of a typical one, then those with any types.
+            typical = _typical(raw, starts[rest], stops[rest], fields)
+            for layout in (typical, None) if typical else (None,):
+                if len(rest):
+                    fit, table = self._walk(raw, starts[rest], stops[rest], fields, layout)
+                    rows[rest[fit]] = size + np.flatnonzero(fit)
+                    tables.append(table)
+                    size += len(table)
+                    rest = rest[~fit]
+        judged = self._judge.judge(b"".join([raw[starts[row] : stops[row]] for row in rest]))
+        rows[rest] = size + np.arange(len(rest))
+        texts = [None if identity is MISSING else id_text(identity) for identity in judged.ids]
+        tables.append(self._table(pa.array(texts, pa.string()), judged.table.columns))
+        self._learn_order(judged)
+        table = pa.concat_tables([table for table in tables if len(table)] or tables)
+        if len(table) > len(rows):
+            table = table.combine_chunks().take(rows)
+
+        reasons = {int(rest[place]): found for place, found in judged.reasons.items()}
+        for row, text in self._repeated(table.column(0)):
+            problem = (
+                f"{self._contract.id}: {shortened(text)} is the id of another document already: duplicate"
+            )
+            reasons[row] = [problem, *reasons.get(row, [])]
+        documents = {int(row): judged.documents[place] for place, row in enumerate(rest) if row in reasons}
+        rejections = []
+        for row in sorted(reasons):
+            if row not in documents:
+                documents[row] = bson.decode(raw[starts[row] : stops[row]], CODEC)
+            rejections.append(Rejection(row, documents[row].get("_id", MISSING), reasons[row]))
+        accepted = np.ones(len(starts), bool)
+        accepted[list(reasons)] = False
+        kept = np.flatnonzero(accepted)
         if rejections:
-            table = table.take(pa.array(kept, pa.int64()))
-        table = pa.Table.from_arrays([pa.array(texts, pa.string()), *table.columns], schema=self._arrow)
-        return Batch(table, ids, rejections, documents)
+            table = table.take(kept)
+        ids = zip(np.searchsorted(kept, rest).tolist(), rest.tolist(), judged.ids, strict=True)
+        return Batch(
+            len(starts),
+            table.cast(self._arrow),
+            {place: identity for place, row, identity in ids if row not in reasons},
+            rejections,
+            documents,
+        )
 
-    def _values(self, raw: bytes) -> pa.Table:
-        types = {name: self._arrow.field(name).type for name, _ in self._columns}
-        # Values that it turns into null are rejected by the check of their type.
-        context = PyMongoArrowContext(Schema(types), allow_invalid=True)
-        context.process_bson_stream(raw)
-        return context.finish()
+    def _walk(
+        self,
+        raw: bytes,
+        starts: np.ndarray,
+        stops: np.ndarray,
+        fields: list[Field],
+        layout: list[int | None] | None,
+    ) -> tuple[np.ndarray, pa.Table]:
+        fit, values = walk(raw, starts, stops, fields, layout)
+        id_field = "_id" if self._contract.id == "_id" else ID_FIELD
+        table = self._table(values[id_field], [values[name] for name in self._contract.columns])
+        return fit, table
 
-    def _with_decimals(self, table: pa.Table, documents: list[dict[str, Any]]) -> pa.Table:
-        # `pymongoarrow` reads a decimal in a column of doubles as null.
-        for place, (name, column) in enumerate(self._columns):
-            if column.type != "number" or not table[name].null_count:
-                continue
-            nulls = pc.indices_nonzero(pc.is_null(table[name])).to_pylist()
-            doubles = {
-                row: double_of(value)
-                for row in nulls
-                if type(value := documents[row].get(name)) is Decimal128
-            }
-            if doubles:
-                mask = np.zeros(len(documents), dtype=bool)
-                mask[list(doubles)] = True
-                filled = pc.replace_with_mask(table[name], mask, pa.array(doubles.values(), pa.float64()))
-                table = table.set_column(place, self._arrow.field(name), filled)
-        return table
+    def _table(self, texts: pa.Array, columns: list[pa.Array]) -> pa.Table:
+        """Return a table in which, unlike in the result, the id may be null."""
+        return pa.Table.from_arrays([texts, *columns], names=self._arrow.names)
 
-    def _lost(
-        self, table: pa.Table, documents: list[dict[str, Any]], not_utf8: dict[int, set[str]]
-    ) -> dict[int, list[str]]:
-        # Reasons other than a wrong type.
-        lost: dict[int, list[str]] = {}
-        for row, fields in not_utf8.items():
-            names = (self._contract.id if field == ID_FIELD else field for field in sorted(fields))
-            lost[row] = [f"{name}: holds text that is not UTF-8" for name in names]
-        for name, column in self._columns:
-            for row in pc.indices_nonzero(pc.is_null(table[name])).to_pylist():
-                # `bson` reads a symbol as a string, `pymongoarrow` as null.
-                value = documents[row].get(name)
-                if type(value) in ACCEPTED[column.type] and not inexact(column.type, value):
-                    lost.setdefault(row, []).append(f"{name}: holds no plain value ({column.path})")
-        return lost
+    def _learn_order(self, judged: Judged) -> None:
+        """Add the commonest order of the fields that the walk does not know, for the next batches."""
+        valid = (doc for row, doc in enumerate(judged.documents) if row not in judged.reasons)
+        orders = Counter(map(tuple, valid)).most_common(1)
+        if not orders or len(self._orders) == _MOST_ORDERS:
+            return
+        order = list(orders[0][0])
+        before = None
+        for name in self._fields:
+            if name not in order:  # it is missing in these documents
+                order.insert(order.index(before) + 1 if before else 0, name)
+            before = name
+        if set(order) == set(self._fields):
+            fields = [self._fields[name] for name in order]
+            self._orders += [fields] if fields not in self._orders else []
 
-    def _judge_id(self, identity: Any) -> list[str]:
-        name = self._contract.id
-        if identity is MISSING or (identity is None and name != "_id") or isinstance(identity, list):
-            return [f"{name}: is {type_name(identity)}, so the document has no identity"]
-        text = id_text(identity)
-        if text == self._last_id:
-            return [f"{name}: {shortened(text)} is the id of another document already: duplicate"]
-        self._last_id = text
-        return []
-
-    def _judge(self, document: dict[str, Any]) -> list[str]:
-        try:
-            values = self._all_fields(document)
-        except KeyError:
-            values = tuple(document.get(field, MISSING) for field in self._fields)
-        columns = len(self._columns)
-        shape = (*map(type, values[:columns]), *values[columns:])
-        verdict = self._verdicts.get(shape)
-        if verdict is None:
-            verdict = self._verdicts[shape] = self._verdict(shape)
-        problems = [
-            f"{name}: {problem}"
-            for place, name, kind in self._numeric
-            if (problem := inexact(kind, values[place]))
-        ]
-        return verdict + problems
-
-    def _verdict(self, shape: tuple[Any, ...]) -> list[str]:
-        kinds = dict(zip(self.parents.values(), shape[len(self._columns) :], strict=True))
-        reasons = []
-        for (name, column), kind in zip(self._columns, shape, strict=False):
-            if reason := wrong_type(name, column, kind):
-                reasons.append(reason)
-            elif column.nullable:
-                wrong = [path for path in _parents(column) if kinds[path] not in _HOLDERS]
-                reasons += [f"{name}: {path} is of type {kinds[path]}, not a document" for path in wrong[:1]]
-        return reasons
+    def _repeated(self, texts: pa.ChunkedArray) -> list[tuple[int, str]]:
+        """Return the rows with the id of the row before, and that id; a row without an id does not count."""
+        rows = np.flatnonzero(texts.is_valid())
+        present = texts.drop_null().combine_chunks()
+        if not len(present):
+            return []
+        before = pa.concat_arrays([pa.array([self._last_id], pa.string()), present[:-1]])
+        self._last_id = present[-1].as_py()
+        repeated = pc.indices_nonzero(pc.equal(present, before).fill_null(False)).to_pylist()
+        return [(int(rows[place]), present[place].as_py()) for place in repeated]
 
 
-ID_FIELD = "__id"
-# CODEC escapes text that is not UTF-8, the first of these refuses it, the second drops it.
-_STRICT_CODEC = CODEC.with_options(unicode_decode_error_handler="strict")
-_IGNORING_CODEC = CODEC.with_options(unicode_decode_error_handler="ignore")
-# The values of `$type` for the parent of a nullable column that is null.
-_HOLDERS = {"object", "missing", "null", "undefined"}
-
-
-def _parents(column: Column) -> list[str]:
-    names = column.path.split(".")
-    return [".".join(names[:depth]) for depth in range(1, len(names))]
-
-
-def _documents(raw: bytes) -> tuple[list[dict[str, Any]], dict[int, set[str]]]:
-    """Return the documents of a batch, and by row the fields with text that is not UTF-8."""
-    try:
-        return bson.decode_all(raw, _STRICT_CODEC), {}
-    except InvalidBSON:
-        documents = bson.decode_all(raw, CODEC)
-    broken = {}
-    for row, (escaped, cut) in enumerate(zip(documents, bson.decode_all(raw, _IGNORING_CODEC), strict=True)):
-        if fields := {name for name in escaped if id_text(escaped[name]) != id_text(cut[name])}:
-            broken[row] = fields
-    return documents, broken
+def _typical(
+    raw: bytes, starts: np.ndarray, stops: np.ndarray, fields: list[Field]
+) -> list[int | None] | None:
+    """Return the commonest layout of a few documents."""
+    few = range(0, len(starts), max(1, len(starts) // 8))
+    layouts = (layout_of(raw, int(starts[place]), int(stops[place]), fields) for place in few)
+    known = [layout for layout in layouts if layout]
+    return max(known, key=known.count, default=None)

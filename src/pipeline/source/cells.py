@@ -1,0 +1,187 @@
+"""The values of one field of all documents of a batch, which the walk (`walk.py`) has located in BSON."""
+
+from dataclasses import dataclass
+from struct import pack
+from typing import Literal
+
+from pipeline.config.contract import ARROW_TYPES, ColumnType
+from pipeline.data.ids import integer_texts, object_id_texts, string_texts
+from pipeline.source.bson_types import EXACT, HOLDERS
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+DOUBLE, STRING, OBJECT_ID, BOOLEAN, DATE, NULL, INT32, INT64 = 0x01, 0x02, 0x07, 0x08, 0x09, 0x0A, 0x10, 0x12
+SIZES = {DOUBLE: 8, STRING: 4, OBJECT_ID: 12, BOOLEAN: 1, DATE: 8, NULL: 0, INT32: 4, INT64: 8}
+_TYPES: dict[str, tuple[int, ...]] = {
+    "integer": (INT32, INT64, DOUBLE),
+    "number": (DOUBLE, INT32, INT64),
+    "boolean": (BOOLEAN,),
+    "category": (STRING,),
+    "string": (STRING,),
+    "datetime": (DATE,),
+    "id": (STRING, OBJECT_ID, INT32, INT64),
+    "parent": (STRING,),
+}
+# How much of a value is read with the name of its field: an ObjectId, or a word of `HOLDERS` and its length.
+READ = 4 + max(map(len, HOLDERS)) + 1
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the projection: a column, an id, or `$type` of a nullable column's parent."""
+
+    name: str
+    kind: ColumnType | Literal["id", "parent"]
+    nullable: bool = False
+
+    @property
+    def types(self) -> tuple[int, ...]:
+        """The BSON types that fit."""
+        return (*_TYPES[self.kind], NULL) if self.nullable else _TYPES[self.kind]
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The type of the values."""
+        return ARROW_TYPES.get(self.kind, pa.string())
+
+
+@dataclass
+class Places:
+    """The documents of a batch: which fit so far, the place in each, and the place of its final 0."""
+
+    data: bytes
+    places: np.ndarray
+    ends: np.ndarray
+    fit: np.ndarray
+
+
+class Cells:
+    """The values of a field in all documents, which lie at an offset of the rows, and those that fit."""
+
+    def __init__(
+        self,
+        batch: Places,
+        field: Field,
+        types: np.ndarray,
+        rows: np.ndarray,
+        offset: int,
+        fits: np.ndarray,
+        null: np.ndarray | None,
+    ) -> None:
+        self._batch, self._field, self._types, self._rows, self._offset = batch, field, types, rows, offset
+        self._null = np.zeros(len(fits), bool) if null is None else null
+        self.fits = fits
+        # How much longer than its type says a value is.
+        self.longer: np.ndarray | int = 0
+
+    def values(self) -> pa.Array:
+        """Return the values, null where the field is null or missing; update `fits` and `longer`."""
+        kind = self._field.kind
+        if kind == "id":
+            return self._ids()
+        if kind == "parent":
+            return self._parents()
+        if kind in ("category", "string"):
+            return self._texts()
+        if kind == "boolean":
+            found = self._as("u1")
+            valid, found = found <= 1, found == 1
+        elif kind == "datetime":
+            found = self._as("<i8").copy()
+            valid = np.ones(len(found), bool)
+        else:
+            valid, found = self._numbers()
+        self.fits = self.fits & (valid | self._null)
+        array = pa.array(found, mask=self._null if self._null.any() else None)
+        return array.view(self._field.arrow) if kind == "datetime" else array
+
+    def _as(self, kind: str) -> np.ndarray:
+        return np.ndarray(len(self._rows), kind, self._rows.view(np.uint8), self._offset, self._rows.strides)
+
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return which numbers are exact, as `bson_types.inexact` decides, and the numbers."""
+        double, long = self._types == DOUBLE, self._types == INT64
+        doubles, longs = self._as("<f8"), self._as("<i8")
+        integers = np.where(long, longs, self._as("<i4"))
+        with np.errstate(invalid="ignore"):
+            if self._field.kind == "number":
+                found = np.where(double, doubles, integers.astype(np.float64))
+                inside = (longs <= EXACT) & (longs >= -EXACT)
+                return np.where(double, np.isfinite(found), ~long | inside), found
+            whole = (np.floor(doubles) == doubles) & (np.abs(doubles) <= EXACT)
+            return ~double | whole, np.where(double & whole, doubles.astype(np.int64), integers)
+
+    def _texts(self) -> pa.Array:
+        """Return the values of the type string, and nulls."""
+        batch = self._batch
+        string = batch.fit & self.fits & (self._types == STRING) & ~self._null
+        lengths = np.where(string, self._as("<i4"), 0).astype(np.int64)
+        first = np.where(string, batch.places + self._offset + 4, batch.places)
+        last = first + lengths - 1  # the place of the final 0
+        bounded = (lengths >= 1) & (last < batch.ends)
+        last = np.where(bounded, last, 0)
+        string &= bounded & (np.frombuffer(batch.data, np.uint8)[last] == 0)
+        self.fits = self.fits & (string | self._null)
+        self.longer = np.where(string, lengths, 0)
+        # Arrow copies every second text between these offsets: those between them are what lies between.
+        offsets = np.empty(2 * len(first), np.int32)
+        offsets[::2] = np.where(string, first, batch.places)
+        offsets[1::2] = np.where(string, last, batch.places)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(batch.data)]
+        between = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
+        every = pa.array(np.arange(0, len(offsets) - 1, 2), mask=~string if not string.all() else None)
+        found = between.take(every)
+        try:
+            return found.cast(pa.string())
+        except pa.ArrowInvalid:
+            utf8 = np.array([text is None or _is_utf8(text) for text in found.to_pylist()])
+            self.fits &= utf8
+            return pc.if_else(pa.array(utf8), found, None).cast(pa.string())
+
+    def _parents(self) -> pa.Array:
+        """Check that the values are among `HOLDERS`; return nulls, since the check is all they are for."""
+        found = np.zeros(len(self._rows), bool)
+        for holder in HOLDERS:
+            text = pack("<i", len(holder) + 1) + holder.encode() + b"\0"
+            same = same_bytes(
+                self._rows, bytes(self._offset) + text, bytes(self._offset) + b"\xff" * len(text)
+            )
+            self.longer = self.longer + np.where(same, len(holder) + 1, 0)
+            found |= same
+            if found.all():
+                break
+        self.fits = self.fits & found
+        return pa.nulls(len(found))
+
+    def _ids(self) -> pa.Array:
+        """Return the ids as text. They all have the commonest type; another type does not fit."""
+        types = np.broadcast_to(self._types, len(self._rows))
+        kind = np.bincount(types[self.fits], minlength=1).argmax()
+        self.fits = self.fits & (types == kind)
+        if kind == STRING:
+            return string_texts(self._texts())
+        if kind == OBJECT_ID:
+            return object_id_texts(np.ascontiguousarray(self._as("V12")).view(np.uint8).reshape(-1, 12))
+        return integer_texts(self._as("<i4" if kind == INT32 else "<i8"))
+
+
+def same_bytes(rows: np.ndarray, expected: bytes, matters: bytes) -> np.ndarray:
+    """Return which rows begin with these bytes, of which those with a byte 255 in `matters` matter."""
+    width = rows.itemsize
+    words = rows.view("<u8").reshape(len(rows), -1)
+    wanted, masks = (np.frombuffer(each.ljust(width, b"\0"), "<u8") for each in (expected, matters))
+    different = np.zeros(len(rows), np.uint64)
+    for place in np.flatnonzero(masks):
+        different |= (words[:, place] ^ wanted[place]) & masks[place]
+    same: np.ndarray = different == 0
+    return same
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
