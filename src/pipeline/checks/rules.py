@@ -1,16 +1,13 @@
-"""Checks rows against the contract: nulls, ranges, allowed values, unique ids."""
+"""Checks rows against the contract: nulls, ranges, allowed values."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from pipeline.config.contract import Column, Contract
 from pipeline.data.artifacts import LONGEST, shortened
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 # Returns which values break a rule (bool, shape (rows,)). Only the rule of nulls rejects a null.
 Breaks = Callable[[pa.Array], np.ndarray]
@@ -67,10 +64,3 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
                 state = "is null" if value is None else f"is {shortened(repr(value))}"
                 problems.setdefault(row, []).append(f"{name}: {state}, {why}")
     return problems
-
-
-def repeated_ids(paths: list[Path], contract: Contract) -> list[np.ndarray]:
-    """Return, for each part, which of its rows repeat the id of a row before them (bool, shape (rows,))."""
-    ids = [pq.read_table(path, columns=[contract.id])[contract.id] for path in paths]
-    repeated = pd.Series(pa.chunked_array(ids, pa.string()).to_numpy(zero_copy_only=False)).duplicated()
-    return np.split(repeated.to_numpy(), np.cumsum([len(part) for part in ids])[:-1])
