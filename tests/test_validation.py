@@ -1,14 +1,18 @@
 """Validation as a stage: what it keeps, what it rejects, and what it reports."""
 
 import math
+import random
+import shutil
 import subprocess
 import sys
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import validation
+from pipeline.config.errors import PipelineError
 from project import ROOT, environment
-from stages import SCHEMA, Folder, digests, rejected, report, row
+from stages import SCHEMA, Folder, digests, failure, rejected, report, row
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -153,6 +157,31 @@ def test_nested_id_is_restored(folder: Folder) -> None:
     assert line["reasons"] == ["account.number: the id of another row already: duplicate"]
     assert line["document"]["account"]["number"] == "T-0000007"
     assert folder.rows("validated") == rows[:100]
+
+
+def test_the_division_into_parts_changes_neither_report_nor_verdict(folder: Folder) -> None:
+    folder.set(validation={"min_rows": 2, "max_rejected": 0.5})
+    rows = [row(number, tenure_months=-1 if number % 7 == 0 else number % 60) for number in range(200)]
+    rows.insert(150, row(149))
+    rng, outputs = random.Random(0), []
+    for number in range(6):
+        # Two of the divisions have a leak.
+        for one in rows:
+            one["monthly_charges"] = float(one["churned"]) + 1 if number > 3 else 20.0 + len(one["contract"])
+        cuts = sorted(rng.choices(range(len(rows)), k=(0, 1, 5, 40, 0, 7)[number]))
+        shutil.rmtree("artifacts", ignore_errors=True)
+        folder.write("raw", *(rows[start:stop] for start, stop in pairwise([0, *cuts, len(rows)])))
+
+        if number > 3:
+            outputs.append((failure(validation.main, PipelineError), rejected(), report()))
+        else:
+            validation.main()
+            outputs.append((folder.rows("validated"), rejected(), report()))
+
+    assert outputs[:4] == [outputs[0]] * 4
+    assert outputs[4] == outputs[5]
+    assert outputs[4][0].startswith("the target churned leaks through monthly_charges (alone ROC AUC 1.0000)")
+    assert len(outputs[0][1]) == 30
 
 
 def test_second_run_gives_the_same_bytes(folder: Folder) -> None:

@@ -24,10 +24,10 @@ def shares(negatives: int, positives: int, columns: int) -> tuple[float, float]:
     rows.
     """
     most = min(ROWS, VALUES // columns)
-    rarer = min(negatives, positives, most // 2)
-    fewer, more = rarer / max(min(negatives, positives), 1), (most - rarer) / max(negatives, positives, 1)
-    both = min(fewer, 1.0), min(more, 1.0)
-    return both if negatives < positives else both[::-1]
+    fewer, more = sorted((negatives, positives))
+    of_fewer = min(1.0, most / 2 / max(fewer, 1))
+    of_more = min(1.0, (most - of_fewer * fewer) / max(more, 1))
+    return (of_fewer, of_more) if negatives == fewer else (of_more, of_fewer)
 
 
 def sample(
