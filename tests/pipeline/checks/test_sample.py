@@ -17,12 +17,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-CONTRACT = target_and(leak={"type": "number"}, almost={"type": "number"}, honest={"type": "number"})
+CONTRACT = target_and(
+    leak={"type": "number"},
+    almost={"type": "number"},
+    imprecise={"type": "category"},
+    honest={"type": "number"},
+)
 ROWS = 20_000
 
 
 def rows(rate: float, count: int = ROWS) -> pa.Table:
-    """Return rows with a share of positives, a copy of the target, a weaker one and noise."""
+    """Return rows with a share of positives, a copy of the target, two weaker ones and noise."""
     rng = np.random.default_rng(0)
     target = rng.random(count) < rate
     columns = {
@@ -30,6 +35,8 @@ def rows(rate: float, count: int = ROWS) -> pa.Table:
         "y": target,
         "leak": target + rng.random(count) * 0.5,
         "almost": target * 2.0 + rng.normal(size=count) * 0.7,
+        # A rare class has fewer rows here than the other class: a high ROC AUC, but a low precision.
+        "imprecise": np.where(target | (rng.random(count) < 0.01), "a", "b"),
         "honest": rng.normal(size=count),
     }
     return pa.table(columns).cast(CONTRACT.arrow())
