@@ -17,6 +17,7 @@ from validation import ValidationParameters
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn import datasets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +66,9 @@ def contract_of(frame: pd.DataFrame) -> Contract:
 
 def scores(frame: pd.DataFrame, target: np.ndarray) -> dict[str, float]:
     named = frame.rename(columns=lambda name: f"x{name}").assign(y=target)
-    return suspicious(named, contract_of(frame), MAXIMUM)
+    contract = contract_of(frame)
+    schema = pa.schema([field for field in contract.arrow() if field.name != contract.id])
+    return suspicious(pa.Table.from_pandas(named, schema, preserve_index=False), contract, MAXIMUM)
 
 
 def false_alarms() -> None:

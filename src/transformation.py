@@ -26,7 +26,7 @@ def transform_part(
     contract: Contract, test_size: float, train: Path, test: Path, path: Path
 ) -> tuple[int, int]:
     """Write the train and the test rows of one part under its name; return the number of each."""
-    table = features(pq.read_table(path), contract)
+    table = features(pq.ParquetFile(path).read(use_threads=False), contract)
     in_test_split = is_test(table[contract.id], test_size)
     splits = {test: table.filter(pa.array(in_test_split)), train: table.filter(pa.array(~in_test_split))}
     for folder, rows in splits.items():

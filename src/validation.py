@@ -1,25 +1,29 @@
-"""Validation: artifacts/raw/ -> artifacts/validated/, artifacts/rejected/ and artifacts/validation.json.
+"""Validation: artifacts/raw/ -> artifacts/validated/, artifacts/rejected/, validation.json and columns.json.
 
 Checks every row against the contract. Rows that break it go to artifacts/rejected/ with their reasons. Too
 many of them, too few rows or a feature that leaks the target fail the stage, after the report is written.
 """
 
 import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
-from pipeline.checks.facts import merge
+from pipeline.checks.facts import Facts, merge
 from pipeline.checks.leakage import suspicious
 from pipeline.checks.parameters import ValidationParameters
-from pipeline.checks.part import check_columns, check_part
+from pipeline.checks.part import CheckedPart, check_part, span_of
 from pipeline.checks.reasons import Reasons
-from pipeline.checks.rules import repeated_ids
-from pipeline.config.contract import Contract, load_contract
+from pipeline.checks.repeats import repeated_rows
+from pipeline.checks.sample import sample
+from pipeline.config.contract import load_contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import (
+    COLUMN_FACTS,
     RAW,
     REJECTED_BY_INGESTION,
     REJECTED_BY_VALIDATION,
@@ -29,10 +33,6 @@ from pipeline.data.artifacts import (
 )
 from pipeline.data.atomic import atomic_file, atomic_folder, write_json
 from pipeline.data.executor import part_executor
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 # The report names the reasons of this many columns.
 REASONS = 20
@@ -79,34 +79,32 @@ def named(scores: dict[str, float]) -> str:
     return ", ".join(f"{name} (alone ROC AUC {auc:.4f})" for name, auc in ordered)
 
 
-def accepted_rows(contract: Contract) -> pd.DataFrame:
-    """Return the target and the features of all accepted rows; there may be none."""
-    columns = [contract.target.column, *contract.features]
-    tables = [pq.read_table(path, columns=columns) for path in sorted(VALIDATED.glob("*.parquet"))]
-    frame: pd.DataFrame = pa.concat_tables(
-        [contract.arrow().empty_table().select(columns), *tables]
-    ).to_pandas()
-    return frame
+def gathered(checked: Iterable[CheckedPart], rejected: IO[bytes], counts: Counter[str]) -> Iterator[Facts]:
+    """Yield the facts of each part; move its rejected rows to one file, and add its `counts` of rows."""
+    for part in checked:
+        with part.rejected.open("rb") as of_part:
+            shutil.copyfileobj(of_part, rejected)
+        part.rejected.unlink()
+        counts.update(accepted=part.accepted, positives=part.positives)
+        yield part.facts
 
 
 def main() -> None:
     """Run the stage."""
     parameters, contract = load("validation", ValidationParameters), load_contract()
-    paths, reasons = [path.absolute() for path in parts(RAW)], Reasons()
+    paths, reasons, counts = [path.absolute() for path in parts(RAW)], Reasons(), Counter[str]()
     before = reasons.read(REJECTED_BY_INGESTION)
-    check_columns(paths, contract)
     with atomic_folder(VALIDATED) as folder, part_executor(len(paths)) as executor:
+        spans = list(executor.map(partial(span_of, contract), paths))
+        repeated = repeated_rows(paths, spans, contract.id, executor)
         check = partial(check_part, contract, folder.absolute())
-        checked = list(executor.map(check, paths, repeated_ids(paths, contract)))
+        checked = executor.map(check, paths, [repeated.get(path, []) for path in paths])
         with atomic_file(REJECTED_BY_VALIDATION) as lines, lines.open("wb") as together:
-            for part in checked:
-                with part.rejected.open("rb") as of_part:
-                    shutil.copyfileobj(of_part, together)
-                part.rejected.unlink()
-    accepted = sum(part.accepted for part in checked)
+            columns = merge(gathered(checked, together, counts), contract)
+        accepted, positives = counts["accepted"], counts["positives"]
+        classes = accepted - positives, positives
+        rows = sample(sorted(folder.absolute().glob("*.parquet")), contract, classes, executor)
     here = reasons.read(REJECTED_BY_VALIDATION)
-    frame = accepted_rows(contract)
-    positives = int((frame[contract.target.column] == contract.target.positive).sum())
     report: dict[str, Any] = {
         "read": accepted + before + here,
         "accepted": accepted,
@@ -115,10 +113,11 @@ def main() -> None:
             [column, count, "; ".join(texts)] for column, count, texts in islice(reasons.by_column(), REASONS)
         ],
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
-        "columns": merge([part.facts for part in checked], contract),
     }
     write_json(VALIDATION_REPORT, report)
-    scores = suspicious(frame, contract, parameters.max_single_column_auc)
+    # A file that is no DVC metric: `dvc metrics show` would have several numbers for each column.
+    write_json(COLUMN_FACTS, columns)
+    scores = suspicious(rows, contract, parameters.max_single_column_auc, classes)
     if problem := verdict(report, reasons, scores, parameters, contract.target.column):
         raise PipelineError(problem)
     if scores:

@@ -8,8 +8,7 @@ import transformation
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
 from pipeline.data.features import features
-from pipeline.data.ids import split_share
-from stages import SCHEMA, Folder, digests, failure, row, table, target_and
+from stages import SCHEMA, Folder, digests, failure, row, split_share, table, target_and
 
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -1,14 +1,18 @@
 """Validation as a stage: what it keeps, what it rejects, and what it reports."""
 
 import math
+import random
+import shutil
 import subprocess
 import sys
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import validation
+from pipeline.config.errors import PipelineError
 from project import ROOT, environment
-from stages import SCHEMA, Folder, digests, rejected, report, row
+from stages import SCHEMA, Folder, column_facts, digests, failure, rejected, report, row
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -108,7 +112,7 @@ def test_dates_beyond_python_are_kept(folder: Folder) -> None:
         None,
         {"$date": {"$numberLong": "316516204800000"}},
     ]
-    assert report()["columns"]["opened"]["maximum"] == "2026-01-31T10:20:30.123"
+    assert column_facts()["opened"]["maximum"] == "2026-01-31T10:20:30.123"
 
 
 def test_nan_is_no_null_and_stays_nan_in_the_rejected_document(folder: Folder) -> None:
@@ -136,9 +140,9 @@ def test_the_report_has_the_shares_of_the_accepted_rows(folder: Folder) -> None:
     assert found["reasons"] == [["tenure_months", 1, "is -1, below the minimum 0"]]
     positives = sum(one["churned"] for one in rows)
     assert found["target"] == {"positives": positives, "positive_share": round(positives / 200, 6)}
-    assert found["columns"]["tenure_months"]["minimum"] == min(one["tenure_months"] for one in rows)
+    assert column_facts()["tenure_months"]["minimum"] == min(one["tenure_months"] for one in rows)
     nulls = sum(one["total_charges"] is None for one in rows)
-    assert found["columns"]["total_charges"]["null_share"] == round(nulls / 200, 6)
+    assert column_facts()["total_charges"]["null_share"] == round(nulls / 200, 6)
 
 
 def test_nested_id_is_restored(folder: Folder) -> None:
@@ -155,6 +159,31 @@ def test_nested_id_is_restored(folder: Folder) -> None:
     assert folder.rows("validated") == rows[:100]
 
 
+def test_the_division_into_parts_changes_neither_report_nor_verdict(folder: Folder) -> None:
+    folder.set(validation={"min_rows": 2, "max_rejected": 0.5})
+    rows = [row(number, tenure_months=-1 if number % 7 == 0 else number % 60) for number in range(200)]
+    rows.insert(150, row(149))
+    rng, outputs = random.Random(0), []
+    for number in range(6):
+        # Two of the divisions have a leak.
+        for one in rows:
+            one["monthly_charges"] = float(one["churned"]) + 1 if number > 3 else 20.0 + len(one["contract"])
+        cuts = sorted(rng.choices(range(len(rows)), k=(0, 1, 5, 9, 0, 7)[number]))
+        shutil.rmtree("artifacts", ignore_errors=True)
+        folder.write("raw", *(rows[start:stop] for start, stop in pairwise([0, *cuts, len(rows)])))
+
+        if number > 3:
+            outputs.append((failure(validation.main, PipelineError), rejected(), report(), column_facts()))
+        else:
+            validation.main()
+            outputs.append((folder.rows("validated"), rejected(), report(), column_facts()))
+
+    assert outputs[:4] == [outputs[0]] * 4
+    assert outputs[4] == outputs[5]
+    assert outputs[4][0].startswith("the target churned leaks through monthly_charges (alone ROC AUC 1.0000)")
+    assert len(outputs[0][1]) == 30
+
+
 def test_second_run_gives_the_same_bytes(folder: Folder) -> None:
     folder.set(validation={"min_rows": 2, "max_rejected": 0.5})
     folder.write("raw", [row(number, tenure_months=number) for number in range(150)])
@@ -166,6 +195,7 @@ def test_second_run_gives_the_same_bytes(folder: Folder) -> None:
                 digests(VALIDATED),
                 digests(Path("artifacts/rejected")),
                 Path("artifacts/validation.json").read_bytes(),
+                Path("artifacts/columns.json").read_bytes(),
             )
         )
 

@@ -81,6 +81,12 @@ def table(rows: Sequence[Row], contract: Contract) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=contract.arrow())
 
 
+def split_share(text: str) -> float:
+    """Return the hash of an id that decides its split, computed without the project's code."""
+    digest = hashlib.blake2b(text.encode(), digest_size=7, person=b"stable-holdout").digest()
+    return int.from_bytes(digest) / 2**56
+
+
 class Folder:
     """The working directory: parameters, the parts of an earlier stage, results."""
 
@@ -145,6 +151,12 @@ def rejected() -> list[dict[str, Any]]:
 def report() -> dict[str, Any]:
     """Read validation's report."""
     found: dict[str, Any] = json.loads(Path("artifacts/validation.json").read_text())
+    return found
+
+
+def column_facts() -> dict[str, Any]:
+    """Read validation's facts about each column."""
+    found: dict[str, Any] = json.loads(Path("artifacts/columns.json").read_text())
     return found
 
 

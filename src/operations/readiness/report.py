@@ -30,7 +30,7 @@ def parameters() -> str:
 def workers() -> str:
     """Connect to the cluster of DASK_SCHEDULER, if it is set, and check that its workers have our code."""
     with part_executor(1):
-        return "DASK_SCHEDULER" if os.environ.get("DASK_SCHEDULER") else "processes of this machine"
+        return "DASK_SCHEDULER" if os.environ.get("DASK_SCHEDULER") else "threads of this process"
 
 
 # How long a check may take, in seconds. On an idle machine, all of them take five.

@@ -8,6 +8,7 @@ from operations.schema.reading import Documents
 from operations.schema.table import read_text, types
 from pipeline.checks.leakage import suspicious
 from pipeline.checks.parameters import ValidationParameters
+from pipeline.checks.sample import positive
 from pipeline.config.contract import Contract
 
 # The number of undeclared fields that are listed.
@@ -82,16 +83,16 @@ def _failures(
         )
     if documents.total is not None and (remain := int(documents.total * (1 - share))) < limits.min_rows:
         failures.append(f"about {remain:,} rows are fewer than validation.min_rows {limits.min_rows:,}")
-    frame = proof.frame(contract)
-    positives = int((frame[contract.target.column] == contract.target.positive).sum())
+    rows = proof.rows(contract)
+    positives = int(positive(rows, contract).sum())
     # A sample may miss a rare class.
-    if documents.complete and len(frame) and positives in (0, len(frame)):
+    if documents.complete and len(rows) and positives in (0, len(rows)):
         failures.append(
             f"the target {contract.target.column} has one class only: "
             f"{'every' if positives else 'no'} row is positive"
         )
     maximum = limits.max_single_column_auc
-    for name, score in suspicious(frame, contract, maximum).items():
+    for name, score in suspicious(rows, contract, maximum).items():
         if score > maximum:
             failures.append(
                 f"the target leaks through {name} (alone ROC AUC {score:.4f}), more than "

@@ -99,7 +99,7 @@ def _section(
 def _dropped(proof: Proof, contract: Contract, max_auc: float) -> dict[str, str]:
     """Return the columns that leak the target or reject too much, with the reasons."""
     dropped: dict[str, str] = {}
-    for name, score in suspicious(proof.frame(contract), contract, max_auc).items():
+    for name, score in suspicious(proof.rows(contract), contract, max_auc).items():
         if score > max_auc:
             for column in name.split(" + "):
                 dropped.setdefault(

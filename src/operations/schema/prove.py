@@ -15,7 +15,6 @@ from pipeline.source.documents import ID_FIELD
 
 import bson
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 BATCH = 500
@@ -34,11 +33,9 @@ class Proof:
     columns: Counter[frozenset[str]] = field(default_factory=Counter)
     tables: list[pa.Table] = field(default_factory=list)
 
-    def frame(self, contract: Contract) -> pd.DataFrame:
-        """Return up to `MOST_ROWS` accepted rows: the target and the features."""
-        tables = self.tables or [contract.arrow().empty_table()]
-        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-        return frame[[contract.target.column, *contract.features]]
+    def rows(self, contract: Contract) -> pa.Table:
+        """Return up to `MOST_ROWS` accepted rows."""
+        return pa.concat_tables([contract.arrow().empty_table(), *self.tables])
 
     def rejected_without(self, left_out: set[str]) -> int:
         """Return how many documents are still rejected if these columns are left out."""

@@ -21,7 +21,7 @@ from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
 from pipeline.data.artifacts import TEST, TRAIN
 from pipeline.data.features import TransformationParameters
-from pipeline.data.ids import split_share
+from pipeline.data.ids import split_shares
 
 import numpy as np
 import pandas as pd
@@ -158,7 +158,7 @@ def sampled(commit: str | None, name: str, share: float, test_size: float) -> pd
     """
     tables, hashes = [], []
     for table in split_parts(commit, *((TEST,) if share <= test_size else (TEST, TRAIN))):
-        of_ids = np.array([split_share(text) for text in table[name].to_pylist()], dtype=float)
+        of_ids = split_shares(table[name])
         tables.append(table.filter(pa.array(of_ids < share)))
         hashes.append(of_ids[of_ids < share])
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()

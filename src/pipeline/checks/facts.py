@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.config.contract import Contract
@@ -14,6 +15,8 @@ import pyarrow.compute as pc
 TOP_VALUES = 20
 # A day in milliseconds.
 DAY = 86_400_000
+# The types of columns with moments, and of those with counts of values.
+NUMERIC, COUNTED = ("integer", "number", "datetime"), ("category", "boolean")
 
 Facts = dict[str, dict[str, Any]]
 
@@ -28,13 +31,11 @@ def part_facts(table: pa.Table, contract: Contract) -> Facts:
     for name, column in contract.columns.items():
         values = table[name]
         fact: dict[str, Any] = {"rows": len(values), "nulls": values.null_count}
-        if column.type in ("integer", "number"):
-            fact |= _moments(values)
-        elif column.type == "datetime":
-            fact |= _moments(values.cast(pa.int64()))
-        elif column.type in ("category", "boolean"):
+        if column.type in NUMERIC:
+            fact |= _moments(values.cast(pa.int64()) if column.type == "datetime" else values)
+        elif column.type in COUNTED:
             counts = pc.value_counts(values.drop_null().combine_chunks())
-            fact["counts"] = {_text(pair["values"]): pair["counts"] for pair in counts.to_pylist()}
+            fact["counts"] = Counter({_text(pair["values"]): pair["counts"] for pair in counts.to_pylist()})
         facts[name] = fact
     return facts
 
@@ -49,50 +50,66 @@ def _moments(values: pa.ChunkedArray) -> dict[str, Any]:
     return {"minimum": bounds["min"], "maximum": bounds["max"], "sum": total, "spread": spread}
 
 
-def merge(parts: list[Facts], contract: Contract) -> Facts:
+def merge(parts: Iterable[Facts], contract: Contract) -> Facts:
     """Return the shares, bounds, means and standard deviations of all parts together.
 
-    Shares have 6 decimals; see `_rounded` for other numbers. The standard deviation of dates is in days.
+    Shares have 6 decimals; see `_rounded` for other numbers. The standard deviation of dates is in days. One
+    part is in memory at a time.
     """
-    report: Facts = {}
-    for name, column in contract.columns.items():
-        facts = [part[name] for part in parts]
-        rows, nulls = sum(fact["rows"] for fact in facts), sum(fact["nulls"] for fact in facts)
-        line: dict[str, Any] = {"null_share": _share(nulls, rows)}
-        if "minimum" in facts[0]:
-            present = [fact for fact in facts if fact["minimum"] is not None]
-            # Adding 0 turns -0.0 into 0.0: which of the two is the minimum depends on the parts.
-            lowest = min((fact["minimum"] + 0 for fact in present), default=None)
-            highest = max((fact["maximum"] + 0 for fact in present), default=None)
-            mean, deviation = _mean_and_deviation(present)
-            line |= {"minimum": lowest, "maximum": highest, "mean": mean, "standard_deviation": deviation}
-            if column.type == "datetime":
-                line |= {name: _date(line[name]) for name in ("minimum", "maximum", "mean")}
-                line["standard_deviation"] = None if deviation is None else round(deviation / DAY, 6)
-        if "counts" in facts[0]:
-            counts = sum((Counter(fact["counts"]) for fact in facts), Counter[str]())
-            commonest = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP_VALUES]
-            line["shares"] = {value: _share(count, rows) for value, count in commonest}
-        report[name] = line
-    return report
+    totals = part_facts(contract.arrow().empty_table(), contract)
+    for part in parts:
+        for name, fact in part.items():
+            _add(totals[name], fact)
+    return {name: _reported(totals[name], column.type) for name, column in contract.columns.items()}
+
+
+def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add the facts of a part's column to a total, which is changed."""
+    if "counts" in total:
+        total["counts"].update(part["counts"])
+    elif part.get("minimum") is not None:
+        if total["minimum"] is None:
+            total |= {key: part[key] for key in ("minimum", "maximum", "sum", "spread")}
+        else:
+            old, new = total["rows"] - total["nulls"], part["rows"] - part["nulls"]
+            # Each spread is about its own mean (Chan et al., 1983). A product instead of a power, which would
+            # raise when it overflows.
+            apart = part["sum"] / new - total["sum"] / old
+            total["spread"] += part["spread"] + old * new / (old + new) * apart * apart
+            total["sum"] += part["sum"]
+            total["minimum"] = min(total["minimum"], part["minimum"])
+            total["maximum"] = max(total["maximum"], part["maximum"])
+    total["rows"] += part["rows"]
+    total["nulls"] += part["nulls"]
+
+
+def _reported(fact: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the report of a column whose facts are those of all rows."""
+    line: dict[str, Any] = {"null_share": _share(fact["nulls"], fact["rows"])}
+    if kind in NUMERIC:
+        # Adding 0 turns -0.0 into 0.0: which of the two is the minimum depends on the parts.
+        bounds = {key: None if fact[key] is None else fact[key] + 0 for key in ("minimum", "maximum")}
+        mean, deviation = _mean_and_deviation(fact)
+        line |= bounds | {"mean": mean, "standard_deviation": deviation}
+        if kind == "datetime":
+            line |= {name: _date(line[name]) for name in ("minimum", "maximum", "mean")}
+            line["standard_deviation"] = None if deviation is None else round(deviation / DAY, 6)
+    elif kind in COUNTED:
+        commonest = sorted(fact["counts"].items(), key=lambda pair: (-pair[1], pair[0]))[:TOP_VALUES]
+        line["shares"] = {value: _share(count, fact["rows"]) for value, count in commonest}
+    return line
 
 
 def _share(count: int, rows: int) -> float:
     return round(count / rows, 6) if rows else 0.0
 
 
-def _mean_and_deviation(parts: list[dict[str, Any]]) -> tuple[float | None, float | None]:
-    counts = [part["rows"] - part["nulls"] for part in parts]
-    if not (count := sum(counts)):
+def _mean_and_deviation(fact: dict[str, Any]) -> tuple[float | None, float | None]:
+    count = fact["rows"] - fact["nulls"]
+    if not count:
         return None, None
-    mean = sum(part["sum"] for part in parts) / count
-    # Each part's spread is about its own mean. A product instead of a power: it overflows without raising.
-    spread = sum(
-        part["spread"] + rows * (part["sum"] / rows - mean) * (part["sum"] / rows - mean)
-        for rows, part in zip(counts, parts, strict=True)
-    )
-    largest = max(abs(part[bound]) for part in parts for bound in ("minimum", "maximum"))
-    return _rounded(mean, largest), _rounded(math.sqrt(spread / count), largest)
+    largest = max(abs(fact["minimum"]), abs(fact["maximum"]))
+    return _rounded(fact["sum"] / count, largest), _rounded(math.sqrt(fact["spread"] / count), largest)
 
 
 def _rounded(value: float, largest: float) -> float | None:

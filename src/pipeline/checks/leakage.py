@@ -8,10 +8,11 @@ values does not score well by chance.
 
 from collections.abc import Iterator
 
+from pipeline.checks.sample import positive
 from pipeline.config.contract import Contract
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 # A warning names columns with at least this ROC AUC.
 WARN = 0.97
@@ -31,38 +32,47 @@ MAX_SUMS = 2_000
 MARGIN_OF_SUMS = 0.2
 
 CHANCE = 0.5
+EQUAL = np.ones(2)
 
 
-def suspicious(frame: pd.DataFrame, contract: Contract, maximum: float) -> dict[str, float]:
+def suspicious(
+    rows: pa.Table, contract: Contract, maximum: float, classes: tuple[int, int] | None = None
+) -> dict[str, float]:
     """Return the ROC AUC, by name, of each feature that alone has `WARN` or exceeds `maximum`.
 
-    Sums of two numeric features below `maximum` follow, if they exceed the maximum of sums. `frame` has the
-    target and the features of the contract; it is not changed.
+    Sums of two numeric features below `maximum` follow, if they exceed the maximum of sums. `rows` have the
+    target and the features of the contract. `classes` is the number of negatives and of positives that they
+    stand for, if they are a sample.
     """
-    target = (frame[contract.target.column] == contract.target.positive).to_numpy(dtype=bool)
+    target = positive(rows, contract)
+    sampled = np.bincount(target, minlength=2)
+    weights = np.asarray(classes or sampled) / np.maximum(sampled, 1)
     # An unusual seed: synthetic data drawn with the same seed would depend on the half.
     half = np.random.default_rng(0x5EED_0F_1EA5).random(len(target)) < 0.5
     numbers: dict[str, np.ndarray] = {}
     found = {}
     for name, column in contract.features.items():
-        values = doubles(frame[name], column.type)
-        score = separation(values, target, half, ordered=column.type != "category")
+        values = doubles(rows[name], column.type)
+        score = separation(values, target, half, column.type != "category", weights)
         if score >= WARN or score > maximum:
             found[name] = score
         if score <= maximum and column.type in ("integer", "number", "boolean"):
             numbers[name] = values
     for left, right in _promising_sums(numbers, target, half):
-        score = separation(numbers[left] + numbers[right], target, half, ordered=True)
+        score = separation(numbers[left] + numbers[right], target, half, ordered=True, weights=weights)
         if score > 1 - MARGIN_OF_SUMS * (1 - maximum):
             found[f"{left} + {right}"] = score
     return found
 
 
-def separation(values: np.ndarray, target: np.ndarray, half: np.ndarray, ordered: bool) -> float:
+def separation(
+    values: np.ndarray, target: np.ndarray, half: np.ndarray, ordered: bool, weights: np.ndarray = EQUAL
+) -> float:
     """Return the ROC AUC of the best rule over one column, or 0.5 if no rule is precise.
 
     `values` are doubles with NaN for null. `target` and `half` (the rows to learn from) are booleans. All
-    have the shape (rows,). A column with nulls is also scored on only the rows with a value.
+    have the shape (rows,). `weights` are those of a negative and of a positive row, shape (2,). A column with
+    nulls is also scored on only the rows with a value.
     """
     order = np.argsort(values)  # null comes last
     values, code = values[order], 2 * half[order] + target[order]
@@ -75,13 +85,13 @@ def separation(values: np.ndarray, target: np.ndarray, half: np.ndarray, ordered
         cells.append((first // ROWS_PER_RANGE)[value])
     scores = [CHANCE]
     for cell in cells:
-        counts = _counts(cell, code[:known])
+        counts = _counts(cell, code[:known]) * weights
         scores.append(_learned(counts))
         if known < len(values):
-            null = np.bincount(code[known:], minlength=4).reshape(1, 2, 2)
+            null = np.bincount(code[known:], minlength=4).reshape(1, 2, 2) * weights
             scores.append(_learned(np.concatenate([counts, null])))
     if ordered:
-        in_order = _counts(value, code[:known]).sum(axis=1)
+        in_order = _counts(value, code[:known]).sum(axis=1) * weights
         scores += [_auc(in_order), _auc(in_order[::-1])]
     return max(scores)
 
@@ -162,11 +172,10 @@ def _furthest_apart(head: np.ndarray, target: np.ndarray) -> Iterator[tuple[int,
     yield from zip(left.tolist(), right.tolist(), strict=True)
 
 
-def doubles(values: pd.Series, kind: str) -> np.ndarray:
+def doubles(values: pa.ChunkedArray, kind: str) -> np.ndarray:
     """Return a column as doubles with NaN for null: categories as codes, dates as milliseconds."""
     if kind == "category":
-        codes = pd.factorize(values)[0]
-        return np.where(codes < 0, np.nan, codes)
-    if kind == "datetime":
-        return np.where(values.isna(), np.nan, values.to_numpy().astype("datetime64[ms]").astype(np.int64))
-    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = values.combine_chunks().dictionary_encode().indices
+    elif kind == "datetime":
+        values = values.cast(pa.int64())
+    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))

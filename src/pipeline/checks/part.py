@@ -1,12 +1,15 @@
 """Checks a part against the contract: valid rows are kept, the others are written with their reasons."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.checks.facts import Facts, part_facts
+from pipeline.checks.repeats import Span, span
 from pipeline.checks.rules import row_problems
+from pipeline.checks.sample import positive
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import RAW, rejection_line
@@ -21,44 +24,46 @@ from bson import DatetimeMS
 
 @dataclass(frozen=True)
 class CheckedPart:
-    """The result of a part's check: the number of accepted rows, the file of rejected rows, the facts."""
+    """The result of a part's check: accepted rows, positive ones, the file of rejected rows, the facts."""
 
     accepted: int
+    positives: int
     rejected: Path
     facts: Facts
 
 
-def check_columns(paths: list[Path], contract: Contract) -> None:
-    """Check that all parts have the columns of the contract.
+def span_of(contract: Contract, path: Path) -> Span:
+    """Check that a part has the columns of the contract, and return the span of its ids.
 
     Raises:
-        PipelineError: a part has other columns, since params.yaml changed, or is not a Parquet file.
+        PipelineError: it has other columns, since params.yaml changed, or is not a Parquet file.
     """
-    for path in paths:
-        try:
-            schema = pq.read_schema(path)
-        except pa.ArrowInvalid:
-            raise PipelineError(
-                f"{RAW / path.name} is damaged: run 'dvc checkout --force' or 'dvc repro'"
-            ) from None
-        wanted = contract.arrow()
-        if not schema.equals(wanted):
-            others = ", ".join(sorted({field.name for field in {*schema} ^ {*wanted}}))
-            raise PipelineError(
-                f"{RAW / path.name} has other columns than the schema ({others or 'in order'}): read the "
-                "source again, 'dvc repro ingestion', or keep the schema that this data was read with"
-            )
+    try:
+        part = pq.ParquetFile(path)
+        schema, wanted = part.schema_arrow, contract.arrow()
+        if schema.equals(wanted):
+            return span(part.read([contract.id], use_threads=False)[contract.id])
+    except pa.ArrowInvalid:
+        raise PipelineError(
+            f"{RAW / path.name} is damaged: run 'dvc checkout --force' or 'dvc repro'"
+        ) from None
+    others = ", ".join(sorted({field.name for field in {*schema} ^ {*wanted}}))
+    raise PipelineError(
+        f"{RAW / path.name} has other columns than the schema ({others or 'in order'}): read the "
+        "source again, 'dvc repro ingestion', or keep the schema that this data was read with"
+    )
 
 
-def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarray) -> CheckedPart:
+def check_part(contract: Contract, folder: Path, path: Path, repeated: Sequence[int]) -> CheckedPart:
     """Check one part, and write its valid rows to `folder`; if all are valid, the file is copied.
 
-    The rejected rows are written beside it, as JSON lines in a file that the caller removes.
+    `repeated` are the rows whose id is that of another row. The rejected rows are written beside it, as JSON
+    lines in a file that the caller removes.
     """
-    table = pq.read_table(path)
+    table = pq.ParquetFile(path).read(use_threads=False)
     problems = row_problems(table, contract)
-    for row in np.flatnonzero(repeated):
-        problems.setdefault(int(row), []).append(f"{contract.id}: the id of another row already: duplicate")
+    for row in repeated:
+        problems.setdefault(row, []).append(f"{contract.id}: the id of another row already: duplicate")
     rejected = folder / f"{path.stem}.jsonl"
     with rejected.open("w", encoding="utf-8") as lines:
         # Row by row, since a text may have megabytes.
@@ -74,7 +79,8 @@ def check_part(contract: Contract, folder: Path, path: Path, repeated: np.ndarra
             write_part(table, folder / path.name)
     else:
         shutil.copyfile(path, folder / path.name)
-    return CheckedPart(len(table), rejected, part_facts(table, contract))
+    positives = int(positive(table, contract).sum())
+    return CheckedPart(len(table), positives, rejected, part_facts(table, contract))
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:

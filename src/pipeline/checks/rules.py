@@ -1,25 +1,24 @@
-"""Checks rows against the contract: nulls, ranges, allowed values, unique ids."""
+"""Checks rows against the contract: nulls, ranges, allowed values."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 from pipeline.config.contract import Column, Contract
 from pipeline.data.artifacts import LONGEST, shortened
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 # Returns which values break a rule (bool, shape (rows,)). Only the rule of nulls rejects a null.
 Breaks = Callable[[pa.Array], np.ndarray]
+NO_ROW = np.zeros(0, dtype=bool)
 
 
 def _rules(column: Column) -> Iterator[tuple[Breaks, str]]:
     """Yield the rules of a column, each with the reason for values that break it."""
     if not column.nullable:
-        yield lambda values: _mask(values.is_null()), "but it is required"
+        yield lambda values: _mask(values.is_null()) if values.null_count else NO_ROW, "but it is required"
     if column.type == "number":
         yield lambda values: ~np.isfinite(_numbers(values)), "not a finite number"
     if (least := column.minimum) is not None:
@@ -56,21 +55,19 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
     problems: dict[int, list[str]] = {}
     for name, column in contract.columns.items():
         values = table[name].combine_chunks()
-        if pa.types.is_string(values.type):
-            # Texts may have megabytes. At this length, none becomes an allowed value, and reasons are equal.
-            longest = max([LONGEST, *(len(value) for value in column.values or ())])
-            values = pc.utf8_slice_codeunits(values, 0, longest + 1)
         for breaks, why in _rules(column):
             with np.errstate(invalid="ignore"):  # NaN is neither below nor above; another rule rejects it
                 rows = np.flatnonzero(breaks(values).astype(bool))
-            for row, value in zip(rows.tolist(), values.take(pa.array(rows)).to_pylist(), strict=True):
-                state = "is null" if value is None else f"is {shortened(repr(value))}"
-                problems.setdefault(row, []).append(f"{name}: {state}, {why}")
+            if len(rows):
+                for row, value in zip(rows.tolist(), _quotable(values.take(pa.array(rows))), strict=True):
+                    state = "is null" if value is None else f"is {shortened(repr(value))}"
+                    problems.setdefault(row, []).append(f"{name}: {state}, {why}")
     return problems
 
 
-def repeated_ids(paths: list[Path], contract: Contract) -> list[np.ndarray]:
-    """Return, for each part, which of its rows repeat the id of a row before them (bool, shape (rows,))."""
-    ids = [pq.read_table(path, columns=[contract.id])[contract.id] for path in paths]
-    repeated = pd.Series(pa.chunked_array(ids, pa.string()).to_numpy(zero_copy_only=False)).duplicated()
-    return np.split(repeated.to_numpy(), np.cumsum([len(part) for part in ids])[:-1])
+def _quotable(values: pa.Array) -> list[Any]:
+    # Texts may have megabytes.
+    if pa.types.is_string(values.type):
+        values = pc.utf8_slice_codeunits(values, 0, LONGEST + 1)
+    found: list[Any] = values.to_pylist()
+    return found

@@ -1,10 +1,9 @@
-"""Executors for work over parts: local processes, or the Dask cluster of DASK_SCHEDULER."""
+"""Executors for work over parts: local threads, or the Dask cluster of DASK_SCHEDULER."""
 
 import hashlib
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,36 +16,28 @@ if TYPE_CHECKING:
 
 # How long to wait for the cluster's answer, and then for a worker, in seconds.
 ANSWER, WORKER = 5, 30
+# At most this many parts are one thread's work.
+FEW = 4
 
 
 @contextmanager
 def part_executor(parts: int) -> Iterator[Executor]:
     """Yield an executor for `parts` independent tasks; its `map` keeps their order.
 
-    A single task runs in this process, since starting another one costs more than it saves. Dask workers need
-    this folder at the same path, the same code on their PYTHONPATH, and the same packages.
+    The tasks run in threads, since pyarrow and NumPy release the interpreter's lock. Dask workers need this
+    folder at the same path, the same code on their PYTHONPATH, and the same packages.
 
     Raises:
-        PipelineError: a worker died; or DASK_SCHEDULER is set, but `distributed` is not installed, no
-            scheduler answers there, or a worker there runs other code.
+        PipelineError: DASK_SCHEDULER is set, but `distributed` is not installed, no scheduler answers there,
+            or a worker there runs other code.
     """
     if scheduler := os.environ.get("DASK_SCHEDULER"):
         with _cluster(scheduler) as executor:
             yield executor
         return
-    workers = min(parts, processors()) if parts > 1 else 1
-    if workers <= 1:
-        with ThreadPoolExecutor(1) as threads:
-            yield threads
-        return
-    try:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as processes:
-            yield processes
-    except BrokenExecutor:
-        raise PipelineError(
-            f"one of {workers} processes died, probably out of memory: give it more, or set a smaller "
-            "ingestion.rows_per_part"
-        ) from None
+    # To count the processors takes longer than a few parts.
+    with ThreadPoolExecutor(processors() if parts > FEW else 1) as threads:
+        yield threads
 
 
 def processors() -> int:

@@ -2,7 +2,7 @@
 
 from pipeline.config.contract import Contract
 from pipeline.config.parameters import Section
-from pipeline.data.ids import split_share
+from pipeline.data.ids import split_shares
 
 import numpy as np
 import pyarrow as pa
@@ -34,4 +34,4 @@ def features(table: pa.Table, contract: Contract) -> pa.Table:
 
 def is_test(ids: pa.ChunkedArray, test_size: float) -> np.ndarray:
     """Return for each id whether it is in the test split (bool, shape (rows,))."""
-    return np.array([split_share(text) < test_size for text in ids.to_pylist()], dtype=bool)
+    return split_shares(ids) < test_size

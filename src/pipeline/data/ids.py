@@ -163,10 +163,22 @@ def _utf8(texts: pa.Array) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(ends)]
 
 
-def split_share(text: str) -> float:
-    """Return a hash of an id's text in [0, 1): a customer is in the test split if it is below `test_size`.
+def split_shares(texts: pa.ChunkedArray) -> np.ndarray:
+    """Return a hash of each id in [0, 1): a customer is in the test split if it is below `test_size`.
 
     It depends only on the id, so a customer never changes between splits.
     """
-    digest = hashlib.blake2b(text.encode(), digest_size=7, person=b"stable-holdout").digest()
-    return int.from_bytes(digest) / 2**56
+    return hashes(texts, b"stable-holdout", 7) / 2**56
+
+
+def hashes(texts: pa.ChunkedArray, purpose: bytes, size: int = 8) -> np.ndarray:
+    """Return the BLAKE2b hash of each id, of `size` bytes (uint64). Each purpose has its own hash."""
+    of_purpose = hashlib.blake2b(digest_size=size, person=purpose)
+    digests = []
+    for text in texts.cast(pa.binary()).to_numpy():
+        of_text = of_purpose.copy()
+        of_text.update(text)
+        digests.append(of_text.digest())
+    padded = np.zeros((len(digests), 8), dtype=np.uint8)
+    padded[:, 8 - size :] = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, size)
+    return padded.view(">u8").ravel().astype(np.uint64)

@@ -18,7 +18,7 @@ class IngestionParameters(Section):
     database: str = Field(min_length=1)
     collection: str = Field(min_length=1)
     filter: dict[str, Any] = Field(default_factory=dict)
-    rows_per_part: int = Field(default=50_000, ge=1)
+    rows_per_part: int = Field(default=2_500, ge=1)
     readers: int = Field(default=1, ge=1, le=32)
 
     @field_validator("filter")

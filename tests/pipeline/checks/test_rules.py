@@ -1,14 +1,11 @@
 """Validation's rules for rows and for repeated ids."""
 
 import math
-from pathlib import Path
 from typing import Any
 
-from pipeline.checks.rules import repeated_ids, row_problems
-from pipeline.data.parts import write_part
+from pipeline.checks.rules import row_problems
 from stages import table, target_and
 
-import numpy as np
 import pytest
 
 EXACT = 2**53
@@ -90,26 +87,6 @@ def test_a_part_without_rows_has_no_problems() -> None:
     contract = target_and(x={"type": "category", "values": ["a"]}, n={"type": "number", "minimum": 0})
 
     assert row_problems(table([], contract), contract) == {}
-
-
-def test_ids_are_compared_across_parts_and_row_groups(tmp_path: Path) -> None:
-    contract = target_and(x={"type": "integer"})
-    parts = [["a", "b", "c"], ["d"], ["b", "e", "e", "a"], []]
-    paths = []
-    for number, ids in enumerate(parts):
-        paths.append(tmp_path / f"{number}.parquet")
-        write_part(table([{"_id": i, "y": True, "x": 1} for i in ids], contract), paths[-1])
-
-    found = repeated_ids(paths, contract)
-
-    # The first row of an id is kept.
-    assert [part.tolist() for part in found] == [
-        [False, False, False],
-        [False],
-        [True, False, True, True],
-        [],
-    ]
-    assert all(part.dtype == np.bool_ for part in found)
 
 
 def test_a_reason_quotes_the_beginning_of_a_long_value() -> None:

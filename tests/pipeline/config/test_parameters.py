@@ -296,7 +296,7 @@ def test_missing_keys_have_defaults(tmp_path: Path) -> None:
 
     found = {section: load(section, model, path).model_dump() for section, model in MODELS.items()}
 
-    assert found["ingestion"] | {"filter": {}, "rows_per_part": 50_000} == found["ingestion"]
+    assert found["ingestion"] | {"filter": {}, "rows_per_part": 2_500} == found["ingestion"]
     assert found["schema"]["id"] == "_id"
     assert not found["schema"]["columns"]["x"]["nullable"]
     assert found["validation"] == {
