@@ -1,5 +1,6 @@
 """Reads a split of artifacts/features/ for the model."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.config.contract import Contract
@@ -11,14 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def read_split(folder: Path) -> pd.DataFrame:
-    """Return all rows of a split, in the order of the ids, with the columns that transformation wrote.
+def read_split(folder: Path, columns: Collection[str] | None = None) -> pd.DataFrame:
+    """Return all rows of a split, in the order of the ids, with `columns` or all that transformation wrote.
 
     Raises:
         PipelineError: there is no part.
+        KeyError: a column is missing.
     """
-    frame: pd.DataFrame = pa.concat_tables([pq.read_table(path) for path in parts(folder)]).to_pandas()
-    return frame
+    wanted = None if columns is None else [*columns]
+    table = pa.concat_tables([pq.read_table(path, columns=wanted) for path in parts(folder)])
+    # Each column leaves Arrow's memory when pandas has it.
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame if wanted is None else frame[wanted]
 
 
 def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
@@ -27,8 +32,10 @@ def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Se
     Raises:
         PipelineError: there is no part.
     """
-    frame = read_split(folder)
-    return frame[list(contract.features)], frame[contract.target.column]
+    name = contract.target.column
+    frame = read_split(folder, [*contract.features, name])
+    target = frame.pop(name)
+    return frame, target
 
 
 def read_sample(folder: Path, most: int) -> tuple[pd.DataFrame, int]:

@@ -53,7 +53,8 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
 def column_weights(model: Pipeline) -> Counter[str]:
     """Return how much the classifier of a fitted model uses each column, in arbitrary units.
 
-    The weight of a derived feature counts for each column in its expression.
+    The weight of a derived feature counts for each column in its expression, that of a calendar
+    feature for its date.
     """
     prepare, prepared = model["prepare"], _feature_weights(model["classify"])
     weights: Counter[str] = Counter()
@@ -68,6 +69,10 @@ def column_weights(model: Pipeline) -> Counter[str]:
             name, _, expression = line.partition(" = ")
             for word in {*re.findall(r"\w+", expression)} - {name}:
                 weights[word] += weights[name]
+    if "calendar" in model.named_steps:
+        for part, _, dates in model["calendar"].transformers[1:]:
+            for name in dates:
+                weights[name] += weights[f"{name}_{part}"]
     return weights
 
 
