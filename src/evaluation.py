@@ -89,7 +89,7 @@ def main() -> None:
     threshold = parameters.threshold
     if not is_number(threshold):
         train = read_features(TRAIN, contract)
-        with threadpool_limits(limits=threads(training.algorithm)):
+        with threadpool_limits(limits=threads(training.algorithm, len(train[0]))):
             threshold = chosen_threshold(threshold, model, *train, training.random_state)
         del train
     check_slices(parameters, contract)

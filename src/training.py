@@ -50,12 +50,12 @@ def train(
         parameters.random_state,
         parameters.calibration,
     )
-    with threadpool_limits(limits=threads(parameters.algorithm)):
+    with threadpool_limits(limits=threads(parameters.algorithm, len(features))):
         try:
             return fit(model, features, target)
         except (MemoryError, OSError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - LightGBM has errors of its own
             message = " ".join(str(error).split())[:300]
             raise PipelineError(f"training.{parameters.algorithm} cannot be fitted: {message}") from None
 

@@ -24,12 +24,13 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
     """Return how much ROC AUC is lost when each column is shuffled, the most important column first.
 
     This is permutation importance (Breiman, Random Forests, 2001) on a sample of the rows, for the `COLUMNS`
-    columns that the model uses most. An unused column is not shuffled, and loses 0.
+    columns that the model uses most. An unused column is not shuffled, and loses 0. If the sample lacks a
+    rare class, it is taken by class; ROC AUC does not depend on the shares of the classes.
     """
-    chosen = np.random.default_rng(0).permutation(len(features))[:ROWS]
+    order = np.random.default_rng(0).permutation(len(features))
+    chosen = order[:ROWS]
     if len(set(target[chosen])) == 1:
-        # The sample lacks a rare class: use all rows.
-        chosen = np.arange(len(features))
+        chosen = np.concatenate([order[target[order] == label][: ROWS // 2] for label in (0, 1)])
     weights, target = column_weights(model), target[chosen]
     ranked = sorted(features.columns, key=lambda name: -weights[name])[:COLUMNS]
     # The conversion to types is per value: it runs once, and the typed column is shuffled.

@@ -1,7 +1,7 @@
 """The model's steps before fitting: conversion to the contract's types, then the derived features.
 
-Both are steps of the model itself, and use only functions of Python, pandas and pyarrow. So a model that MLflow
-serves computes the same as the model in DVC, wherever it is loaded.
+Both are steps of the model itself, and use only functions of Python, pandas and pyarrow. So a model that
+MLflow serves computes the same as the model in DVC, wherever it is loaded.
 """
 
 import ast

@@ -1,8 +1,8 @@
 """The models that params.yaml can name: scikit-learn pipelines with all their preprocessing.
 
 A model takes the feature columns as in the source, and computes the derived features. It uses only objects
-of scikit-learn, pandas, pyarrow and LightGBM: loading it needs no code of this project, so an old model stays the same
-when the code changes.
+of scikit-learn, pandas, pyarrow and LightGBM: loading it needs no code of this project, so an old model stays
+the same when the code changes.
 """
 
 import re
@@ -40,6 +40,8 @@ ALGORITHMS: dict[str, Callable[..., BaseEstimator]] = {
 }
 # Set by the project: training.random_state, and parameters of the speed, the log or the state of a fit.
 RESERVED = {"random_state", "n_jobs", "verbose", "warm_start"}
+# From this many rows, threads save time.
+MANY = 100_000
 # The largest number of rows on which derived features are computed before the fit.
 PROOF = 10_000
 
@@ -72,8 +74,9 @@ def build(
     """Return the unfitted model, whose input is a DataFrame with the columns `contract.features`.
 
     An unseen category is a missing value to trees, and has no indicator column in a linear model. LightGBM
-    splits the categories into sets, and an unseen one is in no set. With `calibration`, a sigmoid (Platt, 1999) or an isotonic regression (Zadrozny and Elkan, 2002) corrects the
-    probabilities of the one classifier; it is fitted on out-of-fold predictions.
+    splits the categories into sets, and an unseen one is in no set. With `calibration`, a sigmoid (Platt, 1999)
+    or an isotonic regression (Zadrozny and Elkan, 2002) corrects the probabilities of the one classifier; it
+    is fitted on out-of-fold predictions.
     """
     check_parameters(algorithm, parameters)
     estimator = ALGORITHMS[algorithm](random_state=random_state).set_params(**parameters)
@@ -91,12 +94,13 @@ def build(
     return Pipeline([*first, ("prepare", prepared), ("classify", estimator)])
 
 
-def threads(algorithm: str) -> int | None:
-    """Return how many threads may fit an algorithm, and None if the bytes of its model do not depend on them.
+def threads(algorithm: str, rows: int) -> int | None:
+    """Return how many threads fit an algorithm; None is all of them.
 
-    The number is stored by histogram boosting, and changes sums of doubles in other algorithms.
+    The number is stored by histogram boosting, and changes sums of doubles in other algorithms, but not in
+    LightGBM. For few rows, one thread is the fastest: threads would wait for each other.
     """
-    return None if algorithm == LIGHTGBM else 1
+    return None if algorithm == LIGHTGBM and rows >= MANY else 1
 
 
 def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
