@@ -74,9 +74,9 @@ def build(
     """Return the unfitted model, whose input is a DataFrame with the columns `contract.features`.
 
     An unseen category is a missing value to trees, and has no indicator column in a linear model. LightGBM
-    splits the categories into sets, and an unseen one is in no set. With `calibration`, a sigmoid (Platt, 1999)
-    or an isotonic regression (Zadrozny and Elkan, 2002) corrects the probabilities of the one classifier; it
-    is fitted on out-of-fold predictions.
+    splits the categories into sets, and an unseen one is in no set. With `calibration`, a sigmoid (Platt,
+    1999) or an isotonic regression (Zadrozny and Elkan, 2002) corrects the probabilities of the one
+    classifier; it is fitted on out-of-fold predictions.
     """
     check_parameters(algorithm, parameters)
     estimator = ALGORITHMS[algorithm](random_state=random_state).set_params(**parameters)

@@ -114,7 +114,7 @@ REFUSED_BELOW: list[tuple[str, Any, str, str]] = [
         "training.lightgbm.num_leaf",
         3,
         "training.lightgbm",
-        "unknown parameter num_leaf; there are boosting_type",
+        "parameter num_leaf; there are boosting",
     ),
     ("training.lightgbm.num_leaves", 1, "training.lightgbm", "num_leaves"),
     ("training.lightgbm.learning_rate", "fast", "training.lightgbm", "learning_rate"),
