@@ -101,7 +101,8 @@ def main(sizes: list[int]) -> None:
                     words = [sys.executable, __file__, "--one", folder, algorithm, str(threads)]
                     done = subprocess.run(
                         words,
-                        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+                        # Threads that wait do not spin, for the sake of the others on the machine.
+                        env=os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"},
                         capture_output=True,
                         text=True,
                         check=True,

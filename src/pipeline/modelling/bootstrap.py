@@ -13,7 +13,7 @@ RESAMPLES, SEED = 1_000, 0
 # Up to this many rows, each row is a cell: the bootstrap is exact.
 EXACT = 20_000
 # The bins of a score if there are more rows, and those of each of two scores.
-BINS, PAIRED_BINS = 1_000, 200
+BINS, PAIRED_BINS = 1_000, 100
 
 
 class Cells:
