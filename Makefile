@@ -10,8 +10,11 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 UV := $(VENV)/bin/python tools/uv.py pip
 COMPILE := $(UV) compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-annotate \
     --no-header --no-emit-index-url
+CONSTRAINTS := --constraint requirements.lock --constraint requirements-boosters.lock
 # uv takes half of pip's time; pip takes over where uv is not available or fails.
 install = $(UV) install --quiet --compile-bytecode $(1) || { echo "make: uv failed, trying pip ..."; $(PIP) $(1); }
+# Extras, also from the environment: `make setup EXTRAS=boosters`.
+EXTRAS ?=
 # Workers of the tests, for two processors: each waits for its stages and servers much of the time.
 JOBS ?= 3
 PYTEST = python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -22,7 +25,7 @@ PYTEST = python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.runtime ## Set up .venv from requirements.lock (about a minute, once)
+setup: $(VENV)/.runtime $(EXTRAS:%=$(VENV)/.%) ## Set up .venv from requirements.lock (a minute, once; with LightGBM: EXTRAS=boosters)
 
 repro: $(VENV)/.runtime ## Set up, then run the stages whose inputs changed
 	@dvc repro
@@ -71,8 +74,9 @@ bench: $(VENV)/.benchmarks ## Set up, then run most measurements of docs/benchma
 
 lock: $(VENV)/.runtime ## Update the locks from pyproject.toml; versions stay, except with UPGRADE="--upgrade-package mlflow"
 	$(COMPILE) --output-file requirements.lock pyproject.toml
-	$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
-	$(COMPILE) --output-file requirements-bench.lock --extra bench --constraint requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-boosters.lock --no-deps --group boosters
+	$(COMPILE) --output-file requirements-dev.lock --extra dev $(CONSTRAINTS) pyproject.toml
+	$(COMPILE) --output-file requirements-bench.lock --extra bench $(CONSTRAINTS) pyproject.toml
 	$(COMPILE) --output-file requirements-uv.lock --group setup
 
 clean: ## Remove the environment, the sample MongoDB and the local MLflow with its versions (no DVC cache or remote)
@@ -87,6 +91,10 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PIP) --require-hashes -r requirements-uv.lock || true
 	@$(call install,--require-hashes -r requirements.lock)
 	@$(call install,--no-deps --no-build-isolation --editable .)
+	@touch $@
+
+$(VENV)/.boosters: $(VENV)/.runtime requirements-boosters.lock
+	@$(call install,--require-hashes --no-deps -r requirements-boosters.lock)
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.lock

@@ -16,6 +16,8 @@ from pipeline.data.artifacts import METRICS, MODEL, PLOTS, REPORT, SLICES, TEST,
 from pipeline.data.atomic import atomic_file, atomic_folder, write_json
 from pipeline.modelling.features import read_features, read_sample, read_split
 from pipeline.modelling.importance import importance
+from pipeline.modelling.matrix import probabilities
+from pipeline.modelling.models import threads
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters, check_slices
 from pipeline.modelling.scores import calibration_error, curves, scores, slice_scores
 from pipeline.modelling.slices import binned
@@ -55,7 +57,7 @@ def evaluate(
         )
     features = frame[list(contract.features)]
     with threadpool_limits(limits=1):
-        probability = model.predict_proba(features)[:, 1]
+        probability = probabilities(model, features)
         importances = importance(model, features, target)
     metrics: dict[str, Any] = {"rows": len(frame), "threshold": threshold}
     metrics |= scores(target, probability, threshold) | calibration_error(target, probability)
@@ -86,8 +88,13 @@ def main() -> None:
     training = load("training", TrainingParameters)
     threshold = parameters.threshold
     if not is_number(threshold):
-        threshold = chosen_threshold(threshold, model, *read_features(TRAIN, contract), training.random_state)
-    frame = read_split(TEST)
+        train = read_features(TRAIN, contract)
+        with threadpool_limits(limits=threads(training.algorithm, len(train[0]))):
+            threshold = chosen_threshold(threshold, model, *train, training.random_state)
+        del train
+    check_slices(parameters, contract)
+    used = dict.fromkeys([*contract.features, contract.target.column, *parameters.slice_by])
+    frame = read_split(TEST, used)
     metrics, plots, probability = evaluate(model, frame, contract, parameters, float(threshold))
     if bins := binned(frame, parameters.slice_by):
         print(f"evaluation: slices: {'; '.join(bins)}")

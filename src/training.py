@@ -13,7 +13,8 @@ from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import MODEL, TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
-from pipeline.modelling.models import build, check_derived, check_derived_names
+from pipeline.modelling.matrix import fit
+from pipeline.modelling.models import build, check_derived, check_derived_names, threads
 from pipeline.modelling.parameters import TrainingParameters
 from pipeline.modelling.thresholds import FOLDS
 
@@ -49,12 +50,12 @@ def train(
         parameters.random_state,
         parameters.calibration,
     )
-    # The number of threads is stored by histogram boosting, and changes sums of doubles in other algorithms.
-    # One thread gives the same bytes on every machine, and is faster at this size.
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=threads(parameters.algorithm, len(features))):
         try:
-            return model.fit(features, target)
-        except (ValueError, TypeError) as error:
+            return fit(model, features, target)
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - LightGBM has errors of its own
             message = " ".join(str(error).split())[:300]
             raise PipelineError(f"training.{parameters.algorithm} cannot be fitted: {message}") from None
 

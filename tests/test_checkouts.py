@@ -22,6 +22,7 @@ IN_GIT = (
     "dvc.yaml",
     "params.yaml",
     "pyproject.toml",
+    "requirements-boosters.lock",
     "requirements.lock",
     "src/ingestion.py",
 )

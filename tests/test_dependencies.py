@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 # The dependencies of a stage besides the code that it imports and the artifacts that it reads.
-PACKAGES = {"requirements.lock"}
+PACKAGES = {"requirements.lock", "requirements-boosters.lock"}
 
 # Change -> the stages that depend on it directly, by `dvc status`.
 CHANGES = {
@@ -31,6 +31,7 @@ CHANGES = {
     "src/pipeline/config/contract.py": set(STAGES),
     "src/pipeline/data/ids.py": set(STAGES),
     "requirements.lock": {"training", "evaluation"},
+    "requirements-boosters.lock": {"training", "evaluation"},
     "README.md": set(),
 }
 PARAMETERS = {

@@ -93,6 +93,7 @@ def test_the_locks_fit_the_dependencies_of_the_project() -> None:
         "requirements.lock": wanted,
         "requirements-dev.lock": wanted + extras["dev"],
         "requirements-bench.lock": wanted + extras["bench"],
+        "requirements-boosters.lock": content["dependency-groups"]["boosters"],
         "requirements-uv.lock": content["dependency-groups"]["setup"],
     }
 

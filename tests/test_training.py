@@ -8,10 +8,10 @@ from pathlib import Path
 
 import training
 import transformation
+from algorithms import INSTALLED
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.modelling.features import read_features
-from pipeline.modelling.models import ALGORITHMS
 from project import ROOT, environment
 from stages import Folder, failure, row
 
@@ -60,7 +60,7 @@ def digest() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", INSTALLED)
 def test_the_same_bytes_in_processes_of_any_kind(folder: Folder, algorithm: str) -> None:
     # A calibration is as deterministic as a fit.
     calibration = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}.get(algorithm, "none")
@@ -81,7 +81,7 @@ def test_a_model_loads_and_predicts_without_the_project(folder: Folder) -> None:
     test = read_features(TEST, folder.contract)[0].head(20)
     test.to_json("raw.json", orient="records")
     expected, paths = [], []
-    for algorithm in ALGORITHMS:
+    for algorithm in INSTALLED:
         folder.set(training=TRAINING | {"algorithm": algorithm})
         training.main()
         paths.append(MODEL.rename(f"{algorithm}.joblib"))

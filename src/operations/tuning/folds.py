@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.contract import Contract
 from pipeline.config.errors import PipelineError
-from pipeline.config.packages import PACKAGES
+from pipeline.config.packages import packages_of
 from pipeline.data.artifacts import TRAIN, parts
 from pipeline.data.executor import code
 from pipeline.modelling.features import read_features
@@ -52,7 +52,7 @@ def setting(contract: Contract, parameters: TrainingParameters) -> Setting:
     state = hashlib.sha256()
     for path in parts(TRAIN):
         state.update(hashlib.sha256(path.read_bytes()).digest())
-    packages = [f"{name} {version(name)}" for name in (*PACKAGES, "optuna")]
+    packages = [f"{name} {version(name)}" for name in (*packages_of(parameters.algorithm), "optuna")]
     used = {"search": {parameters.algorithm: parameters.search.get(parameters.algorithm)}}
     chosen = parameters.model_copy(update=used)
     for text in (contract.model_dump_json(), chosen.model_dump_json(), code(), *packages):
@@ -118,5 +118,7 @@ def fold_scores(setting: Setting, block: Block, repeat: int, fold: int) -> Score
                 "roc_auc": float(roc_auc_score(target.iloc[test], probability)),
                 "log_loss": float(log_loss(target.iloc[test], probability, labels=[0, 1])),
             }
-        except (ValueError, TypeError) as error:
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - see training.train
             return " ".join(str(error).split())[:300]

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.modelling.bootstrap import RESAMPLES, losses, ranks, resamples, weighted_auc
+from pipeline.modelling.bootstrap import PAIRED_BINS, Cells, losses, ranks, weighted_auc
+from pipeline.modelling.matrix import served_probabilities
 from pipeline.modelling.slices import slice_names
 
 import numpy as np
@@ -81,9 +82,9 @@ def compare(
         return Decision(False, why, champion_number, len(rows))
     features = rows[list(contract.features)]
     with threadpool_limits(limits=1):
-        ours = challenger.predict_proba(features)[:, 1]
+        ours = served_probabilities(challenger, features)
         try:
-            theirs = champion.predict_proba(features)[:, 1]
+            theirs = served_probabilities(champion, features)
         except (MemoryError, OSError):
             raise
         except Exception as error:  # noqa: BLE001 - a column of another type can raise anything in a model
@@ -137,13 +138,15 @@ def bootstrap(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple
     A resample with a single class has no ROC AUC and is skipped.
     """
     positive = target.astype(bool)
-    our_rank, their_rank = ranks(ours), ranks(theirs)
-    worse = losses(positive, ours) - losses(positive, theirs)
+    our_rank, their_rank = ranks(ours, PAIRED_BINS), ranks(theirs, PAIRED_BINS)
+    cells = Cells(len(target), our_rank, their_rank, positive)
+    worse = cells.mean(losses(positive, ours) - losses(positive, theirs))
+    positive, our_rank, their_rank = (values[cells.first] for values in (positive, our_rank, their_rank))
     in_auc, in_loss = [], []
-    for drawn in resamples(len(target), RESAMPLES):
+    for drawn in cells.resamples():
         if 0 < drawn[positive].sum() < len(target):
             in_auc.append(weighted_auc(positive, our_rank, drawn) - weighted_auc(positive, their_rank, drawn))
-            in_loss.append((drawn * worse).mean())
+            in_loss.append((drawn * worse).sum() / len(target))
     return np.array(in_auc), np.array(in_loss)
 
 

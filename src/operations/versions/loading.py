@@ -19,7 +19,8 @@ def unreadable(version: Version, error: Exception) -> UnreadableModelError:
     """Return the error for a model that other package versions made: scikit-learn does not support that."""
     return UnreadableModelError(
         f"the packages here cannot read the model of version {version.number} ({type(error).__name__}): "
-        f"'git checkout {version.tag}' and 'make setup' bring those that made it"
+        f"'git checkout {version.tag}' and 'make setup' (with EXTRAS=boosters for LightGBM) bring those that "
+        "made it"
     )
 
 

@@ -7,31 +7,41 @@ from pathlib import Path
 from pipeline.config.errors import ConfigurationError
 
 PACKAGES = ("mlflow", "scikit-learn", "numpy", "pandas", "scipy", "joblib", "pyarrow")
-REQUIREMENTS = Path("requirements.lock")
+# A package of an extra by the name of the algorithm that needs it, which is the same.
+EXTRAS = ("lightgbm",)
+REQUIREMENTS, EXTRA_REQUIREMENTS = Path("requirements.lock"), Path("requirements-boosters.lock")
+
+
+def packages_of(algorithm: str) -> tuple[str, ...]:
+    """Return the packages that make, read and serve the models of an algorithm."""
+    return (*PACKAGES, algorithm) if algorithm in EXTRAS else PACKAGES
 
 
 def check_packages() -> None:
-    """Check that the installed packages are those of requirements.lock in the current folder.
+    """Check that the installed packages are those of the locks in the current folder.
 
-    They may differ after a pull of a new file, which dvc.lock then records wrongly. If the file is missing,
-    DVC reports it, since dvc.yaml names it.
+    They may differ after a pull of a new file, which dvc.lock then records wrongly. If a file is missing,
+    DVC reports it, since dvc.yaml names it. The package of an extra may be missing.
 
     Raises:
         ConfigurationError: packages differ; the message names them.
     """
-    if not REQUIREMENTS.exists():
-        return
-    if wrong := differing(REQUIREMENTS.read_text(encoding="utf-8")):
-        raise ConfigurationError(
-            f"the installed packages differ from {REQUIREMENTS}: {', '.join(wrong)}: run 'make setup', "
-            "or build the image again"
-        )
+    for path, command in (
+        (REQUIREMENTS, "make setup"),
+        (EXTRA_REQUIREMENTS, "make setup EXTRAS=boosters"),
+    ):
+        wrong = differing(path.read_text(encoding="utf-8")) if path.exists() else []
+        if wrong and not (path == EXTRA_REQUIREMENTS and _installed(EXTRAS[0]) == "none"):
+            raise ConfigurationError(
+                f"the installed packages differ from {path}: {', '.join(wrong)}: run '{command}', "
+                "or build the image again"
+            )
 
 
 def differing(requirements: str) -> list[str]:
     """Return the packages whose installed version differs from the lines `name==version` of requirements."""
     wrong = []
-    for name in PACKAGES:
+    for name in (*PACKAGES, *EXTRAS):
         # There may be one line for each version of Python.
         wanted = re.findall(rf"^{name}==([^\s;]+)", requirements, re.MULTILINE)
         if wanted and (here := _installed(name)) not in wanted:

@@ -1,7 +1,8 @@
 """The bootstrap of rows, and fast scores of weighted rows for a thousand resamples.
 
 A resample is the number of draws of each row (Efron, Bootstrap Methods, 1979), so the score of a resample is
-a score with weights.
+a score with weights. Rows of one class with nearly equal scores are one cell if there are many rows: the
+draws of a cell are multinomial, so the work of a resample depends on the cells, not on the rows.
 """
 
 from collections.abc import Iterator
@@ -9,19 +10,52 @@ from collections.abc import Iterator
 import numpy as np
 
 RESAMPLES, SEED = 1_000, 0
+# Up to this many rows, each row is a cell: the bootstrap is exact.
+EXACT = 20_000
+# The bins of a score if there are more rows, and those of each of two scores.
+BINS, PAIRED_BINS = 1_000, 100
 
 
-def resamples(rows: int, times: int = RESAMPLES) -> Iterator[np.ndarray]:
-    """Yield `times` resamples of `rows` rows (integers, shape (rows,)), the same ones on each call."""
-    random = np.random.default_rng(SEED)
-    for _ in range(times):
-        yield np.bincount(random.integers(0, rows, rows), minlength=rows)
+class Cells:
+    """The cells of rows: `count` rows in each, whose first row is `first`, and the cell of each row."""
+
+    def __init__(self, rows: int, *keys: np.ndarray) -> None:
+        """Make a cell of the rows with equal keys (integers or booleans), or of each row if there are few."""
+        if rows <= EXACT:
+            self.first = self.cell = np.arange(rows)
+        else:
+            key = np.zeros(rows, dtype=np.int64)
+            for values in keys:
+                key = key * (int(values.max()) + 1) + values
+            _, self.first, self.cell = np.unique(key, return_index=True, return_inverse=True)
+        self.count: np.ndarray = np.bincount(self.cell)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean of `values` (float, shape (rows,)) in each cell."""
+        found: np.ndarray = np.bincount(self.cell, values) / self.count
+        return found
+
+    def resamples(self, times: int = RESAMPLES) -> Iterator[np.ndarray]:
+        """Yield `times` resamples: the draws of each cell (integers), the same ones on each call."""
+        random, rows = np.random.default_rng(SEED), len(self.cell)
+        for _ in range(times):
+            if len(self.count) == rows:
+                yield np.bincount(random.integers(0, rows, rows), minlength=rows)
+            else:
+                yield random.multinomial(rows, self.count / rows)
 
 
-def ranks(score: np.ndarray) -> np.ndarray:
-    """Return the rank of each score as integers from 0; equal scores have the same rank."""
-    rank: np.ndarray = np.unique(score, return_inverse=True)[1]
-    return rank
+def ranks(score: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """Return the rank of each score as integers from 0; equal scores have the same rank.
+
+    Of more than `EXACT` scores, the rank is one of `bins` bins with nearly equally many rows.
+    """
+    rows = len(score)
+    if rows <= EXACT:
+        rank: np.ndarray = np.unique(score, return_inverse=True)[1]
+        return rank
+    below = np.searchsorted(np.sort(score), score)
+    return below * bins // rows
 
 
 def losses(positive: np.ndarray, probability: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Reads a split of artifacts/features/ for the model."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.config.contract import Contract
@@ -11,24 +12,40 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def read_split(folder: Path) -> pd.DataFrame:
-    """Return all rows of a split, in the order of the ids, with the columns that transformation wrote.
+def read_split(
+    folder: Path, columns: Collection[str] | None = None, categories: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return all rows of a split, in the order of the ids, with `columns` or all that transformation wrote.
+
+    The `categories` are categorical: a row takes a byte, where text takes eighteen.
 
     Raises:
         PipelineError: there is no part.
+        KeyError: a column is missing.
     """
-    frame: pd.DataFrame = pa.concat_tables([pq.read_table(path) for path in parts(folder)]).to_pandas()
-    return frame
+    wanted = None if columns is None else [*columns]
+    coded = [*categories] or None
+    tables = [pq.read_table(path, columns=wanted, read_dictionary=coded) for path in parts(folder)]
+    table = pa.concat_tables(tables).unify_dictionaries()
+    del tables
+    # Each column leaves Arrow's memory when pandas has it.
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    del table
+    pa.default_memory_pool().release_unused()
+    return frame if wanted is None else frame[wanted]
 
 
 def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the feature columns, as declared, and the target (int8, 1 is positive).
+    """Return the feature columns, with categorical categories, and the target (int8, 1 is positive).
 
     Raises:
         PipelineError: there is no part.
     """
-    frame = read_split(folder)
-    return frame[list(contract.features)], frame[contract.target.column]
+    name = contract.target.column
+    categories = [each for each, column in contract.features.items() if column.type == "category"]
+    frame = read_split(folder, [*contract.features, name], categories)
+    target = frame.pop(name)
+    return frame, target
 
 
 def read_sample(folder: Path, most: int) -> tuple[pd.DataFrame, int]:

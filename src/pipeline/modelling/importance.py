@@ -24,12 +24,13 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
     """Return how much ROC AUC is lost when each column is shuffled, the most important column first.
 
     This is permutation importance (Breiman, Random Forests, 2001) on a sample of the rows, for the `COLUMNS`
-    columns that the model uses most. An unused column is not shuffled, and loses 0.
+    columns that the model uses most. An unused column is not shuffled, and loses 0. If the sample lacks a
+    rare class, it is taken by class; ROC AUC does not depend on the shares of the classes.
     """
-    chosen = np.random.default_rng(0).permutation(len(features))[:ROWS]
+    order = np.random.default_rng(0).permutation(len(features))
+    chosen = order[:ROWS]
     if len(set(target[chosen])) == 1:
-        # The sample lacks a rare class: use all rows.
-        chosen = np.arange(len(features))
+        chosen = np.concatenate([order[target[order] == label][: ROWS // 2] for label in (0, 1)])
     weights, target = column_weights(model), target[chosen]
     ranked = sorted(features.columns, key=lambda name: -weights[name])[:COLUMNS]
     # The conversion to types is per value: it runs once, and the typed column is shuffled.
@@ -53,7 +54,8 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
 def column_weights(model: Pipeline) -> Counter[str]:
     """Return how much the classifier of a fitted model uses each column, in arbitrary units.
 
-    The weight of a derived feature counts for each column in its expression.
+    The weight of a derived feature counts for each column in its expression, that of a calendar
+    feature for its date.
     """
     prepare, prepared = model["prepare"], _feature_weights(model["classify"])
     weights: Counter[str] = Counter()
@@ -68,6 +70,10 @@ def column_weights(model: Pipeline) -> Counter[str]:
             name, _, expression = line.partition(" = ")
             for word in {*re.findall(r"\w+", expression)} - {name}:
                 weights[word] += weights[name]
+    if "calendar" in model.named_steps:
+        for part, _, dates in model["calendar"].transformers[1:]:
+            for name in dates:
+                weights[name] += weights[f"{name}_{part}"]
     return weights
 
 

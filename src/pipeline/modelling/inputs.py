@@ -1,11 +1,12 @@
 """The model's steps before fitting: conversion to the contract's types, then the derived features.
 
-Both are steps of the model itself, and use only functions of pandas and pyarrow. So a model that MLflow
-serves computes the same as the model in DVC, wherever it is loaded.
+Both are steps of the model itself, and use only functions of Python, pandas and pyarrow. So a model that
+MLflow serves computes the same as the model in DVC, wherever it is loaded.
 """
 
 import ast
 from collections.abc import Collection
+from operator import attrgetter
 from typing import Any
 
 from pipeline.config.contract import ARROW_TYPES, CALENDAR, Column, Contract
@@ -60,9 +61,31 @@ def typed(contract: Contract) -> Steps:
     ]
 
 
+def date_features(contract: Contract) -> Steps:
+    """Return the steps that add the calendar features as doubles, or no step without dates."""
+    dates = groups(contract.features)[3]
+    if not dates:
+        return []
+    parts = [
+        (
+            part,
+            make_pipeline(
+                _same(pd.DataFrame.apply, func=attrgetter(f"dt.{part}")),
+                _same(pd.DataFrame.astype, dtype="float64"),
+            ),
+            dates,
+        )
+        for part in CALENDAR
+    ]
+    added = ColumnTransformer([("columns", "passthrough", [*contract.features]), *parts])
+    names = [*contract.features, *(f"{name}_{part}" for part in CALENDAR for name in dates)]
+    named = FunctionTransformer(pd.DataFrame.set_axis, kw_args={"labels": names, "axis": 1})
+    return [("calendar", added.set_output(transform="pandas")), ("named", named)]
+
+
 def derive(contract: Contract, expressions: dict[str, str]) -> Steps:
     """Return the step that computes the expressions, or no step without expressions."""
-    return [("derive", _eval(script(contract, expressions)))] if expressions else []
+    return [("derive", _eval(script(contract, expressions, calendar(contract))))] if expressions else []
 
 
 def _same(function: Any, **arguments: Any) -> FunctionTransformer:
@@ -80,9 +103,9 @@ def groups(columns: dict[str, Column]) -> list[list[str]]:
 
 
 def calendar(contract: Contract) -> dict[str, str]:
-    """Return the expression of each calendar feature of the dates, by name."""
+    """Return the date of each calendar feature, by the feature's name."""
     return {
-        f"{name}_{part}": f"{name}.dt.{part}"
+        f"{name}_{part}": name
         for name, column in contract.features.items()
         if column.type == "datetime"
         for part in CALENDAR

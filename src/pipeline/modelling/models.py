@@ -1,16 +1,18 @@
 """The models that params.yaml can name: scikit-learn pipelines with all their preprocessing.
 
 A model takes the feature columns as in the source, and computes the derived features. It uses only objects
-of scikit-learn, pandas and pyarrow: loading it needs no code of this project, so an old model stays the same
-when the code changes.
+of scikit-learn, pandas, pyarrow and LightGBM: loading it needs no code of this project, so an old model stays
+the same when the code changes.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 from pipeline.config.contract import Column, Contract
 from pipeline.config.errors import ConfigurationError
-from pipeline.modelling.inputs import calendar, derive, groups, script, typed
+from pipeline.modelling.boosters import CONSTRAINTS, LIGHTGBM, lightgbm
+from pipeline.modelling.inputs import calendar, date_features, derive, groups, script, typed
 from pipeline.modelling.thresholds import folds_of
 
 import numpy as np
@@ -28,14 +30,20 @@ from sklearn.preprocessing import (
     SplineTransformer,
     StandardScaler,
 )
+from sklearn.utils._param_validation import validate_parameter_constraints
 
-ALGORITHMS: dict[str, type[BaseEstimator]] = {
+ALGORITHMS: dict[str, Callable[..., BaseEstimator]] = {
     "hist_gradient_boosting": HistGradientBoostingClassifier,
     "random_forest": RandomForestClassifier,
     "logistic_regression": LogisticRegression,
+    LIGHTGBM: lightgbm,
 }
 # Set by the project: training.random_state, and parameters of the speed, the log or the state of a fit.
 RESERVED = {"random_state", "n_jobs", "verbose", "warm_start"}
+# From this many rows, threads save time.
+MANY = 100_000
+# The largest number of rows on which derived features are computed before the fit.
+PROOF = 10_000
 
 
 def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
@@ -44,10 +52,15 @@ def check_parameters(algorithm: str, parameters: dict[str, Any]) -> None:
     Raises:
         ValueError: a parameter is unknown or reserved, or its value is impossible; the message names it.
     """
-    known = set(ALGORITHMS[algorithm]().get_params()) - RESERVED
+    boosting = algorithm == LIGHTGBM
+    known = set(CONSTRAINTS) if boosting else set(ALGORITHMS[algorithm]().get_params()) - RESERVED
     if unknown := sorted(set(parameters) - known):
         raise ValueError(f"unknown parameter {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-    ALGORITHMS[algorithm](**parameters)._validate_params()
+    if boosting:
+        wanted = {name: CONSTRAINTS[name] for name in parameters}
+        validate_parameter_constraints(wanted, parameters, caller_name=LIGHTGBM)
+    else:
+        ALGORITHMS[algorithm](**parameters)._validate_params()
 
 
 def build(
@@ -60,21 +73,34 @@ def build(
 ) -> Pipeline:
     """Return the unfitted model, whose input is a DataFrame with the columns `contract.features`.
 
-    An unseen category is a missing value to trees, and has no indicator column in a linear model. With
-    `calibration`, a sigmoid (Platt, 1999) or an isotonic regression (Zadrozny and Elkan, 2002) corrects the
-    probabilities of the one classifier; it is fitted on out-of-fold predictions.
+    An unseen category is a missing value to trees, and has no indicator column in a linear model. LightGBM
+    splits the categories into sets, and an unseen one is in no set. With `calibration`, a sigmoid (Platt,
+    1999) or an isotonic regression (Zadrozny and Elkan, 2002) corrects the probabilities of the one
+    classifier; it is fitted on out-of-fold predictions.
     """
     check_parameters(algorithm, parameters)
-    expressions = calendar(contract) | derived
     estimator = ALGORITHMS[algorithm](random_state=random_state).set_params(**parameters)
+    prepare = _for_linear if algorithm == "logistic_regression" else _for_trees
+    prepared = prepare(contract.features, [*calendar(contract), *derived])
+    if algorithm == LIGHTGBM:
+        (_, _, numbers), (_, _, categories) = prepared.transformers
+        # A fit parameter would have to pass through the calibration, so this is the alias for its own core.
+        columns = range(len(numbers), len(numbers) + len(categories))
+        estimator.set_params(categorical_column=[*columns])
     if calibration != "none":
         folds = folds_of(random_state)
         estimator = CalibratedClassifierCV(estimator, method=calibration, cv=folds, ensemble=False)
-    prepare = _for_linear if algorithm == "logistic_regression" else _for_trees
-    prepared = prepare(contract.features, [*expressions])
-    return Pipeline(
-        [*typed(contract), *derive(contract, expressions), ("prepare", prepared), ("classify", estimator)]
-    )
+    first = [*typed(contract), *date_features(contract), *derive(contract, derived)]
+    return Pipeline([*first, ("prepare", prepared), ("classify", estimator)])
+
+
+def threads(algorithm: str, rows: int) -> int | None:
+    """Return how many threads fit an algorithm; None is all of them.
+
+    The number is stored by histogram boosting, and changes sums of doubles in other algorithms, but not in
+    LightGBM. For few rows, one thread is the fastest: threads would wait for each other.
+    """
+    return None if algorithm == LIGHTGBM and rows >= MANY else 1
 
 
 def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
@@ -94,24 +120,27 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
 def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
     """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
 
+    At most `PROOF` of its rows are used, evenly spaced.
+
     Raises:
         ConfigurationError: a feature cannot be computed, or depends on other rows; the message names it.
     """
     check_derived_names(contract, derived)
-    calendars = calendar(contract)
-    made: list[str] = []
+    if not derived:
+        return
+    made = [*calendar(contract)]
     # Up to ten rows, spread over the first hundred.
     few = frame.iloc[: 100 : max(1, min(10, len(frame) // 10))].head(10)
-    nulls = _nulls(few.head(1), calendars | derived)
-    proof = Pipeline(typed(contract)).fit_transform(pd.concat([few.astype(object), nulls], ignore_index=True))
+    steps = Pipeline([*typed(contract), *date_features(contract)])
+    nulls = _nulls(few.head(1), derived, contract)
+    proof = steps.fit_transform(pd.concat([few.astype(object), nulls], ignore_index=True))
     # Rows without nulls, rows with nulls, single rows: each must give the same result as among all rows.
     pieces = [[*range(len(few))], [*range(len(few), len(proof))], *([row] for row in range(0, len(few), 3))]
     apart = [proof.iloc[rows].reset_index(drop=True) for rows in pieces]
-    numbers, booleans, _, _ = groups(contract.features)
-    frame = frame.astype(dict.fromkeys(numbers + booleans, "float64"))
-    for name, expression in (calendars | derived).items():
-        section = "training.derived_features." if name in derived else "schema: "
-        key = f"params.yaml: {section}{name}"
+    spread = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), PROOF)).astype(int))
+    frame = steps[[*steps.named_steps].index("types") :].transform(frame.iloc[spread])
+    for name, expression in derived.items():
+        key = f"params.yaml: training.derived_features.{name}"
         try:
             lines = script(contract, {name: expression}, made)
         except SyntaxError:
@@ -131,9 +160,10 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
         made.append(name)
 
 
-def _nulls(row: pd.DataFrame, expressions: dict[str, str]) -> pd.DataFrame:
+def _nulls(row: pd.DataFrame, expressions: dict[str, str], contract: Contract) -> pd.DataFrame:
     """Return copies of `row`: for each column in an expression, one with it null; and one with all null."""
     named = {word for expression in expressions.values() for word in re.findall(r"\w+", expression)}
+    named |= {date for feature, date in calendar(contract).items() if feature in named}
     null = [[name] for name in row if name in named]
     return pd.concat([row.astype(object).assign(**dict.fromkeys(names)) for names in (*null, [*row])])
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pipeline.config.contract import Contract, check_name
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section
+from pipeline.modelling.boosters import check_installed
 from pipeline.modelling.models import ALGORITHMS, check_parameters
 from pipeline.modelling.search import Values
 from pipeline.modelling.thresholds import Criterion, check_criterion
@@ -27,6 +28,7 @@ class TrainingParameters(Section):
     hist_gradient_boosting: dict[str, Any] = Field(default_factory=dict)
     random_forest: dict[str, Any] = Field(default_factory=dict)
     logistic_regression: dict[str, Any] = Field(default_factory=dict)
+    lightgbm: dict[str, Any] = Field(default_factory=dict)
     search: dict[str, dict[str, Values]] = Field(default_factory=dict)
 
     @field_validator("algorithm")
@@ -34,6 +36,7 @@ class TrainingParameters(Section):
     def _known(cls, algorithm: str) -> str:
         if algorithm not in ALGORITHMS:
             raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
+        check_installed(algorithm)
         return algorithm
 
     @field_validator("derived_features")
@@ -53,10 +56,12 @@ class TrainingParameters(Section):
     @classmethod
     def _searchable(cls, search: dict[str, dict[str, Values]]) -> dict[str, dict[str, Values]]:
         for algorithm, space in search.items():
+            if algorithm not in ALGORITHMS:
+                raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
             for name, values in space.items():
                 for value in values.extremes():
                     try:
-                        check_parameters(cls._known(algorithm), {name: value})
+                        check_parameters(algorithm, {name: value})
                     except ValueError as error:
                         raise ValueError(f"{algorithm}.{name}: {error}") from None
         return search

@@ -1,18 +1,22 @@
 """The threshold of a model, chosen on train rows by `evaluation.threshold` of params.yaml."""
 
 import math
+from itertools import islice
 from typing import Any
 
 from pipeline.config.errors import PipelineError
+from pipeline.modelling.matrix import matrix
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 FOLDS = 5
+# With this many out-of-fold predictions, no further fold is fitted: a million rows need one fit, not five.
+ENOUGH = 100_000
 # A chosen threshold has six decimals, as the metrics have.
 SCALE = 1e6
 
@@ -73,7 +77,8 @@ def chosen_threshold(
 ) -> float:
     """Return the threshold of a fitted model by a criterion, chosen on its train rows.
 
-    The predictions are out-of-fold: those of `FOLDS` models, each for the rows that it was not fitted on.
+    The predictions are out-of-fold: those of up to `FOLDS` models, each for the rows that it was not fitted
+    on. Folds that are not needed for `ENOUGH` predictions are left out. The caller limits the threads.
 
     Raises:
         PipelineError: a class has fewer rows than there are folds.
@@ -84,12 +89,15 @@ def chosen_threshold(
             f"cross-validation needs {FOLDS}: use a number as evaluation.threshold"
         )
     # The other steps do not see the target: they need no second fit.
-    rows, folds = model[:-1].transform(features), folds_of(random_state)
-    with threadpool_limits(limits=1):
-        probability = cross_val_predict(clone(model[-1]), rows, target, cv=folds, method="predict_proba")[
-            :, 1
-        ]
-    return choose(criterion, target.to_numpy(), probability)
+    rows, labels = matrix(model, features), target.to_numpy()
+    known, predicted = [], []
+    needed = min(FOLDS, math.ceil(ENOUGH * FOLDS / len(labels)))
+    folds = islice(folds_of(random_state).split(rows, labels), needed)
+    for fit, test in tqdm(folds, desc="evaluation: threshold", total=needed, unit=" fits", disable=None):
+        fitted = clone(model[-1]).fit(rows[fit], labels[fit])
+        known.append(labels[test])
+        predicted.append(fitted.predict_proba(rows[test])[:, 1])
+    return choose(criterion, np.concatenate(known), np.concatenate(predicted))
 
 
 def folds_of(random_state: int) -> StratifiedKFold:

@@ -3,6 +3,7 @@
 import warnings
 
 from pipeline.config.contract import Contract
+from pipeline.modelling.matrix import fit, probabilities
 from pipeline.modelling.models import build
 from pipeline.modelling.parameters import TrainingParameters
 
@@ -30,8 +31,7 @@ def logistic_regression(
         # Convergence in the last digit does not matter for a comparison.
         warnings.simplefilter("ignore")
         try:
-            model.fit(train[names], train[contract.target.column])
+            fit(model, train[names], train[contract.target.column])
         except (ValueError, FloatingPointError):
             return None
-        probability: np.ndarray = model.predict_proba(test[names])[:, 1]
-    return probability
+        return probabilities(model, test[names])

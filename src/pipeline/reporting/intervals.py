@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.modelling.bootstrap import (
+    PAIRED_BINS,
+    Cells,
     losses,
     ranks,
-    resamples,
     weighted_auc,
     weighted_precision,
 )
@@ -15,8 +16,7 @@ from pipeline.modelling.bootstrap import (
 import numpy as np
 
 Interval = tuple[float, float]
-# More rows have fewer resamples, so that the work is bounded.
-MOST, LEAST, DRAWS = 500, 200, 50_000_000
+RESAMPLES = 500
 # The two-sided 95 % quantile of the normal distribution.
 Z = 1.959963984540054
 
@@ -25,7 +25,9 @@ Score = Callable[[np.ndarray], float]
 
 def score_intervals(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Interval]:
     """Return the percentile bootstrap interval of each score of `pipeline.modelling.scores.scores`."""
-    return _intervals(target, _scores(target, probability, threshold))
+    rank, positive, selected = ranks(probability), target.astype(bool), probability >= threshold
+    cells = Cells(len(target), rank, positive, selected)
+    return _intervals(positive, cells, _scores(target, probability, selected, rank, cells))
 
 
 def auc_interval(target: np.ndarray, probability: np.ndarray) -> Interval | None:
@@ -33,17 +35,21 @@ def auc_interval(target: np.ndarray, probability: np.ndarray) -> Interval | None
     positive, rank = target.astype(bool), ranks(probability)
     if positive.all() or not positive.any():
         return None
-    return _intervals(target, {"auc": lambda drawn: weighted_auc(positive, rank, drawn)})["auc"]
+    cells = Cells(len(target), rank, positive)
+    own, order = positive[cells.first], rank[cells.first]
+    return _intervals(positive, cells, {"auc": lambda drawn: weighted_auc(own, order, drawn)})["auc"]
 
 
 def auc_difference(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> Interval:
     """Return the interval of the difference in ROC AUC (ours minus theirs) on the same resamples."""
-    positive, our_rank, their_rank = target.astype(bool), ranks(ours), ranks(theirs)
+    positive, our_rank, their_rank = target.astype(bool), ranks(ours, PAIRED_BINS), ranks(theirs, PAIRED_BINS)
+    cells = Cells(len(target), our_rank, their_rank, positive)
+    own, our_order, their_order = (values[cells.first] for values in (positive, our_rank, their_rank))
 
     def difference(drawn: np.ndarray) -> float:
-        return weighted_auc(positive, our_rank, drawn) - weighted_auc(positive, their_rank, drawn)
+        return weighted_auc(own, our_order, drawn) - weighted_auc(own, their_order, drawn)
 
-    return _intervals(target, {"difference": difference})["difference"]
+    return _intervals(positive, cells, {"difference": difference})["difference"]
 
 
 def share_interval(count: int, rows: int) -> Interval:
@@ -54,22 +60,25 @@ def share_interval(count: int, rows: int) -> Interval:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _intervals(target: np.ndarray, scores: dict[str, Score]) -> dict[str, Interval]:
+def _intervals(positive: np.ndarray, cells: Cells, scores: dict[str, Score]) -> dict[str, Interval]:
     """Return the interval of each score. A resample with one class only has no ROC AUC, and is skipped."""
-    rows, positive = len(target), target.astype(bool)
+    own = positive[cells.first]
     values = [
         [score(drawn) for score in scores.values()]
-        for drawn in resamples(rows, min(MOST, max(LEAST, DRAWS // rows)))
-        if 0 < drawn[positive].sum() < rows
+        for drawn in cells.resamples(RESAMPLES)
+        if 0 < drawn[own].sum() < len(positive)
     ]
     low, high = np.quantile(values, (0.025, 0.975), axis=0)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(scores)}
 
 
-def _scores(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Score]:
+def _scores(
+    target: np.ndarray, probability: np.ndarray, selected: np.ndarray, rank: np.ndarray, cells: Cells
+) -> dict[str, Score]:
     rows, positive = len(target), target.astype(bool)
-    rank, selected = ranks(probability), probability >= threshold
-    loss, square = losses(positive, probability), np.square(probability - target)
+    loss = cells.mean(losses(positive, probability))
+    square = cells.mean(np.square(probability - target))
+    rank, positive, selected = (values[cells.first] for values in (rank, positive, selected))
     hit = positive & selected
 
     def share(drawn: np.ndarray, part: np.ndarray, whole: Any) -> float:

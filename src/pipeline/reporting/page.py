@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.config.packages import PACKAGES
+from pipeline.config.packages import packages_of
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.modelling.scores import scores
 from pipeline.reporting import column_pictures, performance, pictures
@@ -188,7 +188,7 @@ def _lineage(seen: Evaluated) -> dict[str, Any]:
         "algorithm": algorithm,
         "linear_name": NAME,
         "hashes": seen.lineage,
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in packages_of(algorithm)},
         "parameters": _flat(used),
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.config.packages import PACKAGES
+from pipeline.config.packages import packages_of
 from pipeline.config.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
 from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store, unset_unused
@@ -48,6 +48,7 @@ def log_run(
         status = "FAILED"
         try:
             content = YAML(typ="safe", pure=True).load(PATH)
+            arguments = serving(contract, example, content["training"]["algorithm"])
             # The model does not depend on what a later search may try.
             content["training"].pop("search", None)
             parameters = _named(_flat(content))
@@ -58,7 +59,7 @@ def log_run(
             # MLflow predicts the example, which more threads would slow down.
             with threadpool_limits(limits=1):
                 metadata = {"threshold": metrics["threshold"]}
-                mlflow.sklearn.log_model(model, name="model", metadata=metadata, **serving(contract, example))
+                mlflow.sklearn.log_model(model, name="model", metadata=metadata, **arguments)
             status = "FAILED" if failed else "FINISHED"
         finally:
             mlflow.end_run(status)
@@ -74,15 +75,15 @@ def _experiment(uri: str, artifacts: str | None) -> str:
     return number or str(client.create_experiment(name, artifact_location=artifacts))
 
 
-def serving(contract: Contract, example: pd.DataFrame) -> dict[str, Any]:
-    """Return the arguments of `mlflow.sklearn.log_model`: how MLflow stores and serves the model."""
+def serving(contract: Contract, example: pd.DataFrame, algorithm: str) -> dict[str, Any]:
+    """Return the arguments of `mlflow.sklearn.log_model`: how MLflow stores and serves a model."""
     return {
         # The same format as artifacts/model: skops does not support the types of gradient boosting.
         "serialization_format": "pickle",
         "signature": _signature(contract),
         "input_example": example,
         # MLflow would infer the same list by importing the model, which takes five seconds.
-        "pip_requirements": [f"{name}=={version(name)}" for name in PACKAGES],
+        "pip_requirements": [f"{name}=={version(name)}" for name in packages_of(algorithm)],
         "pyfunc_predict_fn": "predict_proba",
     }
 

@@ -62,7 +62,7 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
     def reasons(logged: Pipeline, kept: Pipeline | None = None, change: Any = None) -> list[str]:
         save(kept or logged, MODEL)
         path = tmp_path / "logged"
-        mlflow.sklearn.save_model(logged, path, **serving(CONTRACT, example))
+        mlflow.sklearn.save_model(logged, path, **serving(CONTRACT, example, "random_forest"))
         if change:
             change(path)
         monkeypatch.setattr(served, "download", lambda *_: path)

@@ -3,8 +3,12 @@
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline.config.packages import PACKAGES, check_packages, differing
+from pipeline.config import packages
+from pipeline.config.errors import ConfigurationError
+from pipeline.config.packages import PACKAGES, check_packages, differing, packages_of
 from project import ROOT, Project
+
+import pytest
 
 
 def test_stages_refuse_other_packages(ready: Project) -> None:
@@ -41,3 +45,28 @@ def test_lock_with_several_versions_of_a_package(tmp_path: Path) -> None:
     check_packages()
 
     assert differing(text.replace(here, "99.2")) == [f"numpy {here} in place of 99.1 or 99.2"]
+
+
+def test_an_extra_has_the_version_of_its_lock_or_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = {"lightgbm": "none"}
+    monkeypatch.setattr(packages, "_installed", lambda name: here.get(name) or version(name))
+    Path("requirements.lock").write_text(f"numpy=={version('numpy')} \\\n")
+    Path("requirements-boosters.lock").write_text("lightgbm==4.1 \\\n")
+
+    check_packages()
+    here["lightgbm"] = "4.1"
+    check_packages()
+    here["lightgbm"] = "4.0"
+    with pytest.raises(
+        ConfigurationError, match=r"lightgbm 4\.0 in place of 4\.1: run 'make setup EXTRAS=boosters'"
+    ):
+        check_packages()
+
+    # A model that needs it cannot be read without it.
+    here["lightgbm"] = "none"
+    assert differing("lightgbm==4.1\n") == ["lightgbm none in place of 4.1"]
+    assert packages_of("lightgbm") == (*PACKAGES, "lightgbm")
+    assert packages_of("random_forest") == PACKAGES

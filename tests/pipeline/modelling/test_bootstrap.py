@@ -1,6 +1,6 @@
 """The bootstrap, and its scores of weighted rows against scikit-learn."""
 
-from pipeline.modelling.bootstrap import losses, ranks, resamples, weighted_auc, weighted_precision
+from pipeline.modelling.bootstrap import EXACT, Cells, losses, ranks, weighted_auc, weighted_precision
 
 import numpy as np
 import pytest
@@ -32,7 +32,22 @@ def test_mean_loss_equals_scikit_learn(rows: list[tuple[bool, float]]) -> None:
 
 
 def test_resamples_are_the_same_each_time() -> None:
-    first, second = ([*resamples(50, 3)] for _ in range(2))
+    first, second = ([*Cells(50).resamples(3)] for _ in range(2))
 
     assert np.array_equal(first, second)
     assert [drawn.sum() for drawn in first] == [50] * 3
+
+
+def test_many_rows_are_few_cells() -> None:
+    rows = EXACT + 1
+    score, positive = np.random.default_rng(0).random(rows), np.arange(rows) % 2 == 0
+    rank = ranks(score, 10)
+    cells = Cells(rows, rank, positive)
+
+    assert len(cells.count) == 20
+    assert cells.count.sum() == rows
+    assert (cells.mean(score) @ cells.count) == pytest.approx(score.sum())
+    assert (positive[cells.first][cells.cell] == positive).all()
+    assert [drawn.sum() for drawn in cells.resamples(3)] == [rows] * 3
+    # Equal scores have one rank, also where a bin would end between them.
+    assert len(set(ranks(np.round(score, 1), 1_000).tolist())) == 11

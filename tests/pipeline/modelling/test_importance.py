@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from algorithms import INSTALLED
 from pipeline.modelling import importance as module
 from pipeline.modelling.importance import column_weights, importance
 from pipeline.modelling.parameters import TrainingParameters
@@ -25,6 +26,7 @@ BLOCKS: dict[str, Any] = {
     "hist_gradient_boosting": {"max_iter": 30, "max_leaf_nodes": 3},
     "random_forest": {"n_estimators": 10, "max_depth": 2},
     "logistic_regression": {"l1_ratio": 1.0, "solver": "liblinear", "C": 0.03},
+    "lightgbm": {"n_estimators": 15, "num_leaves": 3, "min_split_gain": 3.0},
 }
 
 
@@ -38,7 +40,7 @@ def rows(count: int, positive: float) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, (score > np.quantile(score, 1 - positive)).to_numpy(dtype="int8")
 
 
-@pytest.mark.parametrize("algorithm", BLOCKS)
+@pytest.mark.parametrize("algorithm", INSTALLED)
 def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame, target = rows(1500, 0.3)
     calibration = "sigmoid" if algorithm == "random_forest" else "none"
@@ -82,11 +84,19 @@ def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.M
 
 
 @pytest.mark.filterwarnings("error")
-def test_rare_class_uses_all_rows() -> None:
+def test_a_rare_class_is_in_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     frame, target = rows(4 * module.ROWS, 1 / (4 * module.ROWS))
     assert target.sum() == 1
     fitted = TrainingParameters(algorithm="random_forest", random_forest={"n_estimators": 5})
     known, labels = rows(500, 0.3)
     model = train(known, pd.Series(labels), fitted, CONTRACT)
 
+    predicted: list[int] = []
+    predict = Pipeline.predict_proba
+    monkeypatch.setattr(
+        Pipeline, "predict_proba", lambda self, rows: (predicted.append(len(rows)), predict(self, rows))[1]
+    )
+
     assert importance(model, frame, target)[0]["roc_auc_lost"] > 0
+    # The one positive row, and not all of the others.
+    assert {*predicted} == {module.ROWS // 2 + 1}

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from algorithms import INSTALLED
 from pipeline.config.errors import ConfigurationError, PipelineError
-from pipeline.modelling.models import ALGORITHMS
 from pipeline.modelling.parameters import TrainingParameters
 from stages import contract_with, failure, row, table
 from training import train
@@ -20,6 +20,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "hist_gradient_boosting": {"max_iter": 20, "max_features": 0.5},
     "random_forest": {"n_estimators": 20},
     "logistic_regression": {"max_iter": 1000},
+    "lightgbm": {"n_estimators": 20, "colsample_bytree": 0.5},
 }
 # The same holds for a calibrated model.
 CALIBRATION = {"random_forest": "isotonic", "logistic_regression": "sigmoid"}
@@ -73,7 +74,7 @@ def parameters(algorithm: str, **changes: Any) -> TrainingParameters:
     )
 
 
-@pytest.fixture(scope="module", params=ALGORITHMS)
+@pytest.fixture(scope="module", params=INSTALLED)
 def model(request: pytest.FixtureRequest) -> Pipeline:
     """A fitted model of each algorithm."""
     return train(FEATURES, TARGET, parameters(request.param), CONTRACT)
@@ -171,7 +172,7 @@ def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
     probability(model, charged)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", INSTALLED)
 @pytest.mark.parametrize(
     "columns",
     [
@@ -191,7 +192,7 @@ def test_nearly_constant_column_is_accepted(algorithm: str, columns: dict[str, A
     probability(model, FEATURES)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", INSTALLED)
 @pytest.mark.parametrize("kind", ["integer", "number", "boolean", "category", "datetime"])
 def test_one_column_of_any_type_is_enough(algorithm: str, kind: str) -> None:
     names = {"integer": "visits", "number": "total_charges", "boolean": "partner", "category": "channel"}

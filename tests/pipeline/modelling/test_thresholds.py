@@ -7,16 +7,20 @@ import training
 import transformation
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import MODEL, TEST, TRAIN
+from pipeline.modelling import thresholds
 from pipeline.modelling.features import read_features, read_split
+from pipeline.modelling.matrix import fit
+from pipeline.modelling.models import build
 from pipeline.modelling.parameters import EvaluationParameters
 from pipeline.modelling.thresholds import choose, chosen_threshold
 from project import Project
-from stages import Folder, failure, row
+from stages import Folder, failure, row, target_and
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 RANDOM = np.random.default_rng(0)
@@ -123,3 +127,23 @@ def test_few_rows_of_a_class_are_one_line(tmp_path: Any, monkeypatch: pytest.Mon
         chosen_threshold("f1", model, *train, random_state=0)
     folder.set(training={"algorithm": "random_forest", "calibration": "sigmoid"})
     assert "3 rows of a class of churned" in failure(training.main, PipelineError)
+
+
+def test_many_rows_need_fewer_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = pd.DataFrame({"number": np.random.default_rng(0).normal(size=1_000)})
+    target = (features["number"] + np.random.default_rng(1).normal(size=1_000) > 1).astype("int8")
+    contract = target_and(number={"type": "number"})
+    model = fit(
+        build(contract, "random_forest", {"n_estimators": 3, "max_depth": 2}, {}, 0), features, target
+    )
+    fits: list[int] = []
+    learn = RandomForestClassifier.fit
+    monkeypatch.setattr(
+        RandomForestClassifier, "fit", lambda self, rows, y: (fits.append(len(rows)), learn(self, rows, y))[1]
+    )
+
+    for enough, expected in ((1_000, 5), (600, 3), (200, 1), (1, 1)):
+        monkeypatch.setattr(thresholds, "ENOUGH", enough)
+        fits.clear()
+        assert 0 < chosen_threshold("f1", model, features, target, random_state=0) < 1
+        assert fits == [800] * expected

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from algorithms import INSTALLED
 from evaluation import evaluate
 from pipeline.config.contract import Contract
 from pipeline.data.features import features
-from pipeline.modelling.models import ALGORITHMS
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.tracking.runs import serving
 from project import environment, free_port, wait_for
@@ -38,6 +38,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "hist_gradient_boosting": {"max_iter": 20, "min_samples_leaf": 5},
     "random_forest": {"n_estimators": 10},
     "logistic_regression": {"max_iter": 1000},
+    "lightgbm": {"n_estimators": 20, "min_child_samples": 5},
 }
 CONTRACT = contract_with(
     opened={"path": "opened", "type": "datetime", "nullable": True},
@@ -124,7 +125,7 @@ def made(folder: Path, contract: Contract, rows: list[Row], algorithm: str, deri
     target = pd.Series([one[contract.target.column] for one in rows]).astype("int8")
     save(train(frame, target, parameters, contract), folder / "model.joblib")
     kept = joblib.load(folder / "model.joblib")
-    mlflow.sklearn.save_model(kept, folder / "mlflow", **serving(contract, frame.head(5)))
+    mlflow.sklearn.save_model(kept, folder / "mlflow", **serving(contract, frame.head(5), algorithm))
     return Both(contract, kept, mlflow.pyfunc.load_model(str(folder / "mlflow")), folder / "mlflow")
 
 
@@ -152,7 +153,7 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=ALGORITHMS)
+@pytest.fixture(scope="module", params=INSTALLED)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Both:
     """A model of each algorithm with columns of all types."""
     return made(tmp_path_factory.mktemp("model"), CONTRACT, training_rows(), request.param, DERIVED)
@@ -210,7 +211,7 @@ def test_any_schema_is_served_as_trained(
         for number in range(80)
     ]
     twice = {f"twice_{name}": f"{name} * 2" for name in columns if name[0] in "inb"}
-    algorithm = data.draw(st.sampled_from(sorted(ALGORITHMS)))
+    algorithm = data.draw(st.sampled_from(sorted(INSTALLED)))
     both = made(tmp_path_factory.mktemp("schema"), contract, rows, algorithm, twice)
 
     both.check(*some_rows(contract, data.draw))

@@ -1,0 +1,80 @@
+"""Fits and applies a model on many rows, with one matrix of them in memory.
+
+The fitted model and its probabilities are those of its own `fit` and `predict_proba`, which copy all rows at
+each step. Here the steps before the classifier run on blocks of rows.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+
+# Rows of a block: its copies take some 50 MiB with a hundred columns.
+BLOCK = 20_000
+
+
+def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series) -> Pipeline:
+    """Fit the model in place on rows with the types of the contract, and return it."""
+    prepare = model["prepare"]
+    # The steps before it learn only the names of the columns.
+    model[:-2].fit(features.head(1))
+    prepare.fit(_typed_steps(model)[:-2].transform(features[_informative(prepare, features)]))
+    model["classify"].fit(matrix(model, features), target)
+    return model
+
+
+def matrix(model: Pipeline, features: pd.DataFrame) -> Any:
+    """Return the input of a fitted model's classifier (float64, shape (rows, prepared features)).
+
+    It is sparse if the model's encoder makes it so.
+    """
+    steps, start = _typed_steps(model)[:-1], 0
+    if len(features) <= BLOCK:
+        return steps.transform(features)
+    if model["prepare"].sparse_output_:
+        return sparse.vstack([steps.transform(block) for block in blocks(features)], "csr")
+    whole: Any = None
+    for block in blocks(features):
+        made = steps.transform(block)
+        whole = np.empty((len(features), made.shape[1])) if whole is None else whole
+        whole[start : start + len(made)] = made
+        start += len(made)
+    return whole
+
+
+def probabilities(model: Pipeline, features: pd.DataFrame) -> np.ndarray:
+    """Return the probability of the positive class of rows with the types of the contract."""
+    return served_probabilities(_typed_steps(model), features)
+
+
+def served_probabilities(model: Any, features: pd.DataFrame) -> np.ndarray:
+    """Return the probability of the positive class of rows in any form that the model accepts."""
+    return np.concatenate([model.predict_proba(block)[:, 1] for block in blocks(features)])
+
+
+def blocks(features: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the rows in blocks; one empty block if there are none."""
+    for start in range(0, max(1, len(features)), BLOCK):
+        yield features.iloc[start : start + BLOCK]
+
+
+def _typed_steps(model: Pipeline) -> Pipeline:
+    """Return the model without the steps that read the values of a request."""
+    return model[[*model.named_steps].index("types") :]
+
+
+def _informative(prepare: Any, features: pd.DataFrame) -> np.ndarray:
+    """Return which rows the encoder learns from (shape (rows,)).
+
+    For trees, it learns only the values of the categories: the first row with each value is enough.
+    """
+    (_, numbers, _), *_, (_, _, categories) = prepare.transformers
+    if numbers != "passthrough":
+        return np.ones(len(features), dtype=bool)
+    first = np.arange(len(features)) == 0
+    for name in categories:
+        first |= ~features[name].duplicated().to_numpy()
+    return first

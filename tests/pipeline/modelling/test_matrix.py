@@ -1,0 +1,79 @@
+"""A fit and a prediction by blocks of rows give what the model's own fit and prediction give."""
+
+import io
+from typing import Any
+
+from algorithms import INSTALLED
+from pipeline.modelling import matrix as module
+from pipeline.modelling.matrix import fit, matrix, probabilities, served_probabilities
+from pipeline.modelling.models import build
+from stages import contract_with, row, table
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+CONTRACT = contract_with(
+    opened={"path": "opened", "type": "datetime", "nullable": True},
+    # The value that is the first in order comes last, in one row.
+    channel={"path": "channel", "type": "category", "nullable": True},
+    partner={"path": "partner", "type": "boolean", "nullable": True},
+)
+DERIVED = {"ratio": "total_charges / tenure_months", "late": "(opened_year > 2020) & partner"}
+BLOCKS: dict[str, dict[str, Any]] = {
+    "hist_gradient_boosting": {"max_iter": 5},
+    "random_forest": {"n_estimators": 5},
+    "logistic_regression": {"max_iter": 500},
+    "lightgbm": {"n_estimators": 5},
+}
+
+
+def rows(count: int, channels: int) -> pd.DataFrame:
+    """Return rows as transformation writes them, with nulls, and `channels` values of a category."""
+    random = np.random.default_rng(0)
+    made = [
+        row(
+            number,
+            opened=None if number % 7 == 0 else pd.Timestamp("2020-01-31") + pd.Timedelta(days=number),
+            channel=None if number % 5 == 0 else f"c{number % channels:03}",
+            partner=[None, True, False][random.integers(3)],
+        )
+        for number in range(count - 1)
+    ]
+    last = row(count, opened=None, channel="a", partner=None)
+    frame: pd.DataFrame = table([*made, last], CONTRACT).to_pandas()
+    return frame
+
+
+def dumped(model: Pipeline) -> bytes:
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("channels", [3, 220], ids=["dense", "sparse"])
+@pytest.mark.parametrize("algorithm", INSTALLED)
+def test_blocks_change_nothing(algorithm: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = rows(230, channels)
+    features, target = frame[list(CONTRACT.features)], frame["churned"].astype("int8")
+    monkeypatch.setattr(module, "BLOCK", 50)
+    models = [build(CONTRACT, algorithm, BLOCKS[algorithm], DERIVED, 0) for _ in range(2)]
+
+    with threadpool_limits(limits=1):
+        plain, blocked = models[0].fit(features, target), fit(models[1], features, target)
+        expected = plain.predict_proba(features)[:, 1]
+        found = [each(blocked, features) for each in (probabilities, served_probabilities)]
+
+    assert dumped(plain) == dumped(blocked)
+    for each in found:
+        np.testing.assert_allclose(each, expected, rtol=1e-14)
+    assert blocked["prepare"].sparse_output_ == (algorithm == "logistic_regression" and channels > 3)
+    made, whole = matrix(blocked, features), plain[:-1].transform(features)
+    assert type(made) is type(whole)
+    if isinstance(made, np.ndarray):
+        np.testing.assert_array_equal(made, whole)
+    else:
+        assert (made != whole).nnz == 0
