@@ -5,7 +5,6 @@ import math
 import re
 import struct
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ _AMBIGUOUS = re.compile(
 # The same for Arrow, whose \d is ASCII alone; it also matches a few strings that are not ambiguous.
 _MAYBE_AMBIGUOUS = "^(?s:" + _AMBIGUOUS.pattern.replace(r"\d", r"[0-9\x{80}-\x{10FFFF}]") + ")$"
 _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], "S2")
-_PART_HASH = hashlib.blake2b(digest_size=8, person=b"part")
 _OPTIONS = json_util.RELAXED_JSON_OPTIONS
 # Dates outside Python's range stay milliseconds.
 _READ = _OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
@@ -144,23 +142,8 @@ def object_id_texts(ids: np.ndarray) -> pa.Array:
 
 
 def part_hashes(texts: pa.Array) -> np.ndarray:
-    """Return a 64-bit hash of each id's text, which decides whether the id starts a new part."""
-    digests = []
-    for text in _utf8(texts):
-        hashed = _PART_HASH.copy()
-        hashed.update(text)
-        digests.append(hashed.digest())
-    return np.frombuffer(b"".join(digests), ">u8")
-
-
-def _utf8(texts: pa.Array) -> list[bytes]:
-    """Return each text (none is null) as UTF-8, much faster than `to_pylist`."""
-    if not len(texts):
-        return []
-    _, offsets, content = texts.buffers()
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
-    data = content.to_pybytes() if content else b""
-    return [data[start:end] for start, end in pairwise(ends)]
+    """Return a hash of each id's text (uint64), which decides whether the id starts a new part."""
+    return hashes(texts, b"part")
 
 
 def split_shares(texts: pa.ChunkedArray) -> np.ndarray:
@@ -171,11 +154,11 @@ def split_shares(texts: pa.ChunkedArray) -> np.ndarray:
     return hashes(texts, b"stable-holdout", 7) / 2**56
 
 
-def hashes(texts: pa.ChunkedArray, purpose: bytes, size: int = 8) -> np.ndarray:
+def hashes(texts: pa.Array | pa.ChunkedArray, purpose: bytes, size: int = 8) -> np.ndarray:
     """Return the BLAKE2b hash of each id, of `size` bytes (uint64). Each purpose has its own hash."""
     of_purpose = hashlib.blake2b(digest_size=size, person=purpose)
     digests = []
-    for text in texts.cast(pa.binary()).to_numpy():
+    for text in texts.cast(pa.binary()).to_numpy(zero_copy_only=False):
         of_text = of_purpose.copy()
         of_text.update(text)
         digests.append(of_text.digest())
