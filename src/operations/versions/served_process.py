@@ -33,7 +33,8 @@ from mlflow.pyfunc.scoring_server import invocations  # noqa: E402
 
 def answers(model: str, requests: dict[str, str]) -> dict[str, Any]:
     """Return the predictions for each request, or the first error."""
-    loaded, error = _tried(partial(load_model, model))
+    # For a warning that is not printed, MLflow would read the files of all installed packages.
+    loaded, error = _tried(partial(load_model, model, suppress_warnings=True))
     if error:
         return {"error": f"cannot be loaded: {error}"}
     schema, found = loaded.metadata.get_input_schema(), {}

@@ -9,7 +9,13 @@ from pipeline.config.contract import Contract
 from pipeline.config.packages import PACKAGES
 from pipeline.config.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store, unset_unused
+from pipeline.tracking.mlflow_store import (
+    find_experiment,
+    plain_mlflow_errors,
+    skip_package_scan,
+    tracking_store,
+    unset_unused,
+)
 from pipeline.tracking.names import mlflow_name
 from pipeline.tracking.new_store import prepare_store
 
@@ -43,6 +49,7 @@ def log_run(
         import mlflow.sklearn
 
         logging.getLogger("alembic").setLevel(logging.ERROR)
+        skip_package_scan()
         prepare_store(uri)
         mlflow.set_tracking_uri(uri)
         # `set_experiment` would export MLFLOW_EXPERIMENT_ID to the rest of this process.
