@@ -91,6 +91,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PIP) --require-hashes -r requirements-uv.lock || true
 	@$(call install,--require-hashes -r requirements.lock)
 	@$(call install,--no-deps --no-build-isolation --editable .)
+	@python -m pipeline.tracking.new_store
 	@touch $@
 
 $(VENV)/.boosters: $(VENV)/.runtime requirements-boosters.lock

@@ -3,7 +3,8 @@
     python benchmarks/pipeline_speed.py [RUNS]
 
 In fresh clones of the committed state, alternating with DVC runs of five trivial stages: the first run of
-all five stages, then runs with nothing to do; then ingestion of growing collections.
+all five stages, runs with nothing to do, publications, and retrains without new data; then ingestion of
+growing collections.
 """
 
 import os
@@ -83,6 +84,23 @@ def nothing_to_do(folder: Path, runs: int) -> None:
     )
 
 
+def operations(folder: Path) -> None:
+    """Publish each fresh clone, and retrain it without new data, beside the five trivial stages."""
+    for number in range(FIRST_RUNS):
+        # Without a Git remote, versions are local: no network is measured.
+        subprocess.run(["git", "remote", "remove", "origin"], cwd=folder / f"first{number}", check=True)
+    for command, what in {"publish": "pipeline publish", "retrain": "unchanged pipeline retrain"}.items():
+        took, ratios = [], []
+        for number in range(FIRST_RUNS):
+            bare = seconds("dvc", "repro", folder=trivial_pipeline(folder / f"{command}{number}"))
+            took.append(seconds("pipeline", command, folder=folder / f"first{number}"))
+            ratios.append(took[-1] / bare)
+        print(
+            f"{what}, {FIRST_RUNS} clones: {statistics.median(took):.1f} s; ratio to five trivial stages "
+            f"{statistics.median(ratios):.1f}"
+        )
+
+
 def ingestion(folder: Path) -> None:
     """Ingest growing collections."""
     source = documents(ROOT / "data/telco_customers.csv")
@@ -136,6 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         first_runs(Path(temporary))
         nothing_to_do(Path(temporary), runs)
+        operations(Path(temporary))
         ingestion(Path(temporary))
 
 

@@ -55,10 +55,10 @@ RUNS = {
 
 
 @cache
-def imported(stage: str) -> set[str]:
-    """Return the project files that a stage imports, from a new process."""
+def all_imported(module: str) -> list[str]:
+    """Return all files that a module imports, from a new process."""
     code = (
-        f"import sys, {stage}\n"
+        f"import sys, {module}\n"
         "for module in list(sys.modules.values()):\n"
         "    print(getattr(module, '__file__', None) or '')"
     )
@@ -70,9 +70,19 @@ def imported(stage: str) -> set[str]:
         text=True,
         check=True,
     )
-    lines = {line.removeprefix(f"{ROOT}/") for line in done.stdout.splitlines()}
+    return done.stdout.splitlines()
+
+
+def imported(stage: str) -> set[str]:
+    """Return the project files that a stage imports."""
+    lines = {line.removeprefix(f"{ROOT}/") for line in all_imported(stage)}
     # pipeline/__init__.py has only a docstring.
     return {line for line in lines if line.startswith("src/")} - {"src/pipeline/__init__.py"}
+
+
+@pytest.mark.parametrize("module", [*STAGES[:3], "operations.retraining.steps"])
+def test_neither_data_stages_nor_an_unchanged_retrain_import_scikit_learn(module: str) -> None:
+    assert [path for path in all_imported(module) if "/sklearn/" in path] == []
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from operations.versions import publishing, recipe, registry, tags
+from operations.versions import publishing, pushing, recipe, registry, tags
 from pipeline.config.errors import PipelineError
 
 STEPS = (
@@ -48,8 +48,8 @@ def attempt(when: str, step: str) -> None:
         name = step.split(maxsplit=1)[0]
         if name in {"register", "record", "make_champion"}:
             owner = registry.Registry
-        elif step in {"git commit", "git tag"}:
-            owner = {"git commit": recipe, "git tag": tags}[step]
+        elif name == "git":
+            owner = {"git commit": recipe, "git tag": tags, "git push": pushing}[step]
         setattr(owner, name, dying(getattr(owner, name), step, when))
     # Its output must not mix with the answers.
     os.dup2(2, 1)
@@ -63,7 +63,10 @@ def attempt(when: str, step: str) -> None:
 
 def main() -> None:
     """Serve the attempts."""
-    import mlflow.sklearn  # noqa: F401 - so that no attempt has to
+    # So that no attempt has to:
+    from operations.versions import promotion  # noqa: F401
+
+    import mlflow.sklearn  # noqa: F401
 
     for line in sys.stdin:
         when, _, step = line.strip().partition(" ")

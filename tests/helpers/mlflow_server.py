@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.tracking.new_store import prepare_store
 from project import environment, free_port, wait_for
 
 
@@ -16,6 +17,8 @@ def running_mlflow(folder: Path, artifacts: str | None = None, **env: str) -> It
 
     Its database is in `folder`, and its artifacts are too, unless `artifacts` names another place.
     """
+    # MLflow would migrate an empty database, which takes seconds.
+    prepare_store(f"sqlite:///{folder}/mlflow.db")
     port, log = free_port(), folder / "server.log"
     store = [
         "--backend-store-uri",

@@ -97,6 +97,14 @@ def stale() -> dict[str, Any]:
         return dict(repo.status())
 
 
+def recipe_changed() -> bool:
+    """Whether code, parameters, packages or commands differ from the lock; outputs may be missing."""
+    with dvc_repository("status") as repo:
+        changes = [change for stage in repo.status().values() for change in stage]
+        outputs = {str(out) for out in repo.index.outs}
+    return any(isinstance(change, str) or {*change.get("changed deps", {})} - outputs for change in changes)
+
+
 def refuse_stale() -> None:
     """Check that the outputs here are those of the code, parameters and data here.
 

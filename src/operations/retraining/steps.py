@@ -4,20 +4,18 @@ import json
 from typing import Any, Literal
 
 from operations.git_and_dvc.dvc_process import repro
-from operations.git_and_dvc.dvc_repository import dvc_repository, pull, stale
+from operations.git_and_dvc.dvc_repository import dvc_repository, pull, recipe_changed, stale
 from operations.git_and_dvc.git import changed
 from operations.git_and_dvc.remote_settings import check_remotes
-from operations.readiness.parameters import parameters
 from operations.readiness.waiting import retrying
 from operations.retraining.old_data import lock_data_of, override
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
-from operations.versions.data_gate import stop_on_changed_data
+from operations.versions.commits import commit_of
 from operations.versions.drift import Drift
 from operations.versions.publishing import Published, publish
 from operations.versions.registration import numbers
 from operations.versions.registry import Registry
-from operations.versions.restoring import commit_of
 from operations.versions.version import SCORES
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.errors import PipelineError
@@ -67,7 +65,11 @@ def check_commit() -> None:
     Raises:
         ConfigurationError: a later stage, or publishing, would refuse them.
     """
-    parameters()
+    # A recipe that the lock names has passed, and this check imports scikit-learn.
+    if recipe_changed():
+        from operations.readiness.parameters import parameters
+
+        parameters()
     check_packages()
     check_remotes()
 
@@ -106,7 +108,13 @@ def on_new_data(request: Request) -> None:
             retrying(
                 lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
             )
-    retrying(repro, SERVER_TIMEOUT, request.reads_source)
+    retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
+
+
+def run_changed() -> None:
+    """Run the stages that changed; if there are none, no process of DVC."""
+    if stale():
+        repro()
 
 
 def stops_on_change() -> bool:
@@ -120,6 +128,8 @@ def compare_new_data(request: Request) -> None:
     Raises:
         PipelineError: it changed too far.
     """
+    from operations.versions.data_gate import stop_on_changed_data
+
     retrying(lambda: repro("validation"), SERVER_TIMEOUT, request.reads_source)
     retrying(stop_on_changed_data, SERVER_TIMEOUT, request.reads_source)
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
+from operations.versions.commits import commit_of
 from operations.versions.drift import Drift
 from operations.versions.lineage import lineage
 from operations.versions.markdown import escaped, table
 from operations.versions.registry import Registry
-from operations.versions.restoring import commit_of
 from operations.versions.version import CARD, DRIFT, Version
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import PATH

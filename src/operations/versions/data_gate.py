@@ -7,10 +7,10 @@ from typing import Any
 from operations.console import echo
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.readiness.waiting import unreachable
-from operations.versions.comparison import Decision
+from operations.versions.commits import commit_of
 from operations.versions.data_change import DataFacts, changes, not_comparable
+from operations.versions.decision import Decision
 from operations.versions.registry import Registry
-from operations.versions.restoring import commit_of
 from operations.versions.version import Version
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import load_contract

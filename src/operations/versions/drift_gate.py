@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from operations.console import echo
-from operations.versions.comparison import Decision
+from operations.versions.commits import commit_of
 from operations.versions.data_gate import data_here, data_of
+from operations.versions.decision import Decision
 from operations.versions.drift import INDICES, NULLS, STORED, Drift, Finding
 from operations.versions.loading import load_model
 from operations.versions.registry import Registry
-from operations.versions.restoring import commit_of
 from operations.versions.splits import split_parts
 from operations.versions.version import DRIFT, Version
 from pipeline.checks.parameters import DriftParameters, ValidationParameters

@@ -7,8 +7,9 @@ from operations.git_and_dvc.dvc_process import dvc
 from operations.git_and_dvc.git import REMOTE, git, has_remote
 from operations.git_and_dvc.worktrees import shared_cache
 from operations.readiness.waiting import check_remote
+from operations.versions.commits import commit_of
 from operations.versions.registry import Registry
-from operations.versions.restoring import commit_of, prove
+from operations.versions.restoring import prove
 from operations.versions.tags import PATTERN
 from operations.versions.version import Version
 from pipeline.config.errors import ConfigurationError, PipelineError

@@ -4,12 +4,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from operations.readiness.waiting import unreachable
-from operations.versions.comparison import Decision, compare, incomparable
+from operations.versions.commits import commit_of
+from operations.versions.comparison import compare, incomparable
 from operations.versions.data_gate import hold_changed_data
+from operations.versions.decision import Decision
 from operations.versions.drift_gate import hold_drift
 from operations.versions.loading import UnreadableModelError, load_model
 from operations.versions.registry import Registry
-from operations.versions.restoring import commit_of
 from operations.versions.served import reasons_not_to_serve
 from operations.versions.splits import cached_commit_split, read_commit_split
 from operations.versions.version import (

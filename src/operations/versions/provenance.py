@@ -2,7 +2,7 @@
 
 from operations.git_and_dvc.dvc_remotes import files_of
 from operations.git_and_dvc.git import git
-from operations.versions.restoring import commit_of
+from operations.versions.commits import commit_of
 from operations.versions.tags import tag_here
 from operations.versions.version import Version
 from pipeline.config.errors import ConfigurationError

@@ -101,10 +101,7 @@ def unfinished() -> list[str]:
 
 def is_complete(version: Version) -> bool:
     """Whether all steps of a version's publication are done."""
-    decision = version.decision
-    if version.tags[TAG] != version.tag or decision is None:
-        return False
-    return not decision["promoted"] or "promoted" in version.tags
+    return version.tags[TAG] == version.tag and version.settled
 
 
 def register(registry: Registry, publication: Publication) -> int:

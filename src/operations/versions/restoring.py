@@ -7,12 +7,11 @@ from pathlib import Path
 
 from operations.console import echo
 from operations.git_and_dvc.dvc_repository import dvc_repository
-from operations.git_and_dvc.git import REMOTE, GitError, git, has_remote
 from operations.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away_worktree
 from operations.readiness.waiting import check_remote
+from operations.versions.commits import commit_of
 from operations.versions.loading import load_model, unreadable
 from operations.versions.registry import Registry
-from operations.versions.tags import fetch_tag, tag_here
 from operations.versions.version import PROMOTED, ROLLBACK, Version
 from pipeline.config.errors import PipelineError
 from pipeline.data.artifacts import MODEL, TEST
@@ -117,33 +116,6 @@ def prove(registry: Registry, version: Version) -> None:
             raise unreadable(version, error) from error
         if not same:
             raise PipelineError(f"version {version.number} in MLflow is not the model that its commit names")
-
-
-def commit_of(version: Version) -> str:
-    """Return the commit of a version, fetched if it is not in this clone.
-
-    Raises:
-        PipelineError: neither this clone nor the remote has its tag, or the tag names another commit.
-    """
-    if version.local:
-        if tag_here(version) is None:
-            raise PipelineError(
-                f"the tag {version.tag} of version {version.number} is not here: the version is local to the "
-                "clone that published it"
-            )
-        return version.tags["git.commit"]
-    if has_remote():
-        fetch_tag(version.tag, check=False)
-    try:
-        commit = git("rev-parse", "--verify", "--quiet", f"refs/tags/{version.tag}^{{commit}}")
-    except GitError:
-        where = "nor on the remote" if has_remote() else f"and this clone has no Git remote {REMOTE}"
-        raise PipelineError(f"the tag {version.tag} is neither here {where}") from None
-    if commit != version.tags.get("git.commit"):
-        raise PipelineError(
-            f"the tag {version.tag} names another commit than MLflow's version {version.number}"
-        )
-    return commit
 
 
 def unproven(cache: Path, outputs: set[str]) -> list[str]:

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +32,8 @@ TOLERANCE = 1e-9
 UNSEEN = "a category that training has not seen"
 # The body of each request, by the name of its rows in a reason.
 Requests = dict[str, str]
+# The process that waits for a model, if there is one.
+_started: list["subprocess.Popen[str]"] = []
 
 
 def reasons_not_to_serve(registry: Registry, version: Version) -> list[str]:
@@ -78,26 +82,44 @@ def requests_for(path: Path, rows: pd.DataFrame, contract: Contract) -> Requests
     return own | {name: _body(some) for name, some in requests.items()}
 
 
+@contextmanager
+def started_early() -> Iterator[None]:
+    """Start the process that serves a model; within the block, it imports MLflow while other steps run."""
+    _started.append(_start())
+    try:
+        yield
+    finally:
+        for process in _started:
+            with process:
+                process.kill()
+        _started.clear()
+
+
 def answers_of(path: Path, requests: Requests) -> dict[str, Any] | str:
     """Return the answers of a logged model in a new process, or the error as text."""
-    # One thread, as in the comparison: more are slower for a few rows.
-    words, env = [sys.executable, "-I", str(PROCESS), str(path)], os.environ | {"OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            words,
-            input=json.dumps(requests),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            env=env,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"does not answer within {TIMEOUT} seconds"
-    if done.returncode:
-        return f"ends its process with exit code {done.returncode}"
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with _started.pop() if _started else _start() as process:
+        try:
+            output, _ = process.communicate(json.dumps({"model": str(path), "requests": requests}), TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"does not answer within {TIMEOUT} seconds"
+    if process.returncode:
+        return f"ends its process with exit code {process.returncode}"
+    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
     return str(answer["error"]) if "error" in answer else answer
+
+
+def _start() -> "subprocess.Popen[str]":
+    # It ends when its input does, so also if this process is killed.
+    return subprocess.Popen(
+        [sys.executable, "-I", str(PROCESS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # One thread, as in the comparison: more are slower for a few rows.
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
 
 
 def _body(rows: list[dict[str, Any]]) -> str:

@@ -1,8 +1,9 @@
 """Answers requests with a logged model as `mlflow models serve` does, without this project's packages.
 
-    python -I served_process.py MODEL < requests.json
+    python -I served_process.py < work.json
 
-The last line of the output is JSON: the predictions for each request by its name, or {"error": text}.
+The input is JSON: the path of the `model`, and the `requests` by their names. The last line of the output is
+JSON too: the predictions for each request by its name, or {"error": text}.
 """
 
 import gc
@@ -30,14 +31,15 @@ from mlflow.pyfunc import load_model  # noqa: E402
 from mlflow.pyfunc.scoring_server import invocations  # noqa: E402
 
 
-def answers(path: str, requests: dict[str, str]) -> dict[str, Any]:
+def answers(model: str, requests: dict[str, str]) -> dict[str, Any]:
     """Return the predictions for each request, or the first error."""
-    model, error = _tried(partial(load_model, path))
+    # For a warning that is not printed, MLflow would read the files of all installed packages.
+    loaded, error = _tried(partial(load_model, model, suppress_warnings=True))
     if error:
         return {"error": f"cannot be loaded: {error}"}
-    schema, found = model.metadata.get_input_schema(), {}
+    schema, found = loaded.metadata.get_input_schema(), {}
     for name, body in requests.items():
-        answer, error = _tried(partial(invocations, body, "application/json", model, schema))
+        answer, error = _tried(partial(invocations, body, "application/json", loaded, schema))
         if error or answer.status != 200:
             return {"error": f"fails on {name}: {error or answer.response}"}
         found[name] = json.loads(answer.response)["predictions"]
@@ -55,4 +57,5 @@ def _tried(action: Callable[[], Any]) -> tuple[Any, str]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(answers(sys.argv[1], json.load(sys.stdin))))
+    if work := sys.stdin.read():
+        print(json.dumps(answers(**json.loads(work))))

@@ -98,6 +98,11 @@ class Version:
         return self.kept(DECISION)
 
     @property
+    def settled(self) -> bool:
+        """Whether the decision is recorded and, if it is a promotion, carried out."""
+        return bool((decision := self.decision) and (PROMOTED in self.tags or not decision["promoted"]))
+
+    @property
     def data(self) -> str:
         """The hash of its raw data; empty if unknown."""
         return self.tags.get("data.raw.md5", "")

@@ -1,5 +1,6 @@
 """Reads a section of params.yaml into a strict model, which refuses an unknown key by its name."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,7 +42,7 @@ S = TypeVar("S", bound=Section)
 def _document(path: Path) -> dict[str, Any]:
     # YAML 1.2, as in DVC: in YAML 1.1, the word `no` is a boolean.
     try:
-        document = YAML(typ="safe", pure=True).load(path)
+        document = _parsed(path.read_bytes())
     except FileNotFoundError:
         raise ConfigurationError(f"{path} is missing: run in the root of the repository") from None
     except (YAMLError, ValueError) as error:
@@ -56,6 +57,12 @@ def _document(path: Path) -> dict[str, Any]:
             f"{path}: unknown section {', '.join(unknown)}; the sections are {', '.join(SECTIONS)}"
         )
     return document
+
+
+@lru_cache(maxsize=1)
+def _parsed(content: bytes) -> Any:
+    """Return the YAML document, which must not be changed: each section of the file is read separately."""
+    return YAML(typ="safe", pure=True).load(content)
 
 
 def load(section: str, model: type[S], path: Path = PATH) -> S:

@@ -42,10 +42,10 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
         lost = [0.0]
         if weights[name]:
             shuffled = [random.permutation(len(target)) for _ in range(REPEATS)]
-            lost = [
-                whole - roc_auc_score(target, rest.predict_proba(_shuffled(typed, name, order))[:, 1])
-                for order in shuffled
-            ]
+            # All shuffles in one prediction: its fixed costs are larger than those of the rows.
+            frames = pd.concat([_shuffled(typed, name, order) for order in shuffled], ignore_index=True)
+            predicted = np.split(rest.predict_proba(frames)[:, 1], REPEATS)
+            lost = [whole - roc_auc_score(target, probability) for probability in predicted]
         mean, spread = round(float(np.mean(lost)), 6), round(float(np.std(lost)), 6)
         rows.append({"column": name, "roc_auc_lost": mean, "spread": spread})
     return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))

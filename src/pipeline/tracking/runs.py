@@ -9,8 +9,15 @@ from pipeline.config.contract import Contract
 from pipeline.config.packages import packages_of
 from pipeline.config.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store, unset_unused
+from pipeline.tracking.mlflow_store import (
+    find_experiment,
+    plain_mlflow_errors,
+    skip_package_scan,
+    tracking_store,
+    unset_unused,
+)
 from pipeline.tracking.names import mlflow_name
+from pipeline.tracking.new_store import prepare_store
 
 import pandas as pd
 from ruamel.yaml import YAML
@@ -42,6 +49,8 @@ def log_run(
         import mlflow.sklearn
 
         logging.getLogger("alembic").setLevel(logging.ERROR)
+        skip_package_scan()
+        prepare_store(uri)
         mlflow.set_tracking_uri(uri)
         # `set_experiment` would export MLFLOW_EXPERIMENT_ID to the rest of this process.
         run = mlflow.start_run(experiment_id=_experiment(uri, artifacts), tags=lineage_tags())

@@ -2,9 +2,17 @@
 
 import hashlib
 import logging
+import shutil
 from pathlib import Path
 
-from operations.git_and_dvc.dvc_repository import not_on_remote, pull, push_data, refuse_stale, stale
+from operations.git_and_dvc.dvc_repository import (
+    not_on_remote,
+    pull,
+    push_data,
+    recipe_changed,
+    refuse_stale,
+    stale,
+)
 from pipeline.config.errors import PipelineError
 from project import Project
 
@@ -19,6 +27,25 @@ def test_stage_without_lock_has_nothing_to_fetch(ready: Project, monkeypatch: py
 
     with pytest.raises(PipelineError, match=r"^new changed since the last run: run 'dvc repro' first$"):
         refuse_stale()
+
+
+def test_recipe_is_code_parameters_and_packages(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ready.root)
+    # In a new worktree, no output exists
+    shutil.rmtree("artifacts/features")
+    shutil.rmtree("artifacts/raw")
+    assert stale()
+    assert not recipe_changed()
+
+    for name in ("params.yaml", "src/pipeline/modelling/models.py", "requirements.lock", "dvc.yaml"):
+        text = Path(name).read_text()
+        changed = {"params.yaml": text.replace("learning_rate: ", "learning_rate: 0.0"), "dvc.yaml": text}
+        changed["dvc.yaml"] = text.replace("python src/training.py", "python  src/training.py")
+        Path(name).write_text(changed.get(name, f"{text}# changed\n"))
+        assert recipe_changed(), name
+        Path(name).write_text(text)
+    Path("dvc.lock").unlink()
+    assert recipe_changed()
 
 
 def test_push_to_the_remote_of_the_output(ready: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from operations.versions import data_gate
-from operations.versions.comparison import Decision
 from operations.versions.data_gate import hold_changed_data, stop_on_changed_data
+from operations.versions.decision import Decision
 from operations.versions.registry import Registry
 from operations.versions.version import Version
 from pipeline.config.errors import PipelineError

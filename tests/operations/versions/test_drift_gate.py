@@ -5,7 +5,7 @@ from typing import Any
 
 from operations.service.metrics import drift_metrics, newest_drift
 from operations.versions import drift_gate
-from operations.versions.comparison import Decision
+from operations.versions.decision import Decision
 from operations.versions.drift import Drift
 from operations.versions.drift_gate import hold_drift, sampled
 from operations.versions.registry import Registry

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from operations.versions import comparison, promotion
-from operations.versions.comparison import Decision
+from operations.versions.decision import Decision
 from operations.versions.loading import UnreadableModelError
 from operations.versions.promotion import check_against_best, check_champion, decide
 from operations.versions.publishing import reconsidered

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from operations.git_and_dvc.git import GitError, git, head
-from operations.versions import publishing
-from operations.versions.publishing import commit_and_push
+from operations.versions import pushing
+from operations.versions.pushing import commit_and_push
 from operations.versions.recipe import check_workspace, recipe
 from operations.versions.registry import Registry
 from pipeline.config.errors import PipelineError
@@ -84,7 +84,7 @@ def test_failed_push_leaves_no_commit_and_no_tag(shared: Project, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError("cannot allocate memory")
 
-    monkeypatch.setattr(publishing, "push", fail)
+    monkeypatch.setattr(pushing, "push", fail)
     Path("dvc.lock").write_text(Path("dvc.lock").read_text() + "\n")
     before = git("rev-parse", "HEAD")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from operations.versions.publishing import next_number
+from operations.versions.pushing import next_number
 from operations.versions.registration import finish_registrations, register, unfinished, unregistered
 from operations.versions.registry import Registry
 from operations.versions.version import LOCAL, TAG, Publication

@@ -1,6 +1,8 @@
 """A version is served once before it becomes champion, and must answer like the model in DVC."""
 
 import pickle
+import signal
+import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -78,8 +80,32 @@ def model(contract: Contract = CONTRACT, **parameters: Any) -> Pipeline:
     return train(frame[list(contract.features)], frame["churned"], chosen, contract)
 
 
-def test_served_model_answers_as_trained(tried: Tried) -> None:
-    assert tried(model()) == []
+def test_served_model_answers_as_trained(tried: Tried, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+
+    def popen(*words: Any, **options: Any) -> Any:
+        started.append(subprocess.Popen(*words, **options))
+        return started[-1]
+
+    monkeypatch.setattr(served, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": popen}))
+
+    with served.started_early():
+        assert tried(model()) == []
+
+    (process,) = started
+    assert process.returncode == 0
+
+
+def test_process_without_a_model_ends() -> None:
+    with served.started_early():
+        (process,) = served._started
+        # It also ends when this process is killed, which closes its input
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(60) == 0
+    with served.started_early():
+        (process,) = served._started
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_model_that_needs_the_project_is_refused(tried: Tried) -> None:

@@ -5,22 +5,26 @@ import json
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 from operations.versions.loading import load_model
 from operations.versions.publishing import CONTENT
 from operations.versions.registry import Registry
 from pipeline.config.errors import PipelineError
+from pipeline.config.packages import PACKAGES
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import locked_tags, without_credentials
 from pipeline.tracking.names import mlflow_name
 from pipeline.tracking.runs import _experiment
 from project import Project, environment, free_port
 
+import importlib_metadata
 import mlflow
 import mlflow.sklearn
 import pytest
 from mlflow.entities import Run
+from mlflow.utils import requirements_utils
 from ruamel.yaml import YAML
 from sklearn.dummy import DummyClassifier
 
@@ -104,6 +108,18 @@ def test_run_has_the_complete_lineage(ready: Project, mlflow_server: str, tmp_pa
     rows.write_text(json.dumps(example))
     served = serve_in_a_clean_process(model, rows, mlflow_server)
     assert served == first_probabilities(ready, len(example["data"]))
+
+
+def test_requirements_are_compared_without_a_scan_of_all_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    monkeypatch.setattr(importlib_metadata, "packages_distributions", lambda: pytest.fail("all are read"))
+    mlflow_store.skip_package_scan()
+
+    found = [requirements_utils._check_requirement_satisfied(f"{name}==0") for name in PACKAGES]
+
+    assert [str(mismatch) for mismatch in found] == [
+        f"{name} (current: {version(name)}, required: {name}==0)" for name in PACKAGES
+    ]
 
 
 def first_probabilities(project: Project, count: int) -> list[list[float]]:
