@@ -86,7 +86,7 @@ def test_card_shows_facts_and_statements() -> None:
     assert "logistic" not in text
     worst = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| plan ")]
     assert worst == ["| plan a\\|b", "| plan good", "| plan !\\[x\\](//evil)"]
-    # A version without a decision or drift, and a slice of one class.
+    # A version without a decision or drift, and a slice without a log loss.
     others = {**FILES, "slices": {"city": {"north": {"rows": 5, "roc_auc": 0.5}}}}
     assert "| city north | 5 | 0.5 | - |" in card(LINEAGE | {"tags": {}, "decision": None}, others)
 
