@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from operations.versions.parameters import model_name
@@ -153,13 +153,8 @@ class Registry:
         """Return the runs that an MLflow query selects in all experiments, the newest first."""
         import mlflow
 
-        return list(
-            self._ask(
-                lambda: mlflow.search_runs(
-                    filter_string=query, search_all_experiments=True, max_results=most, output_format="list"
-                )
-            )
-        )
+        search = partial(mlflow.search_runs, search_all_experiments=True, output_format="list")
+        return list(self._ask(lambda: search(filter_string=query, max_results=most)))
 
     def run_of(self, tags: dict[str, str]) -> str | None:
         """Return the newest finished run that has all of `tags`, or None."""
@@ -177,15 +172,12 @@ class Registry:
         Raises:
             PipelineError: MLflow is away.
         """
-        with plain_mlflow_errors(
-            self.uri, "the data and the commit are published: run the same command again"
-        ):
+        advice = "the data and the commit are published: run the same command again"
+        with plain_mlflow_errors(self.uri, advice):
             import mlflow
 
-            model_version = mlflow.register_model(
-                f"runs:/{publication.run_id}/model", self.name, tags=publication.tags
-            )
-            return int(model_version.version)
+            model = f"runs:/{publication.run_id}/model"
+            return int(mlflow.register_model(model, self.name, tags=publication.tags).version)
 
     def mark_registered(self, version: Version) -> None:
         """Record on a version's run that it was registered; the record outlives the version."""

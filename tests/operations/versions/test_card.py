@@ -55,13 +55,13 @@ FILES: dict[str, Any] = {
         "rows": 200,
         "threshold": 0.42,
         "roc_auc": 0.84,
-        "slices": {
-            "plan": {
-                "good": {"rows": 90, "roc_auc": 0.9, "log_loss": 0.2},
-                "a|b": {"rows": 80, "roc_auc": 0.7, "log_loss": 0.4},
-                "![x](//evil)": {"rows": 30, "roc_auc": None, "log_loss": 0.1},
-            }
-        },
+    },
+    "slices": {
+        "plan": {
+            "good": {"rows": 90, "roc_auc": 0.9, "log_loss": 0.2},
+            "a|b": {"rows": 80, "roc_auc": 0.7, "log_loss": 0.4},
+            "![x](//evil)": {"rows": 30, "roc_auc": None, "log_loss": 0.1},
+        }
     },
 }
 
@@ -86,9 +86,9 @@ def test_card_shows_facts_and_statements() -> None:
     assert "logistic" not in text
     worst = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| plan ")]
     assert worst == ["| plan a\\|b", "| plan good", "| plan !\\[x\\](//evil)"]
-    # Slices in a separate file, and a version without a decision or drift.
-    moved = {**FILES, "slices": {"city": {"north": {"rows": 5, "roc_auc": 0.5}}}}
-    assert "| city north | 5 | 0.5 | - |" in card(LINEAGE | {"tags": {}, "decision": None}, moved)
+    # A version without a decision or drift, and a slice without a log loss.
+    others = {**FILES, "slices": {"city": {"north": {"rows": 5, "roc_auc": 0.5}}}}
+    assert "| city north | 5 | 0.5 | - |" in card(LINEAGE | {"tags": {}, "decision": None}, others)
 
 
 @pytest.mark.parametrize(
