@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.versions.drift import NULLS, Finding, Rows
-from operations.versions.drift_classifier import separated
-from pipeline.checks.leakage import doubles
+from operations.versions.drift_classifier import doubles, separated
 
 import numpy as np
 import pandas as pd
