@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.checks.leakage import doubles
-
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -53,3 +51,13 @@ def separated(
             lost[name] = reached - roc_auc_score(is_new[scored], model.predict_proba(shuffled)[:, 1])
     top = [name for name in sorted(lost, key=lambda name: -lost[name]) if lost[name] > 0]
     return scores[is_new], scores[~is_new], top[:NAMED]
+
+
+def doubles(values: pd.Series, kind: str) -> np.ndarray:
+    """Return a column as doubles with NaN for null: categories as codes, dates as milliseconds."""
+    if kind == "category":
+        codes = pd.factorize(values)[0]
+        return np.where(codes < 0, np.nan, codes)
+    if kind == "datetime":
+        return np.where(values.isna(), np.nan, values.to_numpy().astype("datetime64[ms]").astype(np.int64))
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)

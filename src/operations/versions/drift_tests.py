@@ -10,9 +10,8 @@ from typing import Any
 
 from operations.versions.data_change import percent
 from operations.versions.drift import NULLS, Finding, Rows
-from operations.versions.drift_classifier import separated
+from operations.versions.drift_classifier import doubles, separated
 from operations.versions.drift_measures import binned, holm, psi
-from pipeline.checks.leakage import doubles
 
 import numpy as np
 import pandas as pd
