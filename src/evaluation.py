@@ -88,10 +88,10 @@ def main() -> None:
     training = load("training", TrainingParameters)
     threshold = parameters.threshold
     if not is_number(threshold):
-        train = read_features(TRAIN, contract)
-        with threadpool_limits(limits=threads(training.algorithm, len(train[0]))):
-            threshold = chosen_threshold(threshold, model, *train, training.random_state)
-        del train
+        known, target = read_features(TRAIN, contract)
+        with threadpool_limits(limits=threads(training.algorithm, len(known))):
+            threshold = chosen_threshold(threshold, model, known, target, training.random_state)
+        del known, target
     check_slices(parameters, contract)
     used = dict.fromkeys([*contract.features, contract.target.column, *parameters.slice_by])
     frame = read_split(TEST, used)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.config.errors import ConfigurationError
 
 PACKAGES = ("mlflow", "scikit-learn", "numpy", "pandas", "scipy", "joblib", "pyarrow")
-# A package of an extra by the name of the algorithm that needs it, which is the same.
+# Packages that may be missing: only the algorithm of the same name needs one.
 EXTRAS = ("lightgbm",)
 REQUIREMENTS, EXTRA_REQUIREMENTS = Path("requirements.lock"), Path("requirements-boosters.lock")
 

@@ -74,7 +74,7 @@ def _informative(prepare: Any, features: pd.DataFrame) -> np.ndarray:
     (_, numbers, _), *_, (_, _, categories) = prepare.transformers
     if numbers != "passthrough":
         return np.ones(len(features), dtype=bool)
-    first = np.arange(len(features)) == 0
+    first: np.ndarray = np.arange(len(features)) == 0
     for name in categories:
         first |= ~features[name].duplicated().to_numpy()
     return first
