@@ -17,13 +17,15 @@ install = $(UV) install --quiet --compile-bytecode $(1) || { echo "make: uv fail
 EXTRAS ?=
 # Workers of the tests, for two processors: each waits for its stages and servers much of the time.
 JOBS ?= 3
+# The rows of the benchmarks of speed.
+SIZE ?= 300000
 PYTEST = python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-fast test-long test-foreign kill-matrix lint format drill bench lock clean
+.PHONY: help setup repro test test-fast test-long test-foreign kill-matrix lint format drill bench bench-quality lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.runtime $(EXTRAS:%=$(VENV)/.%) ## Set up .venv from requirements.lock (a minute, once; with LightGBM: EXTRAS=boosters)
 
@@ -65,11 +67,21 @@ format: $(VENV)/.development ## Set up, then let ruff format and sort
 drill: $(VENV)/.runtime ## Restore every published version from an empty cache, and hold all bytes to their hashes
 	pipeline drill
 
-bench: $(VENV)/.benchmarks ## Set up, then run most measurements of docs/benchmarks.md (about twenty minutes)
-	python benchmarks/model_quality.py
+bench: $(VENV)/.benchmarks ## Set up, then measure speed and memory, in tables (about fifteen minutes; SIZE=1000000 for more rows)
+	@python benchmarks/measure.py
+	python benchmarks/ingestion_speed.py $(SIZE)
+	python benchmarks/stages.py $(SIZE)
+	python benchmarks/scale.py 10000 100000 $(SIZE)
+	python benchmarks/boosters.py $(SIZE)
+	python benchmarks/part_size.py $(SIZE)
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
+
+bench-quality: $(VENV)/.benchmarks ## Set up, then measure models, tuning, leakage and drift (about half an hour)
+	python benchmarks/model_quality.py
+	python benchmarks/calibration.py
 	python benchmarks/leakage.py
+	python benchmarks/data_change.py
 	python benchmarks/tuning.py
 
 lock: $(VENV)/.runtime ## Update the locks from pyproject.toml; versions stay, except with UPGRADE="--upgrade-package mlflow"

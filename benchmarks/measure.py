@@ -1,6 +1,7 @@
 """Runs a command and measures its wall time, processor time and peak memory, with its children."""
 
 import os
+import platform
 import statistics
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import joblib
 import psutil
 
 # How often the memory is read, in seconds.
@@ -59,6 +61,15 @@ def resident(pid: int) -> int:
         return 0
 
 
+def machine() -> str:
+    """Return the processors, the memory and the versions that figures depend on."""
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{joblib.cpu_count()} processors ({platform.machine()}), {memory:.0f} GiB, "
+        f"{platform.system()}, Python {platform.python_version()}"
+    )
+
+
 def median(values: Iterable[float]) -> float:
     """Return the median."""
     return statistics.median(list(values))
@@ -68,3 +79,7 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table; all columns but the first are aligned to the right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(machine())
