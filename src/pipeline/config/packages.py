@@ -1,4 +1,4 @@
-"""Compares the installed packages that train, score and serve a model with requirements.lock."""
+"""Compares the installed packages that train, score and serve a model with the locks."""
 
 import re
 from importlib.metadata import PackageNotFoundError, version
