@@ -1,7 +1,7 @@
 """Gradient boosting of three libraries on the same generated rows: time, memory, ROC AUC, and bytes.
 
 `python benchmarks/boosters.py [ROWS ...]` fits each with the same number and size of trees, on one and on two
-threads, each in a process of its own. All get the same matrix, made as the stage training makes it.
+threads, each in a new process. All get the same matrix, which is made as in the stage training.
 """
 
 import hashlib
@@ -101,7 +101,7 @@ def main(sizes: list[int]) -> None:
                     words = [sys.executable, __file__, "--one", folder, algorithm, str(threads)]
                     done = subprocess.run(
                         words,
-                        # Threads that wait do not spin, for the sake of the others on the machine.
+                        # Waiting threads do not spin, which would count as processor time.
                         env=os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"},
                         capture_output=True,
                         text=True,

@@ -1,10 +1,10 @@
-"""Ingestion beside the script that everybody would write, and beside draining the same server.
+"""Ingestion beside a plain script, and beside a client that only receives the batches of the same server.
 
     python benchmarks/ingestion_speed.py [ROWS] [drain] [plain] [ours]
 
-The server (`stand_in_server.py`) answers with ready-made batches, so that the client is what is measured. The
-three alternate, three rounds, each run in a process of its own. Prints a Markdown table: medians of wall and
-processor time less those of a process that imports the same and ends, ratios within the rounds, and the peak
+The server (`stand_in_server.py`) answers with ready-made batches, so this measures the client. The three
+alternate in three rounds, each run in a new process. The result is a Markdown table: medians of wall and
+processor time, less those of a process that imports the same and ends; ratios within the rounds; the peak
 memory of the process. 300,000 rows take a minute.
 """
 
@@ -29,14 +29,14 @@ Client = MongoClient[dict[str, Any]]
 
 
 def drain(client: Client, _: Path) -> int:
-    """Receive all batches, and do nothing with them."""
+    """Receive all batches, and return their number."""
     projection = Decoder(load_contract()).projection()
     answers = client.crm.customers.find_raw_batches({}, projection, sort=[("_id", 1)], batch_size=10_000)
     return sum(1 for _ in answers)
 
 
 def plain(client: Client, folder: Path) -> int:
-    """Read a cursor into a data frame and write it: no type is proven, and all rows are in memory."""
+    """Read a cursor into a data frame and write it. No type is checked, and all rows are in memory."""
     projection = Decoder(load_contract()).projection()
     customers = client.crm.customers.find({}, projection, sort=[("_id", 1)], batch_size=10_000)
     frame = pd.DataFrame(list(customers))
@@ -45,7 +45,7 @@ def plain(client: Client, folder: Path) -> int:
 
 
 def ours(client: Client, folder: Path) -> int:
-    """Run the stage's read."""
+    """Run the read of the stage, and return the number of accepted rows."""
     parameters = IngestionParameters(source="mongodb", database="crm", collection="customers")
     return ingest(client, parameters, load_contract(), folder / "raw", folder / "rejected.jsonl")[0]
 
@@ -61,7 +61,7 @@ def one(name: str, uri: str) -> None:
 
 
 def measured_round(names: list[str], uri: str) -> dict[str, Measured]:
-    """Return what each took, without the start of the process but for its memory."""
+    """Return what each run took: times without the start of the process, memory with it."""
     found = {
         name: measured([sys.executable, __file__, "--one", name, uri], Path()) for name in ["start", *names]
     }

@@ -14,7 +14,7 @@ AT_ONCE = 200_000
 
 
 def write_rising(contract: Contract, count: int, rows_per_part: int, folder: Path) -> None:
-    """Write so many customers with rising ids; the tables in memory have a bounded number of rows."""
+    """Write `count` customers with rising ids; the tables in memory have a bounded number of rows."""
     pending = [contract.arrow().empty_table()]
     for start in range(0, count, AT_ONCE):
         pending.append(customers(contract, start, min(AT_ONCE, count - start)))

@@ -3,8 +3,8 @@
     python benchmarks/scale.py [ROWS ...]
 
 Each size has generated rows (see `generator.py`) in raw parts, and runs the stages after ingestion in a fresh
-clone of the committed state. `ingestion.py` measures ingestion. A slope of 1 means twice the time for twice
-the rows; it is computed from 100,000 rows on, since below that the start of the processes dominates.
+clone of the committed state. `ingestion_speed.py` measures ingestion. A slope of 1 means twice the time for
+twice the rows; it is computed from 100,000 rows on, since below that the start of the processes dominates.
 """
 
 import subprocess

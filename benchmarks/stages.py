@@ -2,7 +2,7 @@
 
     python benchmarks/stages.py [ROWS]
 
-Each is a process of its own, and they alternate. The parts have `ingestion.rows_per_part` rows on average.
+Each runs in a new process, and they alternate. The parts have `ingestion.rows_per_part` rows on average.
 """
 
 import os

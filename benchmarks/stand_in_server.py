@@ -1,11 +1,11 @@
-"""A stand-in for a MongoDB server, for benchmarks: it answers a read with ready-made batches of the sample.
+"""A stand-in for a MongoDB server, for benchmarks: it answers a read with ready-made batches.
 
     python benchmarks/stand_in_server.py ROWS
 
-So the client is what is measured. It knows the commands of a read and ignores filters, projections and batch
-sizes: any `find` on any collection returns all of the customers of `generator.py`, in batches of `BATCH`, as
-the projection of ingestion shapes them. They repeat after `TEMPLATES` batches, but for their ids.
-It prints its port, and ends when its standard input closes.
+So a benchmark measures the client. The server knows the commands of a read, and ignores filters, projections
+and batch sizes: any `find` on any collection returns all customers of `generator.py`, in batches of `BATCH`,
+as the projection of ingestion shapes them. After `TEMPLATES` batches they repeat, with other ids. The server
+prints its port, and ends when its standard input closes.
 """
 
 import socket
@@ -126,7 +126,7 @@ def _accept(listener: socket.socket, batches: Batches) -> None:
 
 @contextmanager
 def stand_in_server(rows: int) -> Iterator[str]:
-    """Run the server in a process of its own; yield its URI."""
+    """Run the server in a new process; yield its URI."""
     words = [sys.executable, __file__, str(rows)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

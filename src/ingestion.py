@@ -113,8 +113,8 @@ def _read(
                 accepted += len(batch.table)
                 rejected += len(batch.rejections)
                 bar.advance(batch.read)
-        # A count reads the whole index, so it is repeated only to tell lost documents from a server that
-        # counts at another moment than it reads.
+        # A second count distinguishes lost documents from a server that counts at another moment than it
+        # reads. It reads the whole index, so it runs only if the numbers differ.
         read = accepted + rejected
         lost = bool(snapshot.concern and snapshot.total != read) and snapshot.count() == snapshot.total
     if read == 0:

@@ -115,7 +115,7 @@ def main() -> None:
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
     }
     write_json(VALIDATION_REPORT, report)
-    # A file that is no DVC metric: `dvc metrics show` would have several numbers for each column.
+    # Not in the report, which is a DVC metric: `dvc metrics show` would list several numbers per column.
     write_json(COLUMN_FACTS, columns)
     scores = suspicious(rows, contract, parameters.max_single_column_auc, classes)
     if problem := verdict(report, reasons, scores, parameters, contract.target.column):

@@ -26,8 +26,8 @@ def params_text() -> str:
 def with_values(text: str, values: Values) -> str:
     """Return the YAML text with these values at their keys.
 
-    Comments inside a replaced mapping or list are lost. Where an alias prevents this, the text is written
-    again as a whole, which keeps comments and order, but not spacing.
+    Comments inside a replaced mapping or list are lost. If an alias prevents the change of single lines, the
+    whole text is written again, which keeps comments and order, but not spacing.
 
     Raises:
         ConfigurationError: the text cannot be changed so that only these values differ.
@@ -50,7 +50,7 @@ def _plain(text: str) -> Any:
 
 
 def _changed(content: Any, path: tuple[str, ...], value: Any) -> Any:
-    """Return the mapping with a value at a path; what is no mapping on the way becomes one."""
+    """Return the mapping with a value at a path; any other value on the way becomes a mapping."""
     name, *rest = path
     content = dict(content) if isinstance(content, dict) else {}
     content[name] = _changed(content.get(name), tuple(rest), value) if rest else value

@@ -63,7 +63,7 @@ def attempt(when: str, step: str) -> None:
 
 def main() -> None:
     """Serve the attempts."""
-    # So that no attempt has to:
+    # Imported once, so that no attempt imports them.
     from operations.versions import promotion  # noqa: F401
 
     import mlflow.sklearn  # noqa: F401

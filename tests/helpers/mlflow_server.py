@@ -17,7 +17,7 @@ def running_mlflow(folder: Path, artifacts: str | None = None, **env: str) -> It
 
     Its database is in `folder`, and its artifacts are too, unless `artifacts` names another place.
     """
-    # MLflow would migrate an empty database, which takes seconds.
+    # Without a database, MLflow creates and migrates one, which takes seconds.
     prepare_store(f"sqlite:///{folder}/mlflow.db")
     port, log = free_port(), folder / "server.log"
     store = [

@@ -82,7 +82,7 @@ def table(rows: Sequence[Row], contract: Contract) -> pa.Table:
 
 
 def split_share(text: str) -> float:
-    """Return the hash of an id that decides its split, computed without the project's code."""
+    """Return the hash of an id that decides its split, without the project's code."""
     digest = hashlib.blake2b(text.encode(), digest_size=7, person=b"stable-holdout").digest()
     return int.from_bytes(digest) / 2**56
 
@@ -155,7 +155,7 @@ def report() -> dict[str, Any]:
 
 
 def column_facts() -> dict[str, Any]:
-    """Read validation's facts about each column."""
+    """Return the facts of each column from the workspace."""
     found: dict[str, Any] = json.loads(Path("artifacts/columns.json").read_text())
     return found
 

@@ -80,7 +80,7 @@ def test_only_the_value_changes(
     assert changed == TEXT.replace(before, after, 1).replace("\n", newline)
 
 
-def test_unusual_layouts_of_the_file() -> None:
+def test_a_file_on_one_line_is_edited() -> None:
     assert with_values("a: 1", {("b",): [1]}) == "a: 1\nb: [1]\n"
     assert with_values("s: {a: 1, b: {c: 2}}", {("s", "b", "c"): 3}) == "s: {a: 1, b: {c: 3}}\n"
     assert with_values("{a: 1}", {("b", "c"): 2}) == "{a: 1, b: {c: 2}}\n"

@@ -98,7 +98,7 @@ def stale() -> dict[str, Any]:
 
 
 def recipe_changed() -> bool:
-    """Whether code, parameters, packages or commands differ from the lock; outputs may be missing."""
+    """Return whether code, parameters, packages or commands differ from the lock; outputs may be missing."""
     with dvc_repository("status") as repo:
         changes = [change for stage in repo.status().values() for change in stage]
         outputs = {str(out) for out in repo.index.outs}

@@ -66,8 +66,8 @@ BEFORE_REQUEST = {
 def refusal(error: BaseException, remote: str | None = None) -> str | None:
     """Return in one line why a remote refuses, and what to do; None for a temporary error.
 
-    The line has S3's error code but not its message, which may contain keys. `remote` is the `remote_text` of
-    the remote; None: of the default remote.
+    The line has S3's error code but not its message, which may contain keys. `remote` is the remote's
+    `remote_text`; without one, the line names the default remote.
     """
     for cause in _chain(error):
         if advice := BEFORE_REQUEST.get(type(cause).__name__):

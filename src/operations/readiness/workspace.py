@@ -20,7 +20,7 @@ def identity() -> str:
 
 
 def packages() -> str:
-    """Compare the packages that make and read models with requirements.lock."""
+    """Compare the packages that make and read models with their locks."""
     check_packages()
     return f"those of {REQUIREMENTS}"
 

@@ -39,7 +39,7 @@ def override(overrides: Sequence[str]) -> None:
         message, advice, _ = " ".join(str(error.__cause__ or error).split()).partition(" To append")
         hint = f" '+NAME=VALUE' adds a parameter that {PATH} does not name yet." if advice else ""
         if " See https:" in message:
-            # The parser's own message is in its terms.
+            # The parser's message describes its grammar, not the parameter.
             message = "expected NAME=VALUE; put a value with special characters in quotes"
         raise ConfigurationError(f"{given}: {message}{hint}") from None
     if changed():

@@ -65,7 +65,7 @@ def check_commit() -> None:
     Raises:
         ConfigurationError: a later stage, or publishing, would refuse them.
     """
-    # A recipe that the lock names has passed, and this check imports scikit-learn.
+    # The recipe of the lock has passed this check, which imports scikit-learn.
     if recipe_changed():
         from operations.readiness.parameters import parameters
 
@@ -112,7 +112,7 @@ def on_new_data(request: Request) -> None:
 
 
 def run_changed() -> None:
-    """Run the stages that changed; if there are none, no process of DVC."""
+    """Run the stages that changed; if there are none, start no DVC process."""
     if stale():
         repro()
 

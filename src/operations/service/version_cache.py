@@ -34,7 +34,7 @@ class Known:
         return next((version for version in self.versions if version.champion), None)
 
     def data_since(self, version: Version) -> datetime:
-        """Return the time of the first version with the same data: the data is at least as old."""
+        """Return the time of the first version with the same data; the data is at least that old."""
         first = min(other.created for other in self.versions if other.data == version.data)
         return datetime.fromtimestamp(first / 1000, UTC)
 

@@ -45,7 +45,7 @@ def _key(block: Block, repeat: int, fold: int) -> str:
 
 
 class Folds:
-    """Computes the scores on folds over all cores, unless the results have them."""
+    """Computes the scores on folds with a pool of workers, unless the results have them."""
 
     def __init__(self, setting: Setting, results: Results, pool: Executor) -> None:
         self._setting, self._results, self._pool = setting, results, pool

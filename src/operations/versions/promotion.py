@@ -89,7 +89,7 @@ def judge(
         )
     decision = decision.stopped(*against)
     if champion and holdout_commit is None:
-        # With a holdout commit, the data is old because the request said so.
+        # With a holdout commit, the request names old data.
         decision = hold_changed_data(decision, champion, version.number)
         decision = hold_drift(registry, decision, champion, version)
     if champion and decision.promoted:

@@ -86,7 +86,7 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
     current = start[1]
     known = [version for version in registry.counting() if version.tags.get("model.md5") == tags["model.md5"]]
     if not known:
-        # Imported here: scikit-learn and more take seconds, and a known model needs none of it.
+        # Imported here: scikit-learn and others take seconds to import, and a known model needs none of them.
         from operations.versions.served import started_early
 
         with started_early():

@@ -110,7 +110,7 @@ def answers_of(path: Path, requests: Requests) -> dict[str, Any] | str:
 
 
 def _start() -> "subprocess.Popen[str]":
-    # It ends when its input does, so also if this process is killed.
+    # It ends when its input closes, also if this process is killed.
     return subprocess.Popen(
         [sys.executable, "-I", str(PROCESS)],
         stdin=subprocess.PIPE,

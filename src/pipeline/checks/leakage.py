@@ -41,8 +41,8 @@ def suspicious(
     """Return the ROC AUC, by name, of each feature that alone has `WARN` or exceeds `maximum`.
 
     Sums of two numeric features below `maximum` follow, if they exceed the maximum of sums. `rows` have the
-    target and the features of the contract. `classes` is the number of negatives and of positives that they
-    stand for, if they are a sample.
+    target and the features of the contract. If they are a sample, `classes` are the numbers of negatives and
+    of positives in all rows.
     """
     target = positive(rows, contract)
     sampled = np.bincount(target, minlength=2)
@@ -127,7 +127,7 @@ def _auc(counts: np.ndarray) -> float:
     negatives, positives = below[-1].tolist() if len(below) else (0, 0)
     if min(negatives, positives) < ROWS_PER_CLASS / 2:
         return CHANCE
-    # A pair of equal rank counts half; integers keep it exact.
+    # A pair of equal rank counts half. Twice the pairs are whole numbers, unless the rows are a sample.
     pairs = int(np.sum(counts[:, 1] * (2 * below[:, 0] - counts[:, 0])))
     auc = pairs / (2 * positives * negatives)
     if auc < PROMISING:

@@ -57,8 +57,8 @@ def span_of(contract: Contract, path: Path) -> Span:
 def check_part(contract: Contract, folder: Path, path: Path, repeated: Sequence[int]) -> CheckedPart:
     """Check one part, and write its valid rows to `folder`; if all are valid, the file is copied.
 
-    `repeated` are the rows whose id is that of another row. The rejected rows are written beside it, as JSON
-    lines in a file that the caller removes.
+    `repeated` are the rows that repeat the id of an earlier row. The rejected rows go to a file of JSON lines
+    in `folder`, which the caller removes.
     """
     table = pq.ParquetFile(path).read(use_threads=False)
     problems = row_problems(table, contract)

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# How many hashes of ids are sorted at once, and how many are read at once.
+# The hashes of ids that are sorted at once, and those that are read at once.
 SORTED, READ = 4_000_000, 1_000_000
 
 
 @dataclass(frozen=True)
 class Span:
-    """Whether the ids of a part rise from row to row, as texts, and the first and the last of them."""
+    """Whether the texts of a part's ids rise from row to row, and the first and the last of them."""
 
     rises: bool
     first: str | None
@@ -72,7 +72,7 @@ def _ids(column: str, path: Path) -> pa.ChunkedArray:
 
 
 def _twice(file: IO[bytes]) -> np.ndarray:
-    """Return the hashes that occur more than once in a file; those of one remainder are sorted at once."""
+    """Return the hashes that occur more than once in a file. Each pass sorts those of one remainder."""
     passes = 1 + file.tell() // (8 * SORTED)
     found = []
     for remainder in range(passes):

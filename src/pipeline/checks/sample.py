@@ -13,15 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# A sample has at most about this many rows, and values.
+# A sample has at most about this many rows and this many values.
 ROWS, VALUES = 200_000, 10_000_000
 
 
 def shares(negatives: int, positives: int, columns: int) -> tuple[float, float]:
-    """Return which share of the negatives and of the positives a sample of so many columns has.
+    """Return the shares of all negatives and of all positives that a sample with `columns` columns has.
 
-    The rarer class is at most half of a sample, and whole if it is smaller, so that a rare class has enough
-    rows.
+    The rarer class fills up to half of the sample, and is whole if it is smaller, so that it has enough rows.
     """
     most = min(ROWS, VALUES // columns)
     fewer, more = sorted((negatives, positives))

@@ -1,4 +1,4 @@
-"""Configuration from params.yaml and requirements.lock, the project's errors, the place of local stores."""
+"""Configuration from params.yaml, the package locks, the project's errors, the place of local stores."""
 
 import gc
 import sys

@@ -1,4 +1,4 @@
-"""Compares the installed packages that train, score and serve a model with requirements.lock."""
+"""Compares the installed packages that train, score and serve a model with the locks."""
 
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -13,15 +13,15 @@ REQUIREMENTS, EXTRA_REQUIREMENTS = Path("requirements.lock"), Path("requirements
 
 
 def packages_of(algorithm: str) -> tuple[str, ...]:
-    """Return the packages that make, read and serve the models of an algorithm."""
+    """Return the packages that train, load and serve the models of an algorithm."""
     return (*PACKAGES, algorithm) if algorithm in EXTRAS else PACKAGES
 
 
 def check_packages() -> None:
     """Check that the installed packages are those of the locks in the current folder.
 
-    They may differ after a pull of a new file, which dvc.lock then records wrongly. If a file is missing,
-    DVC reports it, since dvc.yaml names it. The package of an extra may be missing.
+    They may differ after a pull of a new lock: dvc.lock would then name packages that did not make the
+    outputs. DVC reports a missing lock, since dvc.yaml names it. The package of an extra may be missing.
 
     Raises:
         ConfigurationError: packages differ; the message names them.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # How long to wait for the cluster's answer, and then for a worker, in seconds.
 ANSWER, WORKER = 5, 30
-# At most this many parts are one thread's work.
+# One thread does the work of up to this many parts.
 FEW = 4
 
 
@@ -35,7 +35,7 @@ def part_executor(parts: int) -> Iterator[Executor]:
         with _cluster(scheduler) as executor:
             yield executor
         return
-    # To count the processors takes longer than a few parts.
+    # Counting the processors takes longer than the work of a few parts.
     with ThreadPoolExecutor(processors() if parts > FEW else 1) as threads:
         yield threads
 

@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 LIGHTGBM = "lightgbm"
-# LightGBM itself reports an impossible value only in a fit, with the path of a C++ file.
+# LightGBM itself reports an impossible value only during a fit, with the path of a C++ file.
 CONSTRAINTS: dict[str, list[Any]] = {
     "boosting_type": [StrOptions({"gbdt", "dart"})],
     "class_weight": [StrOptions({"balanced"}), dict, None],
@@ -28,7 +28,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 
 def lightgbm(**parameters: Any) -> Any:
-    """Return LightGBM's classifier, which is the same for any number of threads: it uses all of them."""
+    """Return LightGBM's classifier. It uses all threads, and fits the same model on any number of them."""
     from lightgbm import LGBMClassifier
 
     # By columns, one thread adds up each histogram; by rows, the order of the sums depends on the threads.

@@ -1,8 +1,8 @@
 """The bootstrap of rows, and fast scores of weighted rows for a thousand resamples.
 
 A resample is the number of draws of each row (Efron, Bootstrap Methods, 1979), so the score of a resample is
-a score with weights. Rows of one class with nearly equal scores are one cell if there are many rows: the
-draws of a cell are multinomial, so the work of a resample depends on the cells, not on the rows.
+a score with weights. If there are many rows, those of one class with nearly equal scores form a cell. The
+draws of the cells are multinomial, so the work of a resample depends on the cells, not on the rows.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 RESAMPLES, SEED = 1_000, 0
 # Up to this many rows, each row is a cell: the bootstrap is exact.
 EXACT = 20_000
-# The bins of a score if there are more rows, and those of each of two scores.
+# If there are more rows: the bins of one score, and those of each of two scores that are compared.
 BINS, PAIRED_BINS = 1_000, 100
 
 
@@ -20,7 +20,7 @@ class Cells:
     """The cells of rows: `count` rows in each, whose first row is `first`, and the cell of each row."""
 
     def __init__(self, rows: int, *keys: np.ndarray) -> None:
-        """Make a cell of the rows with equal keys (integers or booleans), or of each row if there are few."""
+        """Put rows with equal keys (integers or booleans) into one cell; each of a few rows is a cell."""
         if rows <= EXACT:
             self.first = self.cell = np.arange(rows)
         else:

@@ -17,7 +17,7 @@ def read_split(
 ) -> pd.DataFrame:
     """Return all rows of a split, in the order of the ids, with `columns` or all that transformation wrote.
 
-    The `categories` are categorical: a row takes a byte, where text takes eighteen.
+    The columns `categories` become categoricals of pandas, which take a byte or two per row in place of text.
 
     Raises:
         PipelineError: there is no part.
@@ -36,7 +36,7 @@ def read_split(
 
 
 def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the feature columns, with categorical categories, and the target (int8, 1 is positive).
+    """Return the feature columns, with categories as categoricals, and the target (int8, 1 is positive).
 
     Raises:
         PipelineError: there is no part.

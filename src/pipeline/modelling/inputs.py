@@ -103,7 +103,7 @@ def groups(columns: dict[str, Column]) -> list[list[str]]:
 
 
 def calendar(contract: Contract) -> dict[str, str]:
-    """Return the date of each calendar feature, by the feature's name."""
+    """Return the datetime column of each calendar feature, by the name of the feature."""
     return {
         f"{name}_{part}": name
         for name, column in contract.features.items()

@@ -1,7 +1,7 @@
 """Fits and applies a model on many rows, with one matrix of them in memory.
 
-The fitted model and its probabilities are those of its own `fit` and `predict_proba`, which copy all rows at
-each step. Here the steps before the classifier run on blocks of rows.
+The results equal those of the model's `fit` and `predict_proba`, which copy all rows at each step. Here the
+steps before the classifier transform blocks of rows.
 """
 
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _typed_steps(model: Pipeline) -> Pipeline:
 def _informative(prepare: Any, features: pd.DataFrame) -> np.ndarray:
     """Return which rows the encoder learns from (shape (rows,)).
 
-    For trees, it learns only the values of the categories: the first row with each value is enough.
+    For trees, it learns only the values of the categories: the first row of each value is enough.
     """
     (_, numbers, _), *_, (_, _, categories) = prepare.transformers
     if numbers != "passthrough":

@@ -84,7 +84,8 @@ def build(
     prepared = prepare(contract.features, [*calendar(contract), *derived])
     if algorithm == LIGHTGBM:
         (_, _, numbers), (_, _, categories) = prepared.transformers
-        # A fit parameter would have to pass through the calibration, so this is the alias for its own core.
+        # As an argument of `fit`, `categorical_feature` would have to pass through the calibration. Its alias
+        # is a parameter of the model, which LightGBM hands to its core.
         columns = range(len(numbers), len(numbers) + len(categories))
         estimator.set_params(categorical_column=[*columns])
     if calibration != "none":
@@ -97,8 +98,8 @@ def build(
 def threads(algorithm: str, rows: int) -> int | None:
     """Return how many threads fit an algorithm; None is all of them.
 
-    The number is stored by histogram boosting, and changes sums of doubles in other algorithms, but not in
-    LightGBM. For few rows, one thread is the fastest: threads would wait for each other.
+    Histogram boosting stores the number in the model, and in other algorithms it changes sums of doubles.
+    LightGBM does neither. For few rows, one thread is the fastest: threads would wait for each other.
     """
     return None if algorithm == LIGHTGBM and rows >= MANY else 1
 
@@ -120,7 +121,7 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
 def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
     """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
 
-    At most `PROOF` of its rows are used, evenly spaced.
+    It uses at most `PROOF` rows, evenly spaced.
 
     Raises:
         ConfigurationError: a feature cannot be computed, or depends on other rows; the message names it.

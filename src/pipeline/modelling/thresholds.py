@@ -78,7 +78,7 @@ def chosen_threshold(
     """Return the threshold of a fitted model by a criterion, chosen on its train rows.
 
     The predictions are out-of-fold: those of up to `FOLDS` models, each for the rows that it was not fitted
-    on. Folds that are not needed for `ENOUGH` predictions are left out. The caller limits the threads.
+    on. No fold is fitted after `ENOUGH` predictions. The caller limits the threads.
 
     Raises:
         PipelineError: a class has fewer rows than there are folds.

@@ -1,4 +1,4 @@
-"""The values of one field of all documents of a batch, which the walk (`walk.py`) has located in BSON."""
+"""The values of one field in all documents of a batch, at the places that the walk (`walk.py`) has found."""
 
 from dataclasses import dataclass
 from struct import pack
@@ -24,7 +24,7 @@ _TYPES: dict[str, tuple[int, ...]] = {
     "id": (STRING, OBJECT_ID, INT32, INT64),
     "parent": (STRING,),
 }
-# How much of a value is read with the name of its field: an ObjectId, or a word of `HOLDERS` and its length.
+# The bytes of a value that are read with the name: an ObjectId, or a word of `HOLDERS` with its length.
 READ = 4 + max(map(len, HOLDERS)) + 1
 
 
@@ -49,7 +49,7 @@ class Field:
 
 @dataclass
 class Places:
-    """The documents of a batch: which fit so far, the place in each, and the place of its final 0."""
+    """The documents of a batch: which fit so far, the current place in each, and the place of its final 0."""
 
     data: bytes
     places: np.ndarray
@@ -73,7 +73,7 @@ class Cells:
         self._batch, self._field, self._types, self._rows, self._offset = batch, field, types, rows, offset
         self._null = np.zeros(len(fits), bool) if null is None else null
         self.fits = fits
-        # How much longer than its type says a value is.
+        # The bytes of each value beyond the size of its type: those of a string.
         self.longer: np.ndarray | int = 0
 
     def values(self) -> pa.Array:
@@ -125,7 +125,7 @@ class Cells:
         string &= bounded & (np.frombuffer(batch.data, np.uint8)[last] == 0)
         self.fits = self.fits & (string | self._null)
         self.longer = np.where(string, lengths, 0)
-        # Arrow copies every second text between these offsets: those between them are what lies between.
+        # Arrow copies every second interval of these offsets: the texts, without the bytes between them.
         offsets = np.empty(2 * len(first), np.int32)
         offsets[::2] = np.where(string, first, batch.places)
         offsets[1::2] = np.where(string, last, batch.places)
@@ -141,7 +141,7 @@ class Cells:
             return pc.if_else(pa.array(utf8), found, None).cast(pa.string())
 
     def _parents(self) -> pa.Array:
-        """Check that the values are among `HOLDERS`; return nulls, since the check is all they are for."""
+        """Return nulls, since only the check needs the values: they fit if they are among `HOLDERS`."""
         found = np.zeros(len(self._rows), bool)
         for holder in HOLDERS:
             text = pack("<i", len(holder) + 1) + holder.encode() + b"\0"
@@ -156,7 +156,7 @@ class Cells:
         return pa.nulls(len(found))
 
     def _ids(self) -> pa.Array:
-        """Return the ids as text. They all have the commonest type; another type does not fit."""
+        """Return the ids as text. Only documents whose id has the commonest type fit."""
         types = np.broadcast_to(self._types, len(self._rows))
         kind = np.bincount(types[self.fits], minlength=1).argmax()
         self.fits = self.fits & (types == kind)
@@ -168,7 +168,7 @@ class Cells:
 
 
 def same_bytes(rows: np.ndarray, expected: bytes, matters: bytes) -> np.ndarray:
-    """Return which rows begin with these bytes, of which those with a byte 255 in `matters` matter."""
+    """Return which rows begin with the `expected` bytes, compared where `matters` has the byte 255."""
     width = rows.itemsize
     words = rows.view("<u8").reshape(len(rows), -1)
     wanted, masks = (np.frombuffer(each.ljust(width, b"\0"), "<u8") for each in (expected, matters))

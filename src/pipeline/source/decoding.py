@@ -1,7 +1,8 @@
 """Decodes a raw BSON batch to an Arrow table with exact types, and a reason for each rejected document.
 
-The walk reads most documents, column by column. The others are judged one by one. Both accept the same
-documents with the same values (a property test compares them); only the second knows reasons.
+The walk (`walk.py`) reads most documents, field by field. The others are judged one by one (`documents.py`).
+Both accept the same documents with the same values, which a property test checks. Only the judgement has
+reasons.
 """
 
 from collections import Counter
@@ -85,9 +86,9 @@ class Decoder:
         return fields if self._contract.id == "_id" else fields | {ID_FIELD: f"${self._contract.id}"}
 
     def decode(self, raw: bytes) -> Batch:
-        """Decode one batch of documents with the fields of `projection`, in the order of their ids.
+        """Return a batch of documents decoded: its table has the schema `contract.arrow()`.
 
-        Returns a `Batch` whose table has the schema `contract.arrow()`.
+        The documents have the fields of `projection`, and are in the order of their ids.
 
         Raises:
             PipelineError: a document is not BSON.
@@ -160,11 +161,11 @@ class Decoder:
         return fit, table
 
     def _table(self, texts: pa.Array, columns: list[pa.Array]) -> pa.Table:
-        """Return a table in which, unlike in the result, the id may be null."""
+        """Return a table in which, unlike in that of a batch, the id may be null."""
         return pa.Table.from_arrays([texts, *columns], names=self._arrow.names)
 
     def _learn_order(self, judged: Judged) -> None:
-        """Add the commonest order of the fields that the walk does not know, for the next batches."""
+        """Add the commonest order of fields among the valid judged documents, for the next batches."""
         valid = (doc for row, doc in enumerate(judged.documents) if row not in judged.reasons)
         orders = Counter(map(tuple, valid)).most_common(1)
         if not orders or len(self._orders) == _MOST_ORDERS:
@@ -194,7 +195,7 @@ class Decoder:
 def _typical(
     raw: bytes, starts: np.ndarray, stops: np.ndarray, fields: list[Field]
 ) -> list[int | None] | None:
-    """Return the commonest layout of a few documents."""
+    """Return the commonest layout of a few documents, or None."""
     few = range(0, len(starts), max(1, len(starts) // 8))
     layouts = (layout_of(raw, int(starts[place]), int(stops[place]), fields) for place in few)
     known = [layout for layout in layouts if layout]

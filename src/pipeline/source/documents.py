@@ -30,7 +30,7 @@ ID_FIELD = "__id"
 
 @dataclass(frozen=True)
 class Judged:
-    """Documents with their values (wrong ones as null), ids, and reasons by row; a row without is valid."""
+    """Documents with their values (wrong ones as null), ids, and reasons by row; no reason: it is valid."""
 
     table: pa.Table
     ids: list[Any]
@@ -55,7 +55,7 @@ class Judge:
         self._verdicts: dict[tuple[type | str, ...], list[str]] = {}
 
     def judge(self, raw: bytes) -> Judged:
-        """Judge the documents of a batch. The table has their columns; an id that is none is `MISSING`.
+        """Return the documents of a batch, judged. An id that cannot identify its document is `MISSING`.
 
         Raises:
             PipelineError: a document is not BSON.
@@ -152,7 +152,7 @@ class Judge:
         return reasons
 
 
-# CODEC escapes text that is not UTF-8, the first of these refuses it, the second drops it.
+# For text that is not UTF-8: CODEC escapes it, the first of these refuses it, the second drops it.
 _STRICT_CODEC = CODEC.with_options(unicode_decode_error_handler="strict")
 _IGNORING_CODEC = CODEC.with_options(unicode_decode_error_handler="ignore")
 

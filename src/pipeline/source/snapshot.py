@@ -1,4 +1,4 @@
-"""One snapshot of the source's collection: its count, its documents in the order of their ids, single ones.
+"""One snapshot of the collection: its count, its documents in the order of their ids, documents by id.
 
 The server chooses the moment with the first read, a count. All other reads name this moment, so they can
 use several connections at once. pymongo's snapshot sessions do the same, but for one thread at a time.
@@ -39,7 +39,7 @@ class _AtMoment(ReadConcern):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document that is sent."""
+        """The document that pymongo sends."""
         return super().document | ({"atClusterTime": self._moment} if self._moment else {})
 
 
@@ -67,8 +67,8 @@ class Snapshot:
         self._collection = collection.with_options(read_concern=self.concern)
 
     def count(self) -> int:
-        """Count the documents: a full scan; the first count chooses the moment."""
-        # As `count_documents` does, which does not return the moment.
+        """Return the number of documents, by a full scan; the server chooses the moment at the first call."""
+        # The command of `count_documents`, which does not return the moment.
         group = {"$group": {"_id": 1, "n": {"$sum": 1}}}
         command = {
             "aggregate": self._parameters.collection,
@@ -130,7 +130,7 @@ class Snapshot:
         yield from cursor
 
     def documents(self, ids: list[Any], at_once: int) -> Iterator[Document]:
-        """Yield the documents with these values of `_id` whole, in order, each decoded when it is needed."""
+        """Yield the whole documents with these values of `_id`, in order, each decoded when it is needed."""
         cursor = self._collection.find_raw_batches(
             {"_id": {"$in": ids}}, sort=self._order, batch_size=at_once, allow_disk_use=True
         )

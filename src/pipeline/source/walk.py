@@ -10,7 +10,7 @@ The documents of a projection mostly have the same fields in the same order. So 
 document, reads type, name and value of the next field there, and moves each place to the end of its value.
 It leaves a document out at the first byte that it does not expect: another name, a type or a value that the
 column does not accept, a value beyond the end of the document. What it leaves out is judged one by one
-(`documents.py`), so the walk needs no reasons, and a type that it does not know costs time only.
+(`documents.py`). So the walk needs no reasons, and a type that it does not read costs time only.
 
 Most documents even have the same types. Then all fields up to the next string or nullable field lie equally
 far from the place, and are compared and read at once. A walk with the `layout` of one document does this.
@@ -67,9 +67,9 @@ def walk(
     fields: Sequence[Field],
     layout: Sequence[int | None] | None = None,
 ) -> tuple[np.ndarray, dict[str, pa.Array]]:
-    """Return which of the documents have these fields in this order and fit, and the values of each field.
+    """Return which documents have these fields in this order and fit, and the values of each field.
 
-    A nullable field may be missing. An id becomes its text. The values of the other documents mean nothing.
+    A nullable field may be missing. An id becomes its text. The values of other documents are arbitrary.
     With a layout, only documents with exactly these types fit, where they are not None.
     """
     runs: list[list[tuple[Field, int | None]]] = [[]]
@@ -79,7 +79,7 @@ def walk(
         runs[-1].append((field, kind))
         if kind in (None, STRING):
             runs.append([])
-    # Behind the last document too, as many bytes can be read as a run has.
+    # Padding, since a run of fields is read as a whole, also behind the end of the last document.
     longest = max(sum(len(field.name.encode()) + 2 + READ for field, _ in run) for run in runs)
     batch = Places(raw + bytes(longest + 8), starts + 4, stops - 1, np.ones(len(starts), bool))
     values: dict[str, pa.Array] = {}
@@ -99,7 +99,7 @@ def _read(batch: Places, run: list[tuple[Field, int | None]]) -> dict[str, pa.Ar
         expected += bytes([kind or 0]) + name + bytes(size)
         matters += (b"\xff" if kind else b"\0") + b"\xff" * len(name) + bytes(size)
         offsets.append(len(expected) - size)
-    # Gathered at once, as rows of whole 8-byte words.
+    # The bytes at each place, gathered at once, as rows of 8-byte words.
     width = -(-(len(expected) + READ) // 8) * 8
     rows = np.ndarray(len(batch.data) - width + 1, f"V{width}", batch.data, strides=(1,))[batch.places]
     named = same_bytes(rows, expected, matters)

@@ -80,9 +80,9 @@ def tracking_store() -> tuple[str, str | None]:
 
 
 def skip_package_scan() -> None:
-    """Keep MLflow from reading the files of all installed packages, which takes longer than to log a model.
+    """Keep MLflow from reading the files of all installed packages, which takes longer than logging a model.
 
-    It maps modules to packages for those that are not installed by their own name.
+    MLflow maps modules to packages in this way, for packages whose modules have other names.
     """
     from mlflow.utils import requirements_utils
 

@@ -61,7 +61,7 @@ def test_rising_ids_need_no_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
         repeated([["a", "b"], ["b"]])
 
 
-def test_few_hashes_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_passes_find_all_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = [str(number) for number in range(1_000)]
     monkeypatch.setattr(repeats, "SORTED", 70)
     monkeypatch.setattr(repeats, "READ", 33)

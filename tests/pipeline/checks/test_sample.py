@@ -1,4 +1,4 @@
-"""The sample for leakage: bounded, the same for any division into parts, whole where a class is small."""
+"""The sample for leakage is bounded, has a rare class whole, and does not depend on the parts."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -100,14 +100,14 @@ def test_the_sample_is_bounded_and_scores_as_all_rows_do(
 
 
 @given(negatives=st.integers(0, 10**9), positives=st.integers(0, 10**9), columns=st.integers(1, 3_000))
-def test_shares(negatives: int, positives: int, columns: int) -> None:
+def test_the_sample_is_full_and_prefers_the_rarer_class(negatives: int, positives: int, columns: int) -> None:
     of_negatives, of_positives = shares(negatives, positives, columns)
 
     most = min(module.ROWS, module.VALUES // columns)
     taken = of_negatives * negatives, of_positives * positives
     assert max(of_negatives, of_positives) <= 1
     assert sum(taken) == pytest.approx(min(negatives + positives, most), rel=1e-6)
-    # No class is thinned while the other has more rows in the sample.
+    # A class with fewer rows in the sample than the other is whole.
     for mine, other, share in ((taken[0], taken[1], of_negatives), (taken[1], taken[0], of_positives)):
         assert share == 1 or mine >= other * (1 - 1e-6)
 

@@ -34,6 +34,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     rows = [row(number) for number in range(400)]
     for number in (70, 80, *range(150, 160)):
         rows[number]["tenure_months"] = -1
+    # One thread, until a test sets more.
+    monkeypatch.setattr(executor, "processors", lambda: 1)
     # The last part repeats an id of the first one.
     folder.write("raw", rows[:60], rows[60:150], rows[150:160], [], rows[160:300], [*rows[300:], row(7)])
     return folder
@@ -48,7 +50,7 @@ def results() -> dict[str, dict[str, str] | str]:
 
 
 def one_by_one() -> dict[str, dict[str, str] | str]:
-    """Run both stages in this process, then delete their outputs."""
+    """Run both stages in one thread of this process, then delete their outputs."""
     validation.main()
     transformation.main()
     made = results()
@@ -79,7 +81,7 @@ def test_threads_give_the_same_bytes(folder: Folder, monkeypatch: pytest.MonkeyP
     assert len(expected["validated"]) == 5
 
 
-def test_order_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_in_order_and_tasks_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASK_SCHEDULER", raising=False)
     monkeypatch.setattr(executor, "processors", lambda: 2)
     both = Barrier(2)

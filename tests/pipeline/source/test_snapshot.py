@@ -1,4 +1,4 @@
-"""Several readers: ranges of ids of any types, with the bytes of one reader."""
+"""Several readers read ranges of ids of any types, and write the bytes that one reader writes."""
 
 import hashlib
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_readers_change_no_byte(
     assert len(done[0].parts) > 5
 
 
-def test_a_filter_and_few_documents_are_read_by_one(
+def test_few_documents_of_a_filter_are_one_range(
     database: Database[Document], tmp_path: Path, borders: list[list[Document]]
 ) -> None:
     database.customers.insert_many(map(customer, range(90)))
@@ -77,7 +77,7 @@ def test_a_filter_and_few_documents_are_read_by_one(
     assert borders[0][0]["_id"] > "T-0000050"
 
 
-def test_an_error_of_any_range_is_the_error(
+def test_an_error_in_a_range_is_raised_and_leaves_no_file(
     database: Database[Document],
     tmp_path: Path,
     borders: list[list[Document]],
@@ -99,7 +99,7 @@ def test_an_error_of_any_range_is_the_error(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_readers_need_the_own_id(mongo_uri: str, tmp_path: Path) -> None:
+def test_several_readers_refuse_another_id(mongo_uri: str, tmp_path: Path) -> None:
     with (
         MongoClient[Document](mongo_uri) as client,
         pytest.raises(ConfigurationError, match=r"schema\.id is key"),

@@ -1,4 +1,4 @@
-"""The walk over all documents of a batch, and the judgement one by one: the same verdict on any document."""
+"""The walk over a batch and the judgement one by one have the same result for any documents."""
 
 import math
 from collections.abc import Callable
@@ -32,13 +32,14 @@ def flat(identity: Any, **values: Any) -> Document:
 
 
 def outcome(raw: bytes, nullable: bool, walks: bool, **changes: Any) -> Any:
-    """Return all that a decoder says of a batch, or that it refuses it."""
+    """Return all that a decoder returns for a batch, or the message of its error."""
     columns = contract(**dict.fromkeys(TYPES, nullable)).model_copy(update=changes)
     decoder = Decoder(columns)
     if not walks:
         decoder._orders = []
     try:
-        batches = [decoder.decode(raw), decoder.decode(raw)]  # the second with what the first has taught it
+        # The second batch is decoded with the order of fields that the decoder learned from the first.
+        batches = [decoder.decode(raw), decoder.decode(raw)]
     except PipelineError as error:
         return str(error)
     for batch in batches:
@@ -47,7 +48,7 @@ def outcome(raw: bytes, nullable: bool, walks: bool, **changes: Any) -> Any:
         (
             batch.read,
             batch.table.schema,
-            # With the sign of zero, and dates as integers: Python does not have all of them.
+            # `repr` keeps the sign of zero. Python's datetime cannot hold all dates, so they are integers.
             [
                 repr((column.cast("int64") if name == "datetime" else column).to_pylist())
                 for name, column in zip(batch.table.column_names, batch.table.columns, strict=True)
@@ -78,7 +79,7 @@ changes = st.tuples(fields, st.lists(st.sampled_from([*FIELDS, "_id"]), max_size
 @settings(max_examples=80)
 @given(st.lists(st.tuples(ids, changes), max_size=8), st.booleans(), st.sampled_from(["_id", "key"]))
 @example([(1, ({}, ["target"], "object", False)), (1, ({}, [], "object", False))], False, "_id")
-def test_any_documents(found: list[Any], nullable: bool, identity: str) -> None:
+def test_walk_and_judgement_agree_on_any_documents(found: list[Any], nullable: bool, identity: str) -> None:
     documents = []
     for key, (new, gone, parent, turned) in found:
         document = flat(key, **new) | ({} if identity == "_id" else {"__id": key, "_id": 7})
@@ -101,8 +102,8 @@ VALID = b"".join(
 )
 
 
-def test_any_byte_of_a_document() -> None:
-    """Every byte of a document with a field of each type, with other values: types, lengths, extremes."""
+def test_walk_and_judgement_agree_on_any_byte() -> None:
+    """Each byte of a document with a field of each type takes other values: types, lengths, extremes."""
     values = {"integer": 2.0, "number": Int64(3), "string": "\u00e9\0x"}
     whole = bson.encode(flat("000000", **values, **PARENT))
     at = whole.index(b"000000")
@@ -129,7 +130,7 @@ def test_any_byte_of_a_document() -> None:
 
 
 @given(st.integers(0, len(VALID)), st.binary(max_size=5))
-def test_a_batch_that_is_cut(place: int, rest: bytes) -> None:
+def test_walk_and_judgement_agree_on_a_cut_batch(place: int, rest: bytes) -> None:
     raw = VALID[:place] + rest
 
     assert outcome(raw, True, True) == outcome(raw, True, False)
