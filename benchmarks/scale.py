@@ -13,17 +13,17 @@ import tempfile
 from pathlib import Path
 
 from pipeline.config.contract import load_contract
-from pipeline.data.parts import write_part
+from pipeline.config.parameters import load
+from pipeline.source.parameters import IngestionParameters
 
 import numpy as np
-from generator import customers
 from measure import Measured, markdown, measured
+from raw_parts import write_rising
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (10_000, 100_000, 1_000_000)
 STAGES = ("validation", "transformation", "training", "evaluation")
 FROM = 100_000
-ROWS_PER_PART = 50_000
 
 
 def clone_with_rows(folder: Path, rows: int) -> Path:
@@ -34,9 +34,7 @@ def clone_with_rows(folder: Path, rows: int) -> Path:
     rejected.mkdir(parents=True)
     (rejected / "ingestion.jsonl").touch()
     contract = load_contract()
-    for start in range(0, rows, ROWS_PER_PART):
-        table = customers(contract, start, min(ROWS_PER_PART, rows - start))
-        write_part(table, raw / f"part-{start:012d}.parquet")
+    write_rising(contract, rows, load("ingestion", IngestionParameters).rows_per_part, raw)
     # The score of generated customers is not that of the sample.
     parameters = folder / "params.yaml"
     parameters.write_text(parameters.read_text().replace("{roc_auc: 0.80}", "{}"))

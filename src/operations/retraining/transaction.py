@@ -32,7 +32,7 @@ from pipeline.tracking.lineage import LOCK
 from pydantic import TypeAdapter
 
 # The paths that a run takes from its commit, never from this checkout.
-RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock")
+RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock", "requirements-boosters.lock")
 # The files that are kept of a failed run, by the stage that failed. Files of later stages are still those of
 # the run before.
 DATA_FILES = ("artifacts/rejected", "artifacts/validation.json", "artifacts/columns.json")
