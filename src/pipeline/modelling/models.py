@@ -132,6 +132,8 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
     made = [*calendar(contract)]
     # Up to ten rows, spread over the first hundred.
     few = frame.iloc[: 100 : max(1, min(10, len(frame) // 10))].head(10)
+    # Among objects, an integer beyond 2**53 would be refused.
+    few = few.astype(dict.fromkeys(few.select_dtypes("integer"), "float64"))
     steps = Pipeline([*typed(contract), *date_features(contract)])
     nulls = _nulls(few.head(1), derived, contract)
     proof = steps.fit_transform(pd.concat([few.astype(object), nulls], ignore_index=True))

@@ -105,7 +105,8 @@ class Snapshot:
 
     def _borders(self) -> list[Document]:
         ranges = min(self.total // RANGE_ROWS, MOST_RANGES) if self._parameters.readers > 1 else 1
-        if ranges <= 1:
+        # MongoDB refuses the bounds of an index for a view.
+        if ranges <= 1 or "viewOn" in self._database[self._parameters.collection].options():
             return []
         # Without a filter the sample is the first step: then the server reads no more than the sample.
         match = [{"$match": self._parameters.filter}] if self._parameters.filter else []

@@ -234,6 +234,13 @@ def test_an_impossible_derived_feature_is_refused_before_the_fit() -> None:
     assert message.startswith("params.yaml: training.derived_features.ratio: ")
 
 
+def test_derived_feature_of_a_huge_integer_is_computed() -> None:
+    features = FEATURES.assign(tenure_months=2**62)
+    model = train(features, TARGET, parameters("random_forest", derived_features=DERIVED), CONTRACT)
+
+    assert model.predict_proba(features.head(2)).shape == (2, 2)
+
+
 def test_random_state_changes_the_model() -> None:
     found = [
         probability(train(FEATURES, TARGET, parameters("random_forest", random_state=s), CONTRACT), FEATURES)

@@ -77,6 +77,17 @@ def test_few_documents_of_a_filter_are_one_range(
     assert borders[0][0]["_id"] > "T-0000050"
 
 
+def test_a_view_is_read_by_one(
+    database: Database[Document], tmp_path: Path, borders: list[list[Document]]
+) -> None:
+    database.customers.insert_many(map(customer, range(90)))
+    database.command("create", "some", viewOn="customers", pipeline=[])
+
+    done = read(database, tmp_path, customer_contract(), readers=3, collection="some")
+
+    assert (done.accepted, done.rejected, borders) == (90, 0, [[]])
+
+
 def test_an_error_in_a_range_is_raised_and_leaves_no_file(
     database: Database[Document],
     tmp_path: Path,
