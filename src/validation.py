@@ -1,4 +1,4 @@
-"""Validation: artifacts/raw/ -> artifacts/validated/, artifacts/rejected/, validation.json and columns.json.
+"""Validation: artifacts/raw/ -> artifacts/validated/, artifacts/rejected/ and artifacts/validation.json.
 
 Checks every row against the contract. Rows that break it go to artifacts/rejected/ with their reasons. Too
 many of them, too few rows or a feature that leaks the target fail the stage, after the report is written.
@@ -23,7 +23,6 @@ from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import (
-    COLUMN_FACTS,
     RAW,
     REJECTED_BY_INGESTION,
     REJECTED_BY_VALIDATION,
@@ -113,10 +112,9 @@ def main() -> None:
             [column, count, "; ".join(texts)] for column, count, texts in islice(reasons.by_column(), REASONS)
         ],
         "target": {"positives": positives, "positive_share": round(positives / max(accepted, 1), 6)},
+        "columns": columns,
     }
     write_json(VALIDATION_REPORT, report)
-    # Not in the report, which is a DVC metric: `dvc metrics show` would list several numbers per column.
-    write_json(COLUMN_FACTS, columns)
     scores = suspicious(rows, contract, parameters.max_single_column_auc, classes)
     if problem := verdict(report, reasons, scores, parameters, contract.target.column):
         raise PipelineError(problem)

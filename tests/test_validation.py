@@ -12,7 +12,7 @@ from pathlib import Path
 import validation
 from pipeline.config.errors import PipelineError
 from project import ROOT, environment
-from stages import SCHEMA, Folder, column_facts, digests, failure, rejected, report, row
+from stages import SCHEMA, Folder, digests, failure, rejected, report, row
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,7 +112,7 @@ def test_dates_beyond_python_are_kept(folder: Folder) -> None:
         None,
         {"$date": {"$numberLong": "316516204800000"}},
     ]
-    assert column_facts()["opened"]["maximum"] == "2026-01-31T10:20:30.123"
+    assert report()["columns"]["opened"]["maximum"] == "2026-01-31T10:20:30.123"
 
 
 def test_nan_is_no_null_and_stays_nan_in_the_rejected_document(folder: Folder) -> None:
@@ -140,9 +140,9 @@ def test_the_report_has_the_shares_of_the_accepted_rows(folder: Folder) -> None:
     assert found["reasons"] == [["tenure_months", 1, "is -1, below the minimum 0"]]
     positives = sum(one["churned"] for one in rows)
     assert found["target"] == {"positives": positives, "positive_share": round(positives / 200, 6)}
-    assert column_facts()["tenure_months"]["minimum"] == min(one["tenure_months"] for one in rows)
+    assert found["columns"]["tenure_months"]["minimum"] == min(one["tenure_months"] for one in rows)
     nulls = sum(one["total_charges"] is None for one in rows)
-    assert column_facts()["total_charges"]["null_share"] == round(nulls / 200, 6)
+    assert found["columns"]["total_charges"]["null_share"] == round(nulls / 200, 6)
 
 
 def test_nested_id_is_restored(folder: Folder) -> None:
@@ -173,10 +173,10 @@ def test_the_division_into_parts_changes_neither_report_nor_verdict(folder: Fold
         folder.write("raw", *(rows[start:stop] for start, stop in pairwise([0, *cuts, len(rows)])))
 
         if number > 3:
-            outputs.append((failure(validation.main, PipelineError), rejected(), report(), column_facts()))
+            outputs.append((failure(validation.main, PipelineError), rejected(), report()))
         else:
             validation.main()
-            outputs.append((folder.rows("validated"), rejected(), report(), column_facts()))
+            outputs.append((folder.rows("validated"), rejected(), report()))
 
     assert outputs[:4] == [outputs[0]] * 4
     assert outputs[4] == outputs[5]
@@ -195,7 +195,6 @@ def test_second_run_gives_the_same_bytes(folder: Folder) -> None:
                 digests(VALIDATED),
                 digests(Path("artifacts/rejected")),
                 Path("artifacts/validation.json").read_bytes(),
-                Path("artifacts/columns.json").read_bytes(),
             )
         )
 

@@ -154,12 +154,6 @@ def report() -> dict[str, Any]:
     return found
 
 
-def column_facts() -> dict[str, Any]:
-    """Return the facts of each column from the workspace."""
-    found: dict[str, Any] = json.loads(Path("artifacts/columns.json").read_text())
-    return found
-
-
 def digests(folder: Path) -> dict[str, str]:
     """Return the sha256 of each file of a folder, by its name."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}

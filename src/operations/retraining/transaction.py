@@ -35,7 +35,7 @@ from pydantic import TypeAdapter
 RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock", "requirements-boosters.lock")
 # The files that are kept of a failed run, by the stage that failed. Files of later stages are still those of
 # the run before.
-DATA_FILES = ("artifacts/rejected", "artifacts/validation.json", "artifacts/columns.json")
+DATA_FILES = ("artifacts/rejected", "artifacts/validation.json")
 KEPT_FILES = {"validation": DATA_FILES, "evaluation": (*DATA_FILES, "artifacts/evaluation")}
 # The folder of the kept files, and for how many runs they are kept.
 FAILED, MAX_FAILED_RUNS = "failed", 50

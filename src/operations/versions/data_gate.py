@@ -16,13 +16,12 @@ from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.contract import load_contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.parameters import PATH, load
-from pipeline.data.artifacts import COLUMN_FACTS, VALIDATION_REPORT
+from pipeline.data.artifacts import VALIDATION_REPORT
 
 from ruamel.yaml import YAML
 
 # How many changes, or names of columns, are quoted.
 QUOTED = 5
-FACTS = (VALIDATION_REPORT, COLUMN_FACTS)
 
 
 def hold_changed_data(decision: Decision, champion: Version, number: int) -> Decision:
@@ -86,8 +85,8 @@ def compare_with(champion: Version) -> tuple[str | None, str | None]:
 
 def data_here() -> DataFacts:
     """Return the facts of the workspace's data."""
-    report, columns = (json.loads(path.read_text(encoding="utf-8")) for path in FACTS)
-    return DataFacts.of(report | {"columns": columns}, load_contract().model_dump())
+    report = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
+    return DataFacts.of(report, load_contract().model_dump())
 
 
 def data_of(commit: str) -> tuple[DataFacts, dict[str, Any]]:
@@ -98,13 +97,12 @@ def data_of(commit: str) -> tuple[DataFacts, dict[str, Any]]:
     """
     try:
         with files_of(commit) as files:
-            report, columns = (json.loads(files.read_text(str(path))) for path in FACTS)
+            report = json.loads(files.read_text(str(VALIDATION_REPORT)))
             parameters = YAML(typ="safe", pure=True).load(files.read_text(str(PATH)))
-            return DataFacts.of(report | {"columns": columns}, parameters["schema"]), parameters
+            return DataFacts.of(report, parameters["schema"]), parameters
     except PipelineError as error:
         why = type(error.__cause__).__name__
-        files = " or ".join(map(str, FACTS))
-        raise PipelineError(f"{files} of commit {commit[:10]} cannot be read ({why})") from None
+        raise PipelineError(f"{VALIDATION_REPORT} of commit {commit[:10]} cannot be read ({why})") from None
 
 
 def _first(texts: list[str], separator: str) -> str:

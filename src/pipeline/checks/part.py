@@ -43,7 +43,7 @@ def span_of(contract: Contract, path: Path) -> Span:
         schema, wanted = part.schema_arrow, contract.arrow()
         if schema.equals(wanted):
             return span(part.read([contract.id], use_threads=False)[contract.id])
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, OSError):
         raise PipelineError(
             f"{RAW / path.name} is damaged: run 'dvc checkout --force' or 'dvc repro'"
         ) from None

@@ -1,7 +1,6 @@
 """The effect of changed data: held, stopped, or not compared if the champion's facts are lost."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from operations.versions import data_gate
@@ -10,7 +9,7 @@ from operations.versions.decision import Decision
 from operations.versions.registry import Registry
 from operations.versions.version import Version
 from pipeline.config.errors import PipelineError
-from pipeline.data.artifacts import COLUMN_FACTS, VALIDATION_REPORT
+from pipeline.data.artifacts import VALIDATION_REPORT
 from project import Project
 
 import pytest
@@ -30,11 +29,11 @@ def champion(ready: Project, monkeypatch: pytest.MonkeyPatch) -> Version:
     return version
 
 
-def report(path: Path = VALIDATION_REPORT, **changes: Any) -> None:
-    """Change a report of validation in the workspace, which may be a link to the cache."""
-    content = json.loads(path.read_text()) | changes
-    path.unlink()
-    path.write_text(json.dumps(content))
+def report(**changes: Any) -> None:
+    """Change validation's report in the workspace, which may be a link to the cache."""
+    content = json.loads(VALIDATION_REPORT.read_text()) | changes
+    VALIDATION_REPORT.unlink()
+    VALIDATION_REPORT.write_text(json.dumps(content))
 
 
 def test_changed_data_is_held_or_stops(champion: Version) -> None:
@@ -68,7 +67,8 @@ def test_incomparable_data_is_named_and_blocks_nothing(
         schema__columns__new={"path": "new", "type": "boolean"},
         schema__columns__gender={"path": "gender", "type": "string"},
     )
-    report(COLUMN_FACTS, new={"null_share": 0.0, "shares": {"true": 1.0}})
+    columns = json.loads(VALIDATION_REPORT.read_text())["columns"]
+    report(columns=columns | {"new": {"null_share": 0.0, "shares": {"true": 1.0}}})
     decision = hold_changed_data(GOOD, champion, 2)
     assert decision.promoted
     assert decision.reason == "it is better; other columns than that of version 1, not compared: gender, new"
@@ -83,5 +83,5 @@ def test_incomparable_data_is_named_and_blocks_nothing(
 
     # An unreachable server is waited for
     monkeypatch.setattr(data_gate, "unreachable", lambda **_: {"git": "no answer"})
-    with pytest.raises(PipelineError, match=r"columns\.json of commit .* cannot be read"):
+    with pytest.raises(PipelineError, match=r"validation\.json of commit .* cannot be read"):
         hold_changed_data(GOOD, champion, 2)

@@ -142,4 +142,4 @@ def test_incomparable_data_is_named_and_stops_nothing(
     decision, drift = decided(champion)
     assert decision == GOOD
     assert drift is not None
-    assert drift.text().startswith("drift from version 1 not measured: artifacts/validation.json or ")
+    assert drift.text().startswith("drift from version 1 not measured: artifacts/validation.json of commit ")
