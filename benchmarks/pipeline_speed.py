@@ -37,6 +37,7 @@ def fresh_clone(folder: Path) -> Path:
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
     # `make` would install the clone into this environment if the clone's files were newer.
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / ".git/info/exclude").write_text(".venv\n")  # .gitignore names a folder, not a link
     for name in ("requirements.lock", "pyproject.toml"):
         os.utime(folder / name, (0, 0))
     return folder

@@ -4,7 +4,7 @@ from typing import Any
 
 from operations.versions.decision import Decision
 from pipeline.config.contract import Contract
-from pipeline.modelling.bootstrap import PAIRED_BINS, Cells, losses, ranks, weighted_auc
+from pipeline.modelling.bootstrap import PAIRED_BINS, RESAMPLES, Cells, losses, ranks, weighted_auc
 from pipeline.modelling.matrix import served_probabilities
 from pipeline.modelling.slices import slice_names
 
@@ -106,7 +106,7 @@ def bootstrap(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple
     worse = cells.mean(losses(positive, ours) - losses(positive, theirs))
     positive, our_rank, their_rank = (values[cells.first] for values in (positive, our_rank, their_rank))
     in_auc, in_loss = [], []
-    for drawn in cells.resamples():
+    for drawn in cells.resamples(RESAMPLES):
         if 0 < drawn[positive].sum() < len(target):
             in_auc.append(weighted_auc(positive, our_rank, drawn) - weighted_auc(positive, their_rank, drawn))
             in_loss.append((drawn * worse).sum() / len(target))

@@ -35,7 +35,7 @@ class Cells:
         found: np.ndarray = np.bincount(self.cell, values) / self.count
         return found
 
-    def resamples(self, times: int = RESAMPLES) -> Iterator[np.ndarray]:
+    def resamples(self, times: int) -> Iterator[np.ndarray]:
         """Yield `times` resamples: the draws of each cell (integers), the same ones on each call."""
         random, rows = np.random.default_rng(SEED), len(self.cell)
         for _ in range(times):

@@ -215,7 +215,7 @@ def test_checkout_is_checked(ready: Project, monkeypatch: pytest.MonkeyPatch) ->
         )
         with pytest.raises(PipelineError, match=r"no room: .* free for the workspace .*gc"):
             workspace.room()
-    monkeypatch.setattr(workspace, "writable", lambda _: False)
+    monkeypatch.setattr("operations.readiness.dvc_remote.writable", lambda _: False)
     with pytest.raises(ConfigurationError, match="cannot be written"):
         workspace.room()
     project.git("checkout", "-q", "--detach")
