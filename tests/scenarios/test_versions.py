@@ -167,7 +167,8 @@ def rollback_needs_intact_objects(team: Team, project: Project) -> None:
         team.spoil(md5, content)
     refused = project.run("pipeline", "rollback", "1", "--reason", "it is bad", check=False)
     assert refused.returncode == 1
-    assert all(md5 in refused.stderr.splitlines()[-1] for md5 in good)
+    line = refused.stderr.splitlines()[-1]
+    assert all(md5 in line for md5 in good), line
     assert champion(project) == now
     for md5, content in good.items():
         team.spoil(md5, content)

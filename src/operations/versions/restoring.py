@@ -90,13 +90,18 @@ def prove(registry: Registry, version: Version) -> None:
         settings = {"core": {"site_cache_dir": site_cache_of(folder)}}
         with dvc_repository("fetch", folder, settings) as repo:
             wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache and out.hash_info}
-        try:
-            with dvc_repository("fetch", folder, settings) as repo:
-                repo.fetch()
-        except PipelineError as error:
-            # DVC names one missing object; the message below names up to three.
-            reason = str(error)
-        if wrong := unproven(cache_of(folder), wanted):
+        wrong, before = sorted(wanted), list[str]()
+        # A damaged object ends DVC's fetch while others wait: fetch as long as objects arrive.
+        while wrong and wrong != before:
+            before = wrong
+            try:
+                with dvc_repository("fetch", folder, settings) as repo:
+                    repo.fetch()
+            except PipelineError as error:
+                # DVC names one missing object; the message below names up to three.
+                reason = str(error)
+            wrong = unproven(cache_of(folder), wanted)
+        if wrong:
             more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             raise PipelineError(
                 f"version {version.number} cannot be restored: {', '.join(wrong[:3])}{more} could not be "
