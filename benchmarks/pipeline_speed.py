@@ -20,7 +20,7 @@ STAGE = "  stage{n}:\n    cmd: echo {n} > out{n}\n    deps: [out{before}]\n    o
 TRIVIAL = "stages:\n" + "".join(STAGE.format(n=n, before=n - 1) for n in range(1, 6))
 ROUNDS = 3
 # What is measured, and what each is compared with.
-FIRST, NOTHING = "dvc repro, five trivial stages", "the same, nothing to do"
+FIRST, NOTHING = "dvc repro, five trivial stages", "five trivial stages, nothing to do"
 BASE = {
     FIRST: FIRST,
     "make repro, first run": FIRST,
