@@ -37,13 +37,14 @@ def use_remotes() -> str:
     return _ask_each(_use)
 
 
-def _ask_each(look: Callable[[Any], str]) -> str:
+def _ask_each(look: Callable[[Any, Any], str]) -> str:
     remote, answers = "", []
     try:
         with Repo(str(Path.cwd())) as repo:
             for name in remotes_in_use(repo):
                 remote = remote_text(repo.config, name)
-                answers.append(f"{remote} {look(repo.cloud.get_remote_odb(name))}")
+                objects = repo.cloud.get_remote_odb(name)
+                answers.append(f"{remote} {look(objects, _impatient(objects.fs))}")
         return "; ".join(answers)
     except sqlite3.Error:
         # An error of DVC's local database, such as a full disk, is not an error of the remote.
@@ -62,7 +63,7 @@ def _ask_each(look: Callable[[Any], str]) -> str:
         ) from error
 
 
-def _list(objects: Any) -> str:
+def _list(objects: Any, files: Any) -> str:
     """List only DVC's folder: the bucket may hold millions of other objects, or forbid listing them.
 
     A missing folder is fine: nothing was pushed yet.
@@ -72,7 +73,7 @@ def _list(objects: Any) -> str:
     """
     if objects.fs.protocol == "local":
         return "is a folder"
-    files, bucket = objects.fs.fs, objects.path.split("/")[0]
+    bucket = objects.path.split("/")[0]
     try:
         files.ls(objects.path, refresh=True)
     except FileNotFoundError:
@@ -86,12 +87,12 @@ def _list(objects: Any) -> str:
     return "lists"
 
 
-def _use(objects: Any) -> str:
+def _use(objects: Any, files: Any) -> str:
     if objects.fs.protocol == "local":
         check_writable("DVC remote", Path(objects.path))
         return "is a folder that can be written"
-    _list(objects)
-    files, path = objects.fs.fs, f"{objects.path.rpartition('/files/')[0] or objects.path}/{PROBE}"
+    _list(objects, files)
+    path = f"{objects.path.rpartition('/files/')[0] or objects.path}/{PROBE}"
     files.pipe_file(path, CONTENT)
     # A check that runs at the same time may have removed the object.
     with suppress(FileNotFoundError):
@@ -102,6 +103,21 @@ def _use(objects: Any) -> str:
     except PermissionError:
         return f"lists, takes and gives; {path} stays, since nothing may be removed"
     return "lists, takes and gives"
+
+
+def _impatient(remote: Any) -> Any:
+    """Return a remote's file system such that S3 is asked once.
+
+    boto repeats a request up to four times, with random pauses of up to 15 s together. A check waits for
+    less, and would then report only that there is no answer. Pushes use the remote's own file system.
+    """
+    if remote.protocol != "s3":
+        return remote.fs
+    options = dict(remote.fs.storage_options)
+    options["config_kwargs"] = {**options.get("config_kwargs", {}), "retries": {"max_attempts": 0}}
+    files = type(remote.fs)(**options, skip_instance_cache=True)
+    files.retries = 1
+    return files
 
 
 def check_writable(name: str, folder: Path) -> Path:
