@@ -24,11 +24,6 @@ def test_fresh_clone_reproduces_the_committed_lock(ready: Project) -> None:
     assert project.repro() == []
 
 
-def test_nothing_changed_runs_nothing(ready: Project) -> None:
-    assert ready.repro() == []
-    assert "up to date" in ready.dvc("status")
-
-
 def test_full_disk_is_one_line(ready: Project) -> None:
     # Given a full disk for the model
     ready.run("rm", "-r", "artifacts/model")

@@ -23,10 +23,10 @@ def test_history_of_versions_is_restorable(team: Team) -> None:
     made = {1: first_version_is_published_once(team, first)}
     made[2] = new_learning_rate_is_trained_in_ci(team, first)
     made[3] = new_data_makes_a_version(team, first)
-    old_data_with_a_new_algorithm(team, first, made)
+    old_data_with_a_new_algorithm(team, first)
 
-    versions_are_found_by_hash(first, made)
-    unneeded_data_is_deleted(team, made)
+    versions_are_found_by_hash(first)
+    unneeded_data_is_deleted(team)
     each_version_is_restored_bit_for_bit(team, made)
     rollback_needs_intact_objects(team, first)
     no_secret_is_stored(team)
@@ -72,7 +72,7 @@ def new_data_makes_a_version(team: Team, project: Project) -> dict[str, str]:
     return project.digests()
 
 
-def old_data_with_a_new_algorithm(team: Team, project: Project, made: dict[int, dict[str, str]]) -> None:
+def old_data_with_a_new_algorithm(team: Team, project: Project) -> None:
     """Version 1's exact data, another algorithm; the branch and the workspace are unchanged."""
     head, workspace, before = project.git("rev-parse", "HEAD"), project.digests(), champion(project)
     words = ("--data-from", "1", "-S", "training.algorithm=random_forest")
@@ -95,30 +95,27 @@ def old_data_with_a_new_algorithm(team: Team, project: Project, made: dict[int, 
     assert not found["dirty"]
     same = {name for name in CONTENT if found["tags"][name] == one["tags"][name]}
     assert same == {"data.raw.md5", "data.train.md5"}
-    clone = team.member("old_data")
-    clone.git("checkout", "-q", "model-v4")
-    clone.dvc("pull")
-    made[4] = clone.digests()
-    for path in made[1]:
-        if path.startswith(("raw/", "validated/", "features/")):
-            assert made[4][path] == made[1][path]
 
 
 def each_version_is_restored_bit_for_bit(team: Team, made: dict[int, dict[str, str]]) -> None:
-    """C: in any order, in a clone with an empty cache, each file has the sha256 that was published."""
+    """C: with an empty cache, each file has the sha256 that was published."""
     clone = team.member("restored")
-    order = list(made)
-    random.Random(0).shuffle(order)
-    for number in order:
+    for number in (3, 1, 4, 2):
         clone.run("rm", "-rf", ".dvc/cache", "artifacts")
         clone.git("checkout", "-q", "--force", f"model-v{number}")
         clone.dvc("pull")
-        assert clone.digests() == made[number], number
         assert clone.git("describe", "--exact-match").strip() == f"model-v{number}"
+        restored = clone.digests()
+        if number in made:
+            assert restored == made[number], number
+        else:
+            # The experiment, made in a throw-away worktree, on the data of version 1.
+            data = {path for path in made[1] if path.startswith(("raw/", "validated/", "features/"))}
+            assert {path: restored[path] for path in data} == {path: made[1][path] for path in data}
     assert clone.dvc("status").strip() == "Data and pipelines are up to date."
 
 
-def versions_are_found_by_hash(project: Project, made: dict[int, dict[str, str]]) -> None:
+def versions_are_found_by_hash(project: Project) -> None:
     """The hash of an artifact, or a commit, finds its versions."""
 
     def found(thing: str) -> list[int]:
@@ -135,10 +132,10 @@ def versions_are_found_by_hash(project: Project, made: dict[int, dict[str, str]]
     assert [version["version"] for version in json.loads(listed)] == [3]
 
 
-def unneeded_data_is_deleted(team: Team, made: dict[int, dict[str, str]]) -> None:
+def unneeded_data_is_deleted(team: Team) -> None:
     """gc cleans the cache and S3 in a clone without tags; the data of versions is kept."""
     clone = team.member("housekeeper")
-    clone.git("tag", "--delete", *(f"model-v{number}" for number in made))
+    clone.git("tag", "--delete", *(f"model-v{number}" for number in (1, 2, 3, 4)))
     clone.dvc("pull")
     (clone.root / "large.bin").write_bytes(random.Random(0).randbytes(1000))
     clone.dvc("add", "large.bin")
