@@ -19,16 +19,18 @@ from hypothesis import settings
 from pymongo import MongoClient
 from pymongo.database import Database
 
-# One worker runs a whole file of tests, then takes the next file: those that take minutes come first.
+# One worker runs a whole file of tests, then takes the next file: those that take minutes come first. The
+# first makes the team that others copy; meanwhile the other workers run files that need none.
 LONGEST = (
     "test_versions",
+    "test_dependencies",
+    "test_runs",
     "test_new_data",
+    "test_interrupted",
     "test_month",
     "test_trial",
     "test_publishing",
-    "test_dependencies",
     "test_dvc_remotes",
-    "test_interrupted",
     "test_refused",
     "test_changed_data",
     "test_growth",
