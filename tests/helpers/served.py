@@ -50,7 +50,7 @@ class Service:
             found = self.job(job)
             if done(found):
                 return found
-            time.sleep(0.1)
+            time.sleep(0.3)
         raise AssertionError(f"job {job} does not get there: {found}")
 
     def train(self, body: Any = None) -> dict[str, Any]:
@@ -62,13 +62,16 @@ class Service:
     def wait_for_step(self, job: str, step: str) -> None:
         """Wait until the log of the job names a step, or the job has ended."""
         log = self.project.root / f"jobs/{job}/log.txt"
-        deadline = time.monotonic() + 120
+        deadline, ask = time.monotonic() + 120, 0.0
         while time.monotonic() < deadline:
             found = log.read_text(errors="replace") if log.exists() else ""
             if step in found or (step == "preparing" and log.exists()):
                 return
-            if self.job(job)["state"] not in ACTIVE:
-                return
+            # The log is cheap to read, a request is not.
+            if time.monotonic() > ask:
+                if self.job(job)["state"] not in ACTIVE:
+                    return
+                ask = time.monotonic() + 1
             time.sleep(0.02)
         raise AssertionError(f"the job does not get to {step}")
 
