@@ -142,7 +142,7 @@ def stopped_service_leaves_an_interrupted_job(team: Team, service: Service) -> N
     """SIGTERM ends the run and cleans up; the job and its history survive the restart."""
     before = team.refs(), models(service.project)
     job = service.post({"all": True}).json()["id"]
-    service.until(job, lambda job: job["stage"] == "validation")
+    service.until(job, lambda job: job["stage"] in {"validation", "transformation"})
     service.process.terminate()
     service.process.wait(40)
     assert (team.refs(), models(service.project)) == before
