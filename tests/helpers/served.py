@@ -45,7 +45,7 @@ class Service:
 
     def until(self, job: str, done: Any = lambda job: job["state"] not in ACTIVE) -> dict[str, Any]:
         """Wait for a job to end, or for a condition."""
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             found = self.job(job)
             if done(found):
@@ -62,7 +62,7 @@ class Service:
     def wait_for_step(self, job: str, step: str) -> None:
         """Wait until the log of the job names a step, or the job has ended."""
         log = self.project.root / f"jobs/{job}/log.txt"
-        deadline, ask = time.monotonic() + 120, 0.0
+        deadline, ask = time.monotonic() + 600, 0.0
         while time.monotonic() < deadline:
             found = log.read_text(errors="replace") if log.exists() else ""
             if step in found or (step == "preparing" and log.exists()):
@@ -78,7 +78,7 @@ class Service:
     def wait_for_recovery(self) -> None:
         """Wait until the service has recovered from the previous one."""
         end = self.project.root / "jobs/recovery/end.json"
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             if end.exists() and end.stat().st_mtime > psutil.Process(self.process.pid).create_time():
                 return
