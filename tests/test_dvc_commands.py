@@ -27,7 +27,8 @@ def test_experiments(
     metrics = json.loads(ready.dvc("metrics", "diff", "--json"))
     scores = metrics["artifacts/evaluation/metrics.json"]
     assert scores["roc_auc"]["diff"] != 0
-    # One line per score: the slices have their own file.
+    # One line per score: slices and the facts of columns are in files that are no metrics.
+    assert list(metrics) == ["artifacts/evaluation/metrics.json"]
     assert not [name for name in scores if "." in name]
     shown = ready.dvc("exp", "show", "--csv")
     assert "max_iter" in shown

@@ -11,9 +11,11 @@ from operations.git_and_dvc.dvc_repository import dvc_repository, refuse_stale
 from operations.git_and_dvc.git import GitError, git
 from operations.versions.markdown import escaped, table
 from pipeline.config.errors import ConfigurationError, PipelineError
-from pipeline.data.artifacts import METRICS, REPORT, SLICES
+from pipeline.data.artifacts import METRICS, REPORT, SLICES, VALIDATION_REPORT
 from pipeline.data.atomic import atomic_file
 
+# Compared too, but no DVC metrics: with one value for each column and slice, they would hide the scores.
+BESIDE = (VALIDATION_REPORT, SLICES)
 # The values "old" (at the base) and "new" (here) of each name, as in DVC's diff; None for a missing value.
 Changes = dict[str, dict[str, Any]]
 
@@ -41,9 +43,9 @@ def write_report(base: str, output: Path) -> None:
     before = copy_base(commit, there)
     if before is not None:
         pages["The base"] = there.name
-        after = flat(json.loads(SLICES.read_text(encoding="utf-8")))
-        both = {name: {"old": before.get(name), "new": after.get(name)} for name in before | after}
-        metrics |= {str(SLICES): both}
+        for path, old in before.items():
+            new = flat(json.loads(path.read_text(encoding="utf-8")))
+            metrics[str(path)] = {name: {"old": old.get(name), "new": new.get(name)} for name in old | new}
     with atomic_file(output) as partial:
         partial.write_text(markdown(f"{base} ({commit[:10]})", metrics, parameters, pages), encoding="utf-8")
 
@@ -126,25 +128,23 @@ def difference(old: Any, new: Any) -> str:
     return f"{new - old:+.6f}".rstrip("0").rstrip(".") if new != old else "0"
 
 
-def copy_base(commit: str, page: Path) -> dict[str, Any] | None:
-    """Copy the report of a commit, from the cache or the remote, to `page`; return the scores of its slices.
+def copy_base(commit: str, page: Path) -> dict[Path, dict[str, Any]] | None:
+    """Copy the report of a commit, from the cache or the remote, to `page`; return the values of `BESIDE`.
 
     None if they are not found.
     """
     try:
         with files_of(commit) as files, atomic_file(page) as partial:
             files.get(str(REPORT), str(partial))
-            return flat(json.loads(files.cat_file(str(SLICES))))
+            return {path: flat(json.loads(files.cat_file(str(path)))) for path in BESIDE}
     except (PipelineError, KeyError, ValueError, TypeError):
-        # An older version of the project wrote neither.
+        # An older version of the project wrote other files.
         return None
 
 
-def flat(slices: dict[str, Any]) -> dict[str, Any]:
-    """Return the scores of slices by one name each, such as `contract.one year.roc_auc`."""
-    return {
-        f"{column}.{value}.{name}": score
-        for column, values in slices.items()
-        for value, scores in values.items()
-        for name, score in scores.items()
-    }
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values by one name each, such as `contract.one year.roc_auc`."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found
