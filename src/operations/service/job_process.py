@@ -30,16 +30,6 @@ class Recovered(BaseModel):
     commits: dict[int, str]
 
 
-def retrain(order: TrainRequest, on_outcome: Callable[[Outcome], None]) -> Outcome:
-    """Run the retrain of a job, and pass its outcome on as soon as it is final.
-
-    Raises:
-        PipelineError: the retrain failed and changed nothing.
-    """
-    request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote)
-    return run(request, LOCK_TIMEOUT, on_outcome)
-
-
 def main() -> None:
     """Run the job. The arguments are the request (or `recover`), a file for the result, the service's id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
@@ -50,7 +40,11 @@ def main() -> None:
             commits = {version: commit for version, commit in finished.items() if version and commit}
             end_with(Recovered(commits=commits), DISK_FULL_TIMEOUT)
         else:
-            outcome = retrain(TrainRequest.model_validate_json(sys.argv[1]), end_with)
+            order = TrainRequest.model_validate_json(sys.argv[1])
+            request = Request(
+                branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote
+            )
+            outcome = run(request, LOCK_TIMEOUT, end_with)
             end_with(outcome, DISK_FULL_TIMEOUT)
             echo(outcome.message)
     except (PipelineError, OSError) as error:

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from operations.processes import end_group
 from operations.pruning import keep_newest
@@ -144,30 +144,23 @@ class Runner:
         keep_newest(self._folder, KEPT_LOGS)
         log.parent.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "operations.service.job_process",
-            words,
-            str(result),
-            str(os.getpid()),
-        ]
+        module = [sys.executable, "-m", "operations.service.job_process"]
         with log.open("wb") as output:
             process = self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+                [*module, words, str(result), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0,
             )
         try:
-            with log.open("rb") as lines:
-                if self._stopping.is_set():
-                    # `stop` was called before the process existed.
-                    end_group(process, GRACE)
-                while process.poll() is None:
-                    # A step that cannot be stored now is stored at the next read.
-                    with suppress(OSError, sqlite3.Error):
-                        self._note_step(name, lines)
-                    time.sleep(POLL_INTERVAL)
-                with suppress(OSError, sqlite3.Error):
-                    self._note_step(name, lines)
+            if self._stopping.is_set():
+                # `stop` was called before the process existed.
+                end_group(process, GRACE)
+            while process.poll() is None:
+                self._note_step(name)
+                time.sleep(POLL_INTERVAL)
+            self._note_step(name)
         finally:
             end_group(process)
             self._process = None
@@ -190,19 +183,15 @@ class Runner:
             LOG.exception("job %s", job)
             return None
 
-    def _note_step(self, job: str, log: BinaryIO) -> None:
+    def _note_step(self, job: str) -> None:
         """Store the step that the log shows, and how long the previous step took."""
-        before = log.tell()
-        lines, end, _ = log.read().rpartition(b"\n")
-        log.seek(before)
-        steps = STEP.findall(lines)
-        known = self.jobs.get(job)
-        if known is not None:
-            step = next(filter(None, steps[-1])).decode() if steps else known.stage or "preparing"
-            if step != known.stage:
+        # What cannot be stored now is stored at the next call.
+        with suppress(OSError, sqlite3.Error):
+            steps = STEP.findall(self.log(job).read_bytes())
+            step = next(filter(None, steps[-1])).decode() if steps else "preparing"
+            if (known := self.jobs.get(job)) and step != known.stage:
                 self._finish_step(known)
                 self.jobs.update(job, stage=step)
-        log.seek(before + len(lines + end))
 
     def _finish_step(self, job: Job) -> None:
         if job.started_at is not None:
