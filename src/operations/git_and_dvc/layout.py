@@ -1,7 +1,5 @@
 """Refuses repository layouts in which a version could not be published or restored."""
 
-from pathlib import Path
-
 from operations.git_and_dvc.git import git
 from pipeline.config.errors import ConfigurationError
 
@@ -23,19 +21,3 @@ def check_layout() -> None:
     listed = git("config", "--type=bool", "--get-regexp", r"^remote\..*\.promisor$", check=False)
     if any(line.endswith(" true") for line in listed.splitlines()):
         raise ConfigurationError("DVC cannot read a partial clone: clone without --filter")
-
-
-def check_worktree(remote: str) -> None:
-    """Check that a DVC remote, by its URL, outlives this checkout.
-
-    Raises:
-        ConfigurationError: it is a folder in a linked worktree, and is deleted with it.
-    """
-    own, common = git("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").splitlines()
-    # A bare repository has no main checkout, so its worktrees are not temporary.
-    linked = own != common and Path(common).name == ".git"
-    if linked and "://" not in remote and Path(remote).resolve().is_relative_to(Path.cwd()):
-        raise ConfigurationError(
-            f"the DVC remote {remote} is a folder in this worktree, and is deleted with it: name one that "
-            "stays ('dvc remote modify --local NAME url PATH')"
-        )

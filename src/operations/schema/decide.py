@@ -38,10 +38,6 @@ class Decision:
         """The dotted path."""
         return ".".join(self.field.path)
 
-    def left_out(self, why: str) -> "Decision":
-        """Return the decision to leave the field out, for another reason."""
-        return Decision(self.field, None, why)
-
 
 def decisions(profile: Profile, complete: bool) -> list[Decision]:
     """Return a decision for each field that is not a document, in the order of the profile.

@@ -90,14 +90,9 @@ class Field:
                 examples.append(text)
 
     @property
-    def nulls(self) -> int:
-        """The number of documents in which the field is null."""
-        return self.types[type(None)]
-
-    @property
     def present(self) -> int:
         """The number of documents in which the field has a value."""
-        return self.types.total() - self.nulls
+        return self.types.total() - self.types[type(None)]
 
     @property
     def families(self) -> Counter[str]:
