@@ -1,5 +1,6 @@
 """Routes for monitoring: liveness, readiness, Prometheus metrics."""
 
+from operations.readiness.servers import REACHED
 from operations.readiness.waiting import unreachable
 from operations.service.metrics import render
 from operations.service.routes import Running
@@ -30,8 +31,7 @@ def ready(response: Response) -> Readiness:
     """Readiness: MongoDB, the DVC remote, MLflow and the Git remote answer."""
     away = unreachable()
     response.status_code = 503 if away else 200
-    names = ("mongodb", "remote", "mlflow", "git")
-    return Readiness(ready=not away, servers={name: away.get(name, "ok") for name in names})
+    return Readiness(ready=not away, servers={name: away.get(name, "ok") for name in REACHED})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -16,7 +16,7 @@ from typing import Any
 from operations.processes import end_group
 from operations.pruning import keep_newest
 from operations.retraining.request import Failure, Outcome
-from operations.service.job_process import Recovered
+from operations.service.job_process import End, Recovered
 from operations.service.job_store import Job, Jobs, TrainRequest, now
 from operations.service.version_cache import version_cache
 from operations.versions.version import PUSHING
@@ -108,7 +108,7 @@ class Runner:
                 if self._stopping.wait(RETRY_INTERVAL):
                     return
 
-    def _job_changes(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+    def _job_changes(self, end: End | None) -> dict[str, Any]:
         """Return the fields of a job for its result."""
         if isinstance(end, Outcome):
             return end.model_dump(exclude={"version"}) | {"model_version": end.version}
@@ -127,7 +127,7 @@ class Runner:
         except Exception:
             LOG.exception("recovery")
 
-    def _recovered_version(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+    def _recovered_version(self, job: str, end: End | None) -> dict[str, Any]:
         """Return the fields for the version that the recovery finished, if the job's log has its commit."""
         if not isinstance(end, Recovered) or not self.log(job).exists():
             return {}
@@ -138,7 +138,7 @@ class Runner:
         message = "it had pushed its commit when it was killed: its version was finished afterwards"
         return {"model_version": own[-1], "message": message}
 
-    def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
+    def _run(self, name: str, words: str) -> End | None:
         """Run the process of a job to its end, and return its result; None if it wrote none."""
         log, result = self.log(name), self._result(name)
         keep_newest(self._folder, KEPT_LOGS)
@@ -172,13 +172,12 @@ class Runner:
     def _result(self, job: str) -> Path:
         return self._folder / job / "end.json"
 
-    def _read_end(self, job: str) -> Outcome | Recovered | Failure | None:
+    def _read_end(self, job: str) -> End | None:
         """Return the result that the process of a job wrote; None if it is missing or incomplete."""
         if not (result := self._result(job)).exists():
             return None
-        kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)
         try:
-            return kinds.validate_json(result.read_bytes())
+            return TypeAdapter[End](End).validate_json(result.read_bytes())
         except (OSError, ValueError):
             LOG.exception("job %s", job)
             return None
