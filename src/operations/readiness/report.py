@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from operations.readiness.asking import Check, ask, wrong
+from operations.readiness.asking import Check, all_wrong, ask
 from operations.readiness.servers import RIGHTS
 from operations.readiness.workspace import dvc, identity, packages
 from operations.schema.compare import compare
@@ -78,6 +78,7 @@ CHECKS: dict[str, Check] = {
 
 def report() -> Iterator[tuple[bool, str]]:
     """Yield for each check whether it passed, and its line."""
-    for name, answer in ask(CHECKS, REPORT_TIMEOUT).items():
-        why = wrong(answer, REPORT_TIMEOUT)
-        yield why is None, f"{'ok' if why is None else 'wrong':<6}{name:<12}{why or answer.result()}"
+    answers = ask(CHECKS, REPORT_TIMEOUT)
+    for name, text in (answers | all_wrong(answers)).items():
+        well = isinstance(answers[name], str)
+        yield well, f"{'ok' if well else 'wrong':<6}{name:<12}{text}"

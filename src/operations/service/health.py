@@ -2,12 +2,12 @@
 
 from operations.readiness.servers import REACHED
 from operations.readiness.waiting import unreachable
-from operations.service.metrics import render
+from operations.service.metrics import History
 from operations.service.routes import Running
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from pydantic import BaseModel
 
 router = APIRouter(tags=["service"])
@@ -37,4 +37,5 @@ def ready(response: Response) -> Readiness:
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(runner: Running) -> Response:
     """Metrics for Prometheus."""
-    return Response(render(runner.jobs), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    content = generate_latest(History(runner.jobs.all()))
+    return Response(content, media_type=CONTENT_TYPE_PLAIN_0_0_4)
