@@ -44,16 +44,9 @@ def decisions(profile: Profile, complete: bool) -> list[Decision]:
 
     `complete`: the profile is of all documents, so that no rare category is missing.
     """
-    found = []
-    for field in profile.fields.values():
-        families = field.families
-        if field.path == ("_id",):
-            found.append(Decision(field, None, "the id"))
-        elif field.path[0] == "_id" or (families and not set(families) - {"document"}):
-            continue
-        else:
-            found.append(decide(field, profile, complete))
-    return found
+    of_id = profile.fields.get(("_id",))
+    the_id = [Decision(of_id, None, "the id")] if of_id else []
+    return [*the_id, *(decide(field, profile, complete) for field in profile.leaves)]
 
 
 def decide(field: Field, profile: Profile, complete: bool) -> Decision:
