@@ -138,10 +138,6 @@ class Jobs:
         """Return every job, the newest first."""
         return self.newest(-1)
 
-    def active(self) -> list[Job]:
-        """Return the jobs that are queued or running."""
-        return [job for job in self.all() if job.state in ACTIVE]
-
 
 def _one(database: sqlite3.Connection, condition: str, *values: str) -> Job | None:
     row = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words

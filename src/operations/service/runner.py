@@ -17,7 +17,7 @@ from operations.processes import end_group
 from operations.pruning import keep_newest
 from operations.retraining.request import Failure, Outcome
 from operations.service.job_process import End, Recovered
-from operations.service.job_store import Job, Jobs, TrainRequest, now
+from operations.service.job_store import ACTIVE, Job, Jobs, TrainRequest, now
 from operations.service.version_cache import version_cache
 from operations.versions.version import PUSHING
 
@@ -61,7 +61,7 @@ class Runner:
 
     def recover(self) -> None:
         """Mark the jobs that died with the service, and finish their publications in the background."""
-        for job in self.jobs.active():
+        for job in [job for job in self.jobs.all() if job.state in ACTIVE]:
             # The job may have ended by itself before its result was stored.
             end = self._read_end(job.id)
             stopped = end is None or (isinstance(end, Failure) and end.exit_code >= SIGNAL_EXIT_CODE)
