@@ -6,7 +6,7 @@ from pathlib import Path
 
 from operations.commands import app
 from operations.console import open_streams
-from operations.git_and_dvc.layout import check_layout
+from operations.git_and_dvc.git import check_layout
 from pipeline.config.errors import ConfigurationError, run_main
 
 NAME = "pipeline"

@@ -11,8 +11,7 @@ from operations.params_file import params_text, with_values
 from operations.processes import die_with_parent
 from operations.retraining.exclusive import locked
 from operations.tuning.folds import FOLDS, Block, read, setting
-from operations.tuning.gain import Gain, gain
-from operations.tuning.results import Folds
+from operations.tuning.results import Folds, Gain, gain
 from operations.tuning.study import BATCH, Trial, search
 from operations.tuning.tracking import Log
 from pipeline.config.contract import load_contract

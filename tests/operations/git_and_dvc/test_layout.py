@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from operations.git_and_dvc.layout import check_layout
+from operations.git_and_dvc.git import check_layout
 from pipeline.config.errors import ConfigurationError
 from project import Project
 
