@@ -28,7 +28,7 @@ def list_remotes() -> str:
 
 
 def use_remotes() -> str:
-    """Check that each remote lists, takes, gives and removes an object, else as `list_remotes`."""
+    """Check as `list_remotes` does, and also that each remote takes, gives and removes an object."""
     return _ask_each(_use)
 
 

@@ -156,9 +156,8 @@ def _text(field: Field, complete: bool) -> tuple[Column, str] | str:
         return {"type": "category", "values": texts}, note
     if "" in texts:
         return "a category with empty texts and rare values"
-    return {
-        "type": "category"
-    }, f"{len(texts)} values, not listed{'' if certain else ', since some are rare'}"
+    note = f"{len(texts)} values, not listed{'' if certain else ', since some are rare'}"
+    return {"type": "category"}, note
 
 
 def _no_category(field: Field, texts: list[str]) -> str | None:
