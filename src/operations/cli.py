@@ -6,23 +6,10 @@ from pathlib import Path
 
 from operations.commands import app
 from operations.console import open_streams
-from operations.git_and_dvc.layout import check_layout
+from operations.git_and_dvc.git import check_layout
 from pipeline.config.errors import ConfigurationError, run_main
 
 NAME = "pipeline"
-
-
-def workspace() -> Path:
-    """Return the root of the checkout around the current folder.
-
-    Raises:
-        ConfigurationError: the folder is in no checkout.
-    """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
-            return folder
-    raise ConfigurationError(f"{here} is not in a checkout of the pipeline: change to its root")
 
 
 def main() -> None:
@@ -37,18 +24,20 @@ def main() -> None:
 
 def command() -> None:
     """Start the code of the checkout if it is another one, else run the command in the arguments."""
-    try:
-        root = workspace()
-    except ConfigurationError:
-        if "--help" not in sys.argv:
-            raise
+    here, helps = Path.cwd(), "--help" in sys.argv
+    for root in (here, *here.parents):
+        if (root / "dvc.yaml").is_file() and (root / "params.yaml").is_file():
+            break
+    else:
+        if not helps:
+            raise ConfigurationError(f"{here} is not in a checkout of the pipeline: change to its root")
         app(prog_name=NAME)
     os.chdir(root)
     source = root / "src"
     if (source / "operations").is_dir() and not Path(__file__).resolve().is_relative_to(source.resolve()):
         os.environ["PYTHONPATH"] = str(source)
         os.execv(sys.executable, [sys.executable, "-m", "operations.cli", *sys.argv[1:]])  # noqa: S606 - our own words
-    if len(sys.argv) > 1 and "--help" not in sys.argv:
+    if len(sys.argv) > 1 and not helps:
         check_layout()
     app(prog_name=NAME)
 

@@ -10,7 +10,7 @@ from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import PATH
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
@@ -154,22 +154,12 @@ def _end(lines: list[str], first: int, indent: int) -> int:
 
 
 def _block(key: str, value: Any, indent: int) -> list[str]:
-    """Return the lines of a key and its value: one line if it fits, else a block."""
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    dumped = _dumped(yaml, {key: _styled(value, WIDTH - indent - len(key))})
-    return [f"{' ' * indent}{line}" for line in dumped.splitlines()]
-
-
-def _styled(value: Any, room: int) -> Any:
-    """Return a value for ruamel.yaml, on one line if it fits into `room` characters and nests no mapping."""
-    if not isinstance(value, dict | list | tuple):
-        return value
-    nested = False
-    styled: Any = CommentedSeq(value)
+    """Return the lines of a key and its value: one line if it fits and nests no mapping, else a block."""
+    head, inner = f"{' ' * indent}{_one_line(key)}:", indent + 2
+    line = f"{head} {_one_line(value)}"
+    nests = isinstance(value, dict) and any(isinstance(one, dict) for one in value.values())
+    if not isinstance(value, dict | list | tuple) or not (nests or len(line) >= WIDTH):
+        return [line]
     if isinstance(value, dict):
-        nested = any(isinstance(inner, dict) for inner in value.values())
-        styled = CommentedMap({name: _styled(inner, room - 2 - len(name)) for name, inner in value.items()})
-    if not nested and len(_one_line(value)) + 2 < room:
-        styled.fa.set_flow_style()
-    return styled
+        return [head, *(line for name, one in value.items() for line in _block(name, one, inner))]
+    return [head, *(f"{' ' * inner}- {_one_line(one)}" for one in value)]

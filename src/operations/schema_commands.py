@@ -43,14 +43,16 @@ def infer(
     """
     from operations.schema.propose import propose
     from operations.schema.reading import reading
-    from operations.schema.settings import changed, max_auc
+    from operations.schema.settings import changed
     from operations.schema.table import lines_of
+    from pipeline.checks.parameters import ValidationParameters
 
     if write and target is None:
         raise ConfigurationError("--write needs --target PATH=VALUE: run without --write for the candidates")
     changes, source = _source(collection, query)
     with reading(source, everything) as documents:
-        proposal = propose(documents, documents.complete, target, max_auc())
+        max_auc = load("validation", ValidationParameters).max_single_column_auc
+        proposal = propose(documents, documents.complete, target, max_auc)
     for line in lines_of(proposal, documents):
         echo(line)
     if proposal.section is None:

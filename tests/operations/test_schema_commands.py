@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from operations import schema_commands
-from operations.readiness import collection as readiness
+from operations.readiness import report as readiness
 from operations.schema import reading
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError, PipelineError

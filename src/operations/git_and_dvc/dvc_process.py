@@ -29,12 +29,9 @@ def dvc(*words: str) -> str:
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        errors = (
-            [line for line in lines if line.startswith("ERROR: ")]
-            or lines
-            or [f"exit code {done.returncode}"]
-        )
-        raise PipelineError(f"dvc {' '.join(words)}: {errors[0].removeprefix('ERROR: ').rstrip(':')}")
+        lines = lines or [f"exit code {done.returncode}"]
+        error = next((line for line in lines if line.startswith("ERROR: ")), lines[0])
+        raise PipelineError(f"dvc {' '.join(words)}: {error.removeprefix('ERROR: ').rstrip(':')}")
     return done.stdout
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from operations.git_and_dvc.dvc_repository import dvc_repository, plain_dvc_errors
-from operations.git_and_dvc.layout import check_worktree
 
 from dvc.api import DVCFileSystem
 
@@ -28,17 +27,6 @@ def remotes_in_use() -> dict[str, str]:
     with dvc_repository("remote list") as repo:
         names = {out.remote or here["core"].get("remote") for out in repo.index.outs if out.use_cache}
     return {name: remote["url"] for name, remote in here["remote"].items() if name in names}
-
-
-def check_remote_stays() -> None:
-    """Check that the default remote outlives this checkout.
-
-    Raises:
-        ConfigurationError: it is a folder in a linked worktree.
-    """
-    here = remotes_here()
-    if default := here["remote"].get(here["core"].get("remote")):
-        check_worktree(default["url"])
 
 
 def is_folder(remote: dict[str, Any]) -> bool:

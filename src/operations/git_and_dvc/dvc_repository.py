@@ -1,8 +1,10 @@
 """Uses DVC's repository in this process: a separate process would import DVC again for each step."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
@@ -38,40 +40,26 @@ def plain_dvc_errors(step: str) -> Iterator[None]:
         ConfigurationError: the remote refuses it; trying again does not help.
         PipelineError: the step failed; the message is DVC's first error, its cause the exception of DVC.
     """
-    with _errors_of_dvc() as (messages, raised):
-        try:
-            yield
-        except PipelineError:
-            raise
-        except Exception as error:
-            if refused := next(filter(None, map(refusal, [*raised, error])), None):
-                raise ConfigurationError(f"dvc {step}: {refused}") from error
-            # The first message names the object, the last one only counts the failures.
-            lines = [line for line in (messages or [str(error)])[0].splitlines() if line.strip()]
-            first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
-            raise PipelineError(f"dvc {step}: {first or type(error).__name__}") from error
-
-
-@contextmanager
-def _errors_of_dvc() -> Iterator[tuple[list[str], list[BaseException]]]:
-    """Yield two lists that collect, in order, the errors that DVC logs and the exceptions behind them."""
-    messages: list[str] = []
-    raised: list[BaseException] = []
-
-    class Listing(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            messages.append(self.format(record).removeprefix("ERROR: "))
-            if record.exc_info and record.exc_info[1]:
-                raised.append(record.exc_info[1])
-
-    listing = Listing(logging.ERROR)
-    listing.setFormatter(ColorFormatter(log_colors=False))
+    records = BufferingHandler(sys.maxsize)
+    records.setLevel(logging.ERROR)
     loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
     before = [logger.handlers for logger in loggers]
     for logger in loggers:
-        logger.handlers = [listing]
+        logger.handlers = [records]
     try:
-        yield messages, raised
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        raised = [record.exc_info[1] for record in records.buffer if record.exc_info]
+        if refused := next(filter(None, map(refusal, [*filter(None, raised), error])), None):
+            raise ConfigurationError(f"dvc {step}: {refused}") from error
+        # The first message names the object, the last one only counts the failures.
+        messages = [ColorFormatter(log_colors=False).format(record) for record in records.buffer[:1]]
+        message = (messages or [str(error)])[0].removeprefix("ERROR: ")
+        lines = [line for line in message.splitlines() if line.strip()]
+        first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+        raise PipelineError(f"dvc {step}: {first or type(error).__name__}") from error
     finally:
         for logger, handlers in zip(loggers, before, strict=True):
             logger.handlers = handlers

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from operations.git_and_dvc.dvc_remotes import check_remote_stays
 from operations.git_and_dvc.dvc_repository import dvc_repository, kept_by_git
+from operations.git_and_dvc.git import git
 from pipeline.config.errors import ConfigurationError, PipelineError
 
 from dvc.exceptions import DvcException
@@ -43,7 +43,6 @@ def check_remotes() -> None:
                         f"versions need them: 'dvc remote modify {where}{name} {key} false'"
                     )
             _check_place(repo, name, str(settings["url"]))
-    check_remote_stays()
 
 
 def remotes_in_use(repo: Repo) -> list[str]:
@@ -70,7 +69,18 @@ def _check_place(repo: Repo, name: str, url: str) -> None:
     except (DvcException, ImportError) as error:
         message = " ".join(str(error).split())[:200]
         raise ConfigurationError(f"the DVC remote {name} cannot be used: {message}") from None
-    if remote.fs.protocol == "local" and Path(remote.path).resolve() == Path(repo.cache.local.path).resolve():
+    if remote.fs.protocol != "local":
+        return
+    place = Path(remote.path).resolve()
+    if place == Path(repo.cache.local.path).resolve():
         raise ConfigurationError(
             f"the DVC remote {name} is the cache itself: 'dvc remote modify {name} url PATH' names another"
+        )
+    own, common = git("rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir").splitlines()
+    # A bare repository has no main checkout, so its worktrees are not temporary.
+    linked = own != common and Path(common).name == ".git"
+    if linked and place.is_relative_to(Path.cwd()):
+        raise ConfigurationError(
+            f"the DVC remote {name} ({url}) is a folder in this worktree, and is deleted with it: name one "
+            f"that stays ('dvc remote modify --local {name} url PATH')"
         )

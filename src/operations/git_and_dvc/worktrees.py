@@ -25,23 +25,17 @@ def sweep() -> None:
     The caller must hold the repository's lock.
     """
     left = [folder.resolve() for folder in PLACE.glob(f"{PREFIX}*")]
-    if left:
-        end_processes_in(left)
-    for folder in left:
-        shutil.rmtree(folder, ignore_errors=True)
-    git("worktree", "prune")
-
-
-def end_processes_in(folders: list[Path]) -> None:
-    """Kill the processes whose working directory lies in one of the folders."""
     killed = []
-    for process in psutil.process_iter():
+    for process in psutil.process_iter() if left else ():
         with suppress(psutil.Error, OSError):
             cwd = Path(process.cwd())
-            if any(cwd.is_relative_to(folder) for folder in folders):
+            if any(cwd.is_relative_to(folder) for folder in left):
                 process.kill()
                 killed.append(process)
     psutil.wait_procs(killed, timeout=5)
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    git("worktree", "prune")
 
 
 @contextmanager

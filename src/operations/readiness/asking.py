@@ -11,40 +11,38 @@ CHECK_TIMEOUT = 8.0
 
 # A check returns a description, or raises a ConfigurationError if waiting does not help, else another error.
 Check = Callable[[], str]
-Answers = dict[str, "Future[str]"]
+# The description or the error of each check, by name.
+Answers = dict[str, str | PipelineError]
 
 _pending: dict[Check, "Future[str]"] = {}
 _lock = threading.Lock()
 
 
 def ask(checks: Mapping[str, Check], timeout: float = CHECK_TIMEOUT) -> Answers:
-    """Run the checks in parallel, wait up to `timeout` seconds, and return their futures by name."""
+    """Run the checks in parallel, and return what each answers within `timeout` seconds."""
     asked = {name: _in_background(name, check) for name, check in checks.items()}
     wait(asked.values(), timeout=timeout)
-    return asked
+    return {name: _answer(future, timeout) for name, future in asked.items()}
 
 
-def wrong(answer: "Future[str]", timeout: float = CHECK_TIMEOUT) -> str | None:
-    """Return the error of a check in one line, or that it did not answer in time; None if it succeeded."""
-    if not answer.done():
-        return f"no answer within {timeout:.0f} seconds"
-    error = answer.exception()
-    if error is None:
-        return None
-    message = str(error) if isinstance(error, PipelineError) else cause_of(error)
-    # A check changes nothing, so this part of the message is of no use.
-    return message.removesuffix("; nothing was changed")
+def _answer(future: "Future[str]", timeout: float) -> str | PipelineError:
+    if not future.done():
+        return PipelineError(f"no answer within {timeout:.0f} seconds")
+    if (error := future.exception()) is None:
+        return future.result()
+    return error if isinstance(error, PipelineError) else PipelineError(cause_of(error))
 
 
 def all_wrong(answers: Answers) -> dict[str, str]:
     """Return the errors of the checks that failed, by name."""
-    return {name: message for name, answer in answers.items() if (message := wrong(answer))}
+    errors = {name: answer for name, answer in answers.items() if isinstance(answer, PipelineError)}
+    # A check changes nothing, so this part of a message is of no use.
+    return {name: str(error).removesuffix("; nothing was changed") for name, error in errors.items()}
 
 
 def refused(answers: Answers) -> ConfigurationError | None:
     """Return the first error that waiting does not solve, or None."""
-    errors = (answer.exception() for answer in answers.values() if answer.done())
-    return next((error for error in errors if isinstance(error, ConfigurationError)), None)
+    return next((answer for answer in answers.values() if isinstance(answer, ConfigurationError)), None)
 
 
 def _in_background(name: str, check: Check) -> "Future[str]":

@@ -28,12 +28,7 @@ def list_remotes() -> str:
 
 
 def use_remotes() -> str:
-    """Check that each remote lists, takes, gives and removes an object, and return their names.
-
-    Raises:
-        ConfigurationError: a remote refuses.
-        PipelineError: a remote does not answer.
-    """
+    """Check as `list_remotes` does, and also that each remote takes, gives and removes an object."""
     return _ask_each(_use)
 
 

@@ -5,12 +5,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from operations.readiness.asking import Check, ask, wrong
-from operations.readiness.collection import schema
+from operations.readiness.asking import Check, all_wrong, ask
 from operations.readiness.servers import RIGHTS
 from operations.readiness.workspace import dvc, identity, packages
-from pipeline.config.errors import ConfigurationError
+from operations.schema.compare import compare
+from operations.schema.reading import NoSampleInTimeError, reading
+from pipeline.checks.parameters import ValidationParameters
+from pipeline.config.contract import load_contract
+from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.parameters import load
 from pipeline.data.executor import part_executor
+from pipeline.source.parameters import IngestionParameters
+
+# The documents that the schema is compared with, and how long the server may take for them, in seconds.
+SAMPLE, SAMPLE_TIMEOUT = 1_000, 5.0
+# How long a check may take, in seconds. On an idle machine, all of them take five.
+REPORT_TIMEOUT = 20.0
 
 
 def parameters() -> str:
@@ -33,8 +43,26 @@ def workers() -> str:
         return "DASK_SCHEDULER" if os.environ.get("DASK_SCHEDULER") else "threads of this process"
 
 
-# How long a check may take, in seconds. On an idle machine, all of them take five.
-REPORT_TIMEOUT = 20.0
+def schema() -> str:
+    """Compare the schema with a small sample of the collection. The embedded server is not started.
+
+    Raises:
+        PipelineError: a retrain would fail.
+    """
+    ingestion = load("ingestion", IngestionParameters)
+    contract, limits = load_contract(), load("validation", ValidationParameters)
+    if ingestion.source == "sample":
+        return "not compared with the sample: 'pipeline schema check' does it"
+    try:
+        with reading(ingestion, everything=False, most=SAMPLE, seconds=SAMPLE_TIMEOUT) as documents:
+            found = compare(documents, contract, limits)
+    except NoSampleInTimeError as error:
+        return f"not compared ({error}): 'pipeline schema check' takes the time"
+    if found.failures:
+        raise PipelineError(f"a retrain would fail: {'; '.join(found.failures)}")
+    count = len(found.lines)
+    return f"{found.summary}{f'; {count} differences: see pipeline schema check' if count else ''}"
+
 
 # All checks, in the order of the report.
 CHECKS: dict[str, Check] = {
@@ -50,6 +78,7 @@ CHECKS: dict[str, Check] = {
 
 def report() -> Iterator[tuple[bool, str]]:
     """Yield for each check whether it passed, and its line."""
-    for name, answer in ask(CHECKS, REPORT_TIMEOUT).items():
-        why = wrong(answer, REPORT_TIMEOUT)
-        yield why is None, f"{'ok' if why is None else 'wrong':<6}{name:<12}{why or answer.result()}"
+    answers = ask(CHECKS, REPORT_TIMEOUT)
+    for name, text in (answers | all_wrong(answers)).items():
+        well = isinstance(answers[name], str)
+        yield well, f"{'ok' if well else 'wrong':<6}{name:<12}{text}"

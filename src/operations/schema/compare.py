@@ -1,6 +1,6 @@
 """Compares the schema with documents: vanished and undeclared fields, rejected values, the verdict."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from operations.schema.profile import Profile
 from operations.schema.prove import Proof, prove
@@ -20,8 +20,8 @@ class Comparison:
     """The lines that describe the differences, and the reasons why a retrain would fail."""
 
     summary: str
-    lines: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    lines: list[str]
+    failures: list[str]
 
 
 def compare(documents: Documents, contract: Contract, limits: ValidationParameters) -> Comparison:
@@ -29,16 +29,16 @@ def compare(documents: Documents, contract: Contract, limits: ValidationParamete
     profile = Profile(documents())
     proof = prove(contract, documents())
     accepted = proof.read - proof.rejected
-    found = Comparison(
+    summary = (
         f"{read_text(proof.read, documents)}; the schema accepts {accepted:,} ({accepted / proof.read:.2%})"
     )
-    found.lines += _vanished(profile, contract) + _undeclared(profile, contract)
-    found.lines += [
+    rejecting = [
         f"beyond the schema: {column}, {count:,} documents: {'; '.join(examples)}"
         for column, count, examples in proof.reasons.by_column()
     ]
-    found.failures += _failures(proof, contract, limits, documents)
-    return found
+    lines = [*_vanished(profile, contract), *_undeclared(profile, contract), *rejecting]
+    failures = _failures(proof, contract, limits, documents)
+    return Comparison(summary, lines, failures)
 
 
 def _vanished(profile: Profile, contract: Contract) -> list[str]:
@@ -55,10 +55,8 @@ def _undeclared(profile: Profile, contract: Contract) -> list[str]:
     declared = {contract.id, *(column.path for column in contract.columns.values())}
     fields = [
         each
-        for path, each in profile.fields.items()
-        if not declared & {".".join(path[:depth]) for depth in range(1, len(path) + 1)}
-        and path[0] != "_id"
-        and set(each.families) != {"document"}
+        for each in profile.leaves
+        if not declared & {".".join(each.path[:depth]) for depth in range(1, len(each.path) + 1)}
     ]
     lines = [
         f"not in the schema: {'.'.join(each.path)}, {each.present / profile.documents:.1%} of the documents "

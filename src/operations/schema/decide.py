@@ -38,26 +38,15 @@ class Decision:
         """The dotted path."""
         return ".".join(self.field.path)
 
-    def left_out(self, why: str) -> "Decision":
-        """Return the decision to leave the field out, for another reason."""
-        return Decision(self.field, None, why)
-
 
 def decisions(profile: Profile, complete: bool) -> list[Decision]:
     """Return a decision for each field that is not a document, in the order of the profile.
 
     `complete`: the profile is of all documents, so that no rare category is missing.
     """
-    found = []
-    for field in profile.fields.values():
-        families = field.families
-        if field.path == ("_id",):
-            found.append(Decision(field, None, "the id"))
-        elif field.path[0] == "_id" or (families and not set(families) - {"document"}):
-            continue
-        else:
-            found.append(decide(field, profile, complete))
-    return found
+    of_id = profile.fields.get(("_id",))
+    the_id = [Decision(of_id, None, "the id")] if of_id else []
+    return [*the_id, *(decide(field, profile, complete) for field in profile.leaves)]
 
 
 def decide(field: Field, profile: Profile, complete: bool) -> Decision:
@@ -167,9 +156,8 @@ def _text(field: Field, complete: bool) -> tuple[Column, str] | str:
         return {"type": "category", "values": texts}, note
     if "" in texts:
         return "a category with empty texts and rare values"
-    return {
-        "type": "category"
-    }, f"{len(texts)} values, not listed{'' if certain else ', since some are rare'}"
+    note = f"{len(texts)} values, not listed{'' if certain else ', since some are rare'}"
+    return {"type": "category"}, note
 
 
 def _no_category(field: Field, texts: list[str]) -> str | None:

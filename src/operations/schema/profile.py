@@ -90,14 +90,9 @@ class Field:
                 examples.append(text)
 
     @property
-    def nulls(self) -> int:
-        """The number of documents in which the field is null."""
-        return self.types[type(None)]
-
-    @property
     def present(self) -> int:
         """The number of documents in which the field has a value."""
-        return self.types.total() - self.nulls
+        return self.types.total() - self.types[type(None)]
 
     @property
     def families(self) -> Counter[str]:
@@ -127,19 +122,23 @@ class Profile:
         self.fields: dict[Path, Field] = {}
         self.not_kept = 0
         for document in documents:
-            self.add(document)
+            self.documents += 1
+            for path, value in _fields((), document):
+                if path not in self.fields:
+                    if len(self.fields) >= MOST_FIELDS:
+                        self.not_kept += 1
+                        continue
+                    self.fields[path] = Field(path)
+                self.fields[path].add(value)
 
-    def add(self, document: dict[str, Any]) -> None:
-        """Count the fields of a document and of its nested documents."""
-        self.documents += 1
-        for path, value in _fields((), document):
-            field = self.fields.get(path)
-            if field is None:
-                if len(self.fields) >= MOST_FIELDS:
-                    self.not_kept += 1
-                    continue
-                field = self.fields[path] = Field(path)
-            field.add(value)
+    @property
+    def leaves(self) -> list[Field]:
+        """The fields that are not documents, without the id."""
+        return [
+            field
+            for path, field in self.fields.items()
+            if path[0] != "_id" and set(field.families) != {"document"}
+        ]
 
     def ancestors(self, field: Field) -> list[Field]:
         """Return the fields around a nested field, the outermost first."""

@@ -48,7 +48,6 @@ def propose(documents: Documents, complete: bool, target: str | None, max_auc: f
         return Proposal(profile, found, _names(found), candidates(found))
     path, text = parsed(target)
     found, positive = with_target(found, profile, path, text)
-    proof = Proof()
     for attempt in range(2):
         names = _names(found)
         section = _section(found, names, path, positive)
@@ -56,12 +55,8 @@ def propose(documents: Documents, complete: bool, target: str | None, max_auc: f
         proof = prove(contract, documents())
         if attempt or not (dropped := _dropped(proof, contract, max_auc)):
             break
-        found = [
-            decision.left_out(dropped[names[decision.path]])
-            if names.get(decision.path) in dropped
-            else decision
-            for decision in found
-        ]
+        why = {path: dropped[name] for path, name in names.items() if name in dropped}
+        found = [Decision(one.field, None, why[one.path]) if one.path in why else one for one in found]
     return Proposal(profile, found, names, section=section, proof=proof)
 
 

@@ -71,12 +71,9 @@ def reading(
         batches, complete = None, True
         if not everything:
             small = total is not None and total <= most
-            pipeline: list[Document] = [
-                {"$match": query},
-                {"$limit" if small else "$sample": most if small else {"size": most}},
-            ]
+            some: Document = {"$limit": most} if small else {"$sample": {"size": most}}
             try:
-                batches, complete = _bounded(collection, pipeline, seconds)
+                batches, complete = _bounded(collection, [{"$match": query}, some], seconds)
             except ExecutionTimeout:
                 raise NoSampleInTimeError(f"{name}: no sample within {seconds} seconds") from None
             complete = complete and small

@@ -13,11 +13,6 @@ from pipeline.config.parameters import load
 LEAST_SHARE = 0.5
 
 
-def max_auc() -> float:
-    """Return the ROC AUC of a single column above which validation fails."""
-    return load("validation", ValidationParameters).max_single_column_auc
-
-
 def _path_of_target() -> str | None:
     """Return the path of the present target; None if the schema is not valid."""
     try:

@@ -79,7 +79,7 @@ def candidates(found: list[Decision]) -> list[str]:
         field, column = decision.field, decision.column
         if column and not column.get("nullable") and field.distinct == 2 and len(field.families) == 1:
             (_, value), _ = min(field.values.items(), key=lambda pair: pair[1])
-            text = short(int(value) if isinstance(value, float) else value)
+            text = short(as_text(value))
             likely = (not _TARGET.search(snake(field.path[-1])), column["type"] != "boolean")
             targets.append((likely, f"{decision.path}={text}"))
     return [text for _, text in sorted(targets, key=lambda pair: pair[0])]

@@ -78,7 +78,7 @@ def is_loopback(host: str) -> bool:
 
 
 class BoundedBody:
-    """Refuses a body larger than `LARGEST_BODY`, by its Content-Length or by its received bytes."""
+    """Refuses a body of more than `LARGEST_BODY` bytes as it is read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -88,11 +88,6 @@ class BoundedBody:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        detail = f"a body may have {LARGEST_BODY:,} bytes at most"
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > LARGEST_BODY:
-            await problem(413, detail, {"Connection": "close"})(scope, receive, send)
-            return
         received = 0
 
         async def counted() -> Message:
@@ -100,6 +95,7 @@ class BoundedBody:
             message = await receive()
             received += len(message.get("body", b""))
             if received > LARGEST_BODY:
+                detail = f"a body may have {LARGEST_BODY:,} bytes at most"
                 raise HTTPException(413, detail, {"Connection": "close"})
             return message
 

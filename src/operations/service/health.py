@@ -1,20 +1,16 @@
 """Routes for monitoring: liveness, readiness, Prometheus metrics."""
 
+from operations.readiness.servers import REACHED
 from operations.readiness.waiting import unreachable
-from operations.service.metrics import MEDIA_TYPE, render
+from operations.service.metrics import History
 from operations.service.routes import Running
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from pydantic import BaseModel
 
 router = APIRouter(tags=["service"])
-
-
-class Health(BaseModel):
-    """Liveness."""
-
-    status: str = "ok"
 
 
 class Readiness(BaseModel):
@@ -25,9 +21,9 @@ class Readiness(BaseModel):
 
 
 @router.get("/health")
-def health() -> Health:
+def health() -> dict[str, str]:
     """Liveness: the service answers. No server is asked."""
-    return Health()
+    return {"status": "ok"}
 
 
 @router.get("/ready", responses={503: {"model": Readiness}})
@@ -35,11 +31,11 @@ def ready(response: Response) -> Readiness:
     """Readiness: MongoDB, the DVC remote, MLflow and the Git remote answer."""
     away = unreachable()
     response.status_code = 503 if away else 200
-    names = ("mongodb", "remote", "mlflow", "git")
-    return Readiness(ready=not away, servers={name: away.get(name, "ok") for name in names})
+    return Readiness(ready=not away, servers={name: away.get(name, "ok") for name in REACHED})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(runner: Running) -> Response:
     """Metrics for Prometheus."""
-    return Response(render(runner.jobs), media_type=MEDIA_TYPE)
+    content = generate_latest(History(runner.jobs.all()))
+    return Response(content, media_type=CONTENT_TYPE_PLAIN_0_0_4)

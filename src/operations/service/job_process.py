@@ -3,7 +3,6 @@
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,56 +29,48 @@ class Recovered(BaseModel):
     commits: dict[int, str]
 
 
-def retrain(order: TrainRequest, on_outcome: Callable[[Outcome], None]) -> Outcome:
-    """Run the retrain of a job, and pass its outcome on as soon as it is final.
-
-    Raises:
-        PipelineError: the retrain failed and changed nothing.
-    """
-    request = Request(branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote)
-    return run(request, LOCK_TIMEOUT, on_outcome)
+End = Outcome | Recovered | Failure
 
 
 def main() -> None:
     """Run the job. The arguments are the request (or `recover`), a file for the result, the service's id."""
     die_with_parent(signal.SIGTERM, int(sys.argv[3]))
-    end_with, code = end_writer(Path(sys.argv[2])), 0
+    result, code = Path(sys.argv[2]), 0
+    ends: list[End] = []
+
+    def on_outcome(outcome: Outcome) -> None:
+        ends.append(outcome)
+        write_end(result, outcome)
+
     try:
         if sys.argv[1] == "recover":
             finished = {outcome.version: outcome.commit for outcome in recover(branch(), LOCK_TIMEOUT)}
             commits = {version: commit for version, commit in finished.items() if version and commit}
-            end_with(Recovered(commits=commits), DISK_FULL_TIMEOUT)
+            ends.append(Recovered(commits=commits))
         else:
-            outcome = retrain(TrainRequest.model_validate_json(sys.argv[1]), end_with)
-            end_with(outcome, DISK_FULL_TIMEOUT)
-            echo(outcome.message)
+            order = TrainRequest.model_validate_json(sys.argv[1])
+            request = Request(
+                branch=branch(), keep_data=order.keep_data, everything=order.all, promote=order.promote
+            )
+            echo(run(request, LOCK_TIMEOUT, on_outcome).message)
     except (PipelineError, OSError) as error:
         message, code = message_and_code(error)
-        end_with(Failure(error=message, exit_code=code), DISK_FULL_TIMEOUT)
+        ends.append(Failure(error=message, exit_code=code))
         echo(f"pipeline: {message}", sys.stderr)
+    # The first result is final: a later error of the checkout does not change that a version was published.
+    write_end(result, ends[0], DISK_FULL_TIMEOUT)
     sys.exit(code)
 
 
-def end_writer(result: Path) -> Callable[..., None]:
-    """Return a function that writes the job's result to a file, and tries again until its timeout.
-
-    The first result is final: if a version was published, a later error of the checkout does not change that,
-    even if the full disk prevented the first write.
-    """
-    ends: list[Outcome | Recovered | Failure] = []
-
-    def end_with(end: Outcome | Recovered | Failure, timeout: float = 0) -> None:
-        ends.append(end)
-        deadline = time.monotonic() + timeout
-        while not result.exists():
-            with suppress(OSError), atomic_file(result) as partial:
-                partial.write_text(ends[0].model_dump_json(), encoding="utf-8")
-            if time.monotonic() >= deadline:
-                return
-            if not result.exists():
-                time.sleep(1)
-
-    return end_with
+def write_end(result: Path, end: End, timeout: float = 0) -> None:
+    """Write the job's result to a file, and try again on a full disk until the timeout."""
+    deadline = time.monotonic() + timeout
+    while True:
+        with suppress(OSError), atomic_file(result) as partial:
+            partial.write_text(end.model_dump_json(), encoding="utf-8")
+        if result.exists() or time.monotonic() >= deadline:
+            return
+        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The jobs of the service and their history, in SQLite, so that they survive a crash."""
 
-import json
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -139,14 +138,10 @@ class Jobs:
         """Return every job, the newest first."""
         return self.newest(-1)
 
-    def active(self) -> list[Job]:
-        """Return the jobs that are queued or running."""
-        return [job for job in self.all() if job.state in ACTIVE]
-
 
 def _one(database: sqlite3.Connection, condition: str, *values: str) -> Job | None:
     row = database.execute(f"SELECT content FROM jobs WHERE {condition} LIMIT 1", values).fetchone()  # noqa: S608 - our own words
-    return Job.model_validate(json.loads(row[0])) if row else None
+    return Job.model_validate_json(row[0]) if row else None
 
 
 def now() -> datetime:

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from operations.service.job_store import ACTIVE, Job, Jobs
+from operations.service.job_store import ACTIVE, Job
 from operations.service.version_cache import version_cache
 from operations.versions.drift import Drift
 from operations.versions.version import DRIFT, Version
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OUTCOMES = ("succeeded", "unchanged", "failed", "interrupted")
 
 
@@ -79,10 +77,3 @@ def drift_metrics(drift: Drift) -> Iterator[Metric]:
             "ROC AUC of a classifier of new against old rows",
             drift.classifier_auc,
         )
-
-
-def render(jobs: Jobs) -> bytes:
-    """Return the metrics in Prometheus' text format."""
-    registry = CollectorRegistry()
-    registry.register(History(jobs.all()))
-    return generate_latest(registry)

@@ -54,10 +54,7 @@ def install(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = described()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = Problem.model_json_schema()
-        for unused in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(unused, None)
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

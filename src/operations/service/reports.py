@@ -1,8 +1,6 @@
 """Serves the report of a version, which evaluation logged to its run in MLflow."""
 
-import tempfile
 from functools import lru_cache
-from pathlib import Path as FilePath
 from typing import Annotated
 
 from operations.service.problems import responses
@@ -47,7 +45,7 @@ def report(version: Annotated[int, Path(ge=1)]) -> HTMLResponse:
 
 
 @lru_cache(maxsize=32)
-def page(run: str) -> bytes:
+def page(run: str) -> str:
     """Return the report of a run. It is cached, since a finished run does not change.
 
     Raises:
@@ -55,8 +53,8 @@ def page(run: str) -> bytes:
         PipelineError: MLflow is away.
     """
     with plain_mlflow_errors(tracking_store()[0], "try again"):
-        client = Registry().client
-        if REPORT.name in [item.path for item in client.list_artifacts(run)]:
-            with tempfile.TemporaryDirectory() as folder:
-                return FilePath(client.download_artifacts(run, REPORT.name, folder)).read_bytes()
+        from mlflow.artifacts import load_text
+
+        if REPORT.name in [item.path for item in Registry().client.list_artifacts(run)]:
+            return str(load_text(f"runs:/{run}/{REPORT.name}"))
     raise FileNotFoundError(REPORT.name)

@@ -11,13 +11,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from operations.processes import end_group
 from operations.pruning import keep_newest
 from operations.retraining.request import Failure, Outcome
-from operations.service.job_process import Recovered
-from operations.service.job_store import Job, Jobs, TrainRequest, now
+from operations.service.job_process import End, Recovered
+from operations.service.job_store import ACTIVE, Job, Jobs, TrainRequest, now
 from operations.service.version_cache import version_cache
 from operations.versions.version import PUSHING
 
@@ -61,7 +61,7 @@ class Runner:
 
     def recover(self) -> None:
         """Mark the jobs that died with the service, and finish their publications in the background."""
-        for job in self.jobs.active():
+        for job in [job for job in self.jobs.all() if job.state in ACTIVE]:
             # The job may have ended by itself before its result was stored.
             end = self._read_end(job.id)
             stopped = end is None or (isinstance(end, Failure) and end.exit_code >= SIGNAL_EXIT_CODE)
@@ -108,7 +108,7 @@ class Runner:
                 if self._stopping.wait(RETRY_INTERVAL):
                     return
 
-    def _job_changes(self, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+    def _job_changes(self, end: End | None) -> dict[str, Any]:
         """Return the fields of a job for its result."""
         if isinstance(end, Outcome):
             return end.model_dump(exclude={"version"}) | {"model_version": end.version}
@@ -127,7 +127,7 @@ class Runner:
         except Exception:
             LOG.exception("recovery")
 
-    def _recovered_version(self, job: str, end: Outcome | Recovered | Failure | None) -> dict[str, Any]:
+    def _recovered_version(self, job: str, end: End | None) -> dict[str, Any]:
         """Return the fields for the version that the recovery finished, if the job's log has its commit."""
         if not isinstance(end, Recovered) or not self.log(job).exists():
             return {}
@@ -138,36 +138,29 @@ class Runner:
         message = "it had pushed its commit when it was killed: its version was finished afterwards"
         return {"model_version": own[-1], "message": message}
 
-    def _run(self, name: str, words: str) -> Outcome | Recovered | Failure | None:
+    def _run(self, name: str, words: str) -> End | None:
         """Run the process of a job to its end, and return its result; None if it wrote none."""
         log, result = self.log(name), self._result(name)
         keep_newest(self._folder, KEPT_LOGS)
         log.parent.mkdir(parents=True, exist_ok=True)
         result.unlink(missing_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "operations.service.job_process",
-            words,
-            str(result),
-            str(os.getpid()),
-        ]
+        module = [sys.executable, "-m", "operations.service.job_process"]
         with log.open("wb") as output:
             process = self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+                [*module, words, str(result), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0,
             )
         try:
-            with log.open("rb") as lines:
-                if self._stopping.is_set():
-                    # `stop` was called before the process existed.
-                    end_group(process, GRACE)
-                while process.poll() is None:
-                    # A step that cannot be stored now is stored at the next read.
-                    with suppress(OSError, sqlite3.Error):
-                        self._note_step(name, lines)
-                    time.sleep(POLL_INTERVAL)
-                with suppress(OSError, sqlite3.Error):
-                    self._note_step(name, lines)
+            if self._stopping.is_set():
+                # `stop` was called before the process existed.
+                end_group(process, GRACE)
+            while process.poll() is None:
+                self._note_step(name)
+                time.sleep(POLL_INTERVAL)
+            self._note_step(name)
         finally:
             end_group(process)
             self._process = None
@@ -179,30 +172,25 @@ class Runner:
     def _result(self, job: str) -> Path:
         return self._folder / job / "end.json"
 
-    def _read_end(self, job: str) -> Outcome | Recovered | Failure | None:
+    def _read_end(self, job: str) -> End | None:
         """Return the result that the process of a job wrote; None if it is missing or incomplete."""
         if not (result := self._result(job)).exists():
             return None
-        kinds = TypeAdapter[Outcome | Recovered | Failure](Outcome | Recovered | Failure)
         try:
-            return kinds.validate_json(result.read_bytes())
+            return TypeAdapter[End](End).validate_json(result.read_bytes())
         except (OSError, ValueError):
             LOG.exception("job %s", job)
             return None
 
-    def _note_step(self, job: str, log: BinaryIO) -> None:
+    def _note_step(self, job: str) -> None:
         """Store the step that the log shows, and how long the previous step took."""
-        before = log.tell()
-        lines, end, _ = log.read().rpartition(b"\n")
-        log.seek(before)
-        steps = STEP.findall(lines)
-        known = self.jobs.get(job)
-        if known is not None:
-            step = next(filter(None, steps[-1])).decode() if steps else known.stage or "preparing"
-            if step != known.stage:
+        # What cannot be stored now is stored at the next call.
+        with suppress(OSError, sqlite3.Error):
+            steps = STEP.findall(self.log(job).read_bytes())
+            step = next(filter(None, steps[-1])).decode() if steps else "preparing"
+            if (known := self.jobs.get(job)) and step != known.stage:
                 self._finish_step(known)
                 self.jobs.update(job, stage=step)
-        log.seek(before + len(lines + end))
 
     def _finish_step(self, job: Job) -> None:
         if job.started_at is not None:

@@ -1,4 +1,4 @@
-"""Starts the service: its socket, its lock and its logging."""
+"""Makes the service of its routes, and starts it: its socket, its lock and its logging."""
 
 import json
 import logging
@@ -7,16 +7,25 @@ import re
 import socket
 import sqlite3
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from operations.retraining.exclusive import locked
-from operations.service.app import make_app
-from operations.service.guard import is_loopback, token
+from operations.service import health, page, problems, reports, routes
+from operations.service.guard import BoundedBody, LocalHostsOnly, is_loopback, token
+from operations.service.job_store import Jobs
+from operations.service.runner import Runner
+from operations.service.version_cache import version_cache
+from operations.versions.parameters import model_name
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.stores import stores_root
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 JOBS = "jobs"
 
@@ -35,6 +44,36 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
         return json.dumps(content)
+
+
+def make_app(folder: Path) -> FastAPI:
+    """Make the app; `folder` holds its jobs and their logs."""
+    runner = Runner(Jobs(folder / "jobs.sqlite"), folder)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        runner.recover()
+        # Fill the cache now: the first request must not wait for the import of MLflow.
+        version_cache.get(timeout=0)
+        yield
+        await run_in_threadpool(runner.stop)
+
+    app = FastAPI(
+        title=f"{model_name()}: retraining",
+        summary="Reads what is new in MongoDB, runs what changed, publishes a version or changes nothing.",
+        version="1",
+        lifespan=lifespan,
+        responses=problems.responses(421, 500, 503),
+    )
+    app.state.runner = runner
+    app.add_middleware(BoundedBody)
+    app.add_middleware(LocalHostsOnly)
+    app.include_router(routes.router)
+    app.include_router(health.router)
+    app.include_router(reports.router)
+    app.include_router(page.router)
+    problems.install(app)
+    return app
 
 
 def serve(host: str, port: int) -> None:

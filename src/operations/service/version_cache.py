@@ -43,29 +43,29 @@ class VersionCache:
     """Returns the versions, at most five seconds old while MLflow answers. Any thread may call."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._answered = threading.Condition()
         self._known = Known()
         self._fresh_until = 0.0
         self._forgotten = 0
-        self._idle = threading.Event()
-        self._idle.set()
+        self._asking = False
 
     def get(self, timeout: float = ANSWER_TIMEOUT) -> Known:
         """Return the versions. If they are old, ask MLflow, and wait up to `timeout` seconds."""
-        deadline = time.monotonic() + timeout
-        while True:
-            with self._lock:
-                if time.monotonic() < self._fresh_until:
-                    return self._known
-                if self._idle.is_set():
-                    self._idle.clear()
-                    threading.Thread(target=self._ask, args=[self._forgotten], daemon=True).start()
-            if not self._idle.wait(max(0.0, deadline - time.monotonic())):
-                return self._known
+        with self._answered:
+            self._answered.wait_for(self._is_fresh, timeout)
+            return self._known
+
+    def _is_fresh(self) -> bool:
+        """Whether the versions are fresh. If they are not, ask MLflow."""
+        fresh = time.monotonic() < self._fresh_until
+        if not fresh and not self._asking:
+            self._asking = True
+            threading.Thread(target=self._ask, args=[self._forgotten], daemon=True).start()
+        return fresh
 
     def forget(self) -> None:
         """Invalidate the cache, since a version was published."""
-        with self._lock:
+        with self._answered:
             self._forgotten += 1
             self._fresh_until = 0.0
 
@@ -76,12 +76,12 @@ class VersionCache:
         except PipelineError as error:
             LOGGER.warning("%s", error)
         finally:
-            with self._lock:
-                self._known = known
+            with self._answered:
+                self._known, self._asking = known, False
                 # A request that started before `forget` may lack the new version: do not call it fresh.
                 if forgotten == self._forgotten:
                     self._fresh_until = time.monotonic() + FRESH
-                self._idle.set()
+                self._answered.notify_all()
 
 
 version_cache = VersionCache()

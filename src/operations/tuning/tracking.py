@@ -33,17 +33,14 @@ class Log:
             self._client = mlflow.MlflowClient()
             name, number = find_experiment(self._client)
             self._experiment = number or self._client.create_experiment(name, artifact_location=artifacts)
-            self._start(setting)
-
-    def _start(self, setting: Setting) -> None:
-        found = self._search(f"tags.`{STUDY}` = '{setting.identity}'")
-        if not found:
-            tags = {tag: value for tag, value in lineage_tags().items() if tag in LINEAGE}
-            tags |= {STUDY: setting.identity, NAME: f"tune {self._algorithm}"}
-            found = [self._client.create_run(self._experiment, tags=tags)]
-        self._parent = found[0].info.run_id
-        runs = self._search(f"tags.`{PARENT}` = '{self._parent}'")
-        self._logged = {int(run.data.tags[TRIAL]): run.info for run in runs}
+            found = self._search(STUDY, setting.identity)
+            if not found:
+                tags = {tag: value for tag, value in lineage_tags().items() if tag in LINEAGE}
+                tags |= {STUDY: setting.identity, NAME: f"tune {self._algorithm}"}
+                found = [self._client.create_run(self._experiment, tags=tags)]
+            self._parent = found[0].info.run_id
+            runs = self._search(PARENT, self._parent)
+            self._logged = {int(run.data.tags[TRIAL]): run.info for run in runs}
 
     def add(self, trial: Trial, scores: Scores) -> None:
         """Log the parameters and the mean scores of a trial, unless it is logged already."""
@@ -69,10 +66,9 @@ class Log:
     def _plain_errors(self) -> AbstractContextManager[None]:
         return plain_mlflow_errors(self._uri, "the trials are kept: the same command continues")
 
-    def _search(self, query: str) -> list[Any]:
-        import mlflow
-
-        return list(mlflow.search_runs([self._experiment], query, max_results=100_000, output_format="list"))
+    def _search(self, tag: str, value: str) -> list[Any]:
+        query = f"tags.`{tag}` = '{value}'"
+        return list(self._client.search_runs([self._experiment], query, max_results=50_000))
 
     def _log(self, run: str, metrics: dict[str, float], parameters: dict[str, str]) -> None:
         from mlflow.entities import Metric, Param

@@ -11,8 +11,7 @@ from operations.params_file import params_text, with_values
 from operations.processes import die_with_parent
 from operations.retraining.exclusive import locked
 from operations.tuning.folds import FOLDS, Block, read, setting
-from operations.tuning.gain import Gain, gain
-from operations.tuning.results import Folds, Results
+from operations.tuning.results import Folds, Gain, gain
 from operations.tuning.study import BATCH, Trial, search
 from operations.tuning.tracking import Log
 from pipeline.config.contract import load_contract
@@ -59,10 +58,9 @@ def tune(trials: int, dry: bool) -> str:
     busy = "another 'pipeline tune' is running here: wait for it to end"
     with locked(FOLDER / "lock", busy), _pool() as pool:
         log = None if dry else Log(study)
-        results = Results(FOLDER / f"{study.identity}.jsonl")
-        if results:
-            echo(f"tune: continues a search: the scores of {len(results):,} folds are known")
-        folds = Folds(study, results, pool)
+        folds = Folds(study, FOLDER / f"{study.identity}.jsonl", pool)
+        if folds:
+            echo(f"tune: continues a search: the scores of {len(folds):,} folds are known")
         found: list[Trial] = []
         searched = search(space, study.block, defaults, parameters.random_state, folds.evaluate, trials)
         with tqdm(searched, total=trials, unit=" trials", desc="tune", disable=None) as bar:

@@ -163,27 +163,13 @@ def test_refused_push_has_its_reason(repository: Project) -> None:
     assert str(refused.value) == "git push: [remote rejected] HEAD -> main (branch is currently checked out)"
 
 
-def test_one_modified_file_is_found(repository: Project) -> None:
-    # Its entry is the first, and begins with a space.
-    (repository.root / "dvc.lock").write_text("two")
+def test_changed_files_have_their_full_names_without_dvc_settings(repository: Project) -> None:
+    # The entry of a modified file begins with a space, and is the first.
+    for path in ("dvc.lock", "a folder/ü.py", ".dvc/config", ".dvc/other"):
+        (repository.root / path).parent.mkdir(exist_ok=True)
+        (repository.root / path).write_text("new")
 
-    assert changed() == ["dvc.lock"]
-
-
-def test_changed_files_have_their_full_names(repository: Project) -> None:
-    (repository.root / "dvc.lock").write_text("two")
-    (repository.root / "a folder").mkdir()
-    (repository.root / "a folder/ü.py").write_text("new")
-
-    assert sorted(changed()) == ["a folder/ü.py", "dvc.lock"]
-
-
-def test_dvc_settings_are_not_part_of_the_recipe(repository: Project) -> None:
-    (repository.root / ".dvc").mkdir()
-    (repository.root / ".dvc/config").write_text("new")
-    (repository.root / ".dvc/other").write_text("new")
-
-    assert changed() == [".dvc/other"]
+    assert changed() == ["dvc.lock", ".dvc/other", "a folder/ü.py"]
 
 
 def test_branch_with_the_name_of_a_tag(repository: Project) -> None:

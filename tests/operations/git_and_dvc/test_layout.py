@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from operations.git_and_dvc.layout import check_layout, check_worktree
+from operations.git_and_dvc.git import check_layout
 from pipeline.config.errors import ConfigurationError
 from project import Project
 
@@ -58,19 +58,6 @@ def test_a_partial_clone_is_refused(repository: Project, monkeypatch: pytest.Mon
 
     with pytest.raises(ConfigurationError, match="partial clone"):
         check_layout()
-
-
-def test_a_remote_in_a_linked_worktree_is_refused(
-    repository: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_worktree(str(repository.root / "dvc-remote"))
-    repository.git("worktree", "add", "-q", "../worktree")
-    monkeypatch.chdir(repository.root.with_name("worktree"))
-    check_worktree(str(repository.root / "dvc-remote"))
-    check_worktree("s3://bucket/dvc")
-
-    with pytest.raises(ConfigurationError, match="a folder in this worktree, and is deleted with it"):
-        check_worktree(str(Path("dvc-remote").absolute()))
 
 
 def test_a_command_refuses_before_it_does_anything(ready: Project) -> None:

@@ -203,6 +203,19 @@ def test_unsupported_remote_is_refused(here: Project, old: str, new: str, messag
     assert message in str(raised.value)
 
 
+def test_remote_in_a_linked_worktree_is_refused(here: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.git("add", ".")
+    here.git("commit", "-q", "-m", "One")
+    here.git("worktree", "add", "-q", "worktree")
+    monkeypatch.chdir(here.root / "worktree")
+
+    with pytest.raises(ConfigurationError, match="is a folder in this worktree, and is deleted with it"):
+        check_remotes()
+
+    Path(".dvc/config.local").write_text(f"['remote \"local\"']\n    url = {here.root}/dvc-remote\n")
+    check_remotes()
+
+
 def test_advice_names_the_file_of_the_setting(here: Project) -> None:
     Path(".dvc/config.local").write_text("['remote \"local\"']\n    version_aware = true\n")
 

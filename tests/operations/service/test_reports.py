@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from operations.service.app import make_app
 from operations.service.reports import page, report
+from operations.service.serve import make_app
 from operations.service.version_cache import version_cache
 from pipeline.tracking.mlflow_store import PROJECT
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from operations.tuning.gain import gain
+from operations.tuning.results import gain
 from operations.tuning.study import Trial, search
 from pipeline.modelling.search import Values
 
