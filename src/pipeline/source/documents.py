@@ -17,7 +17,6 @@ from pipeline.source.bson_types import ACCEPTED, HOLDERS, MISSING, double_of, in
 from pipeline.source.mongo import CODEC
 
 import bson
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from bson import Decimal128
@@ -86,18 +85,10 @@ class Judge:
     def _with_decimals(self, table: pa.Table, documents: list[dict[str, Any]]) -> pa.Table:
         # `pymongoarrow` reads a decimal in a column of doubles as null.
         for place, (name, column) in enumerate(self._columns):
-            if column.type != "number" or not table[name].null_count:
-                continue
-            nulls = pc.indices_nonzero(pc.is_null(table[name])).to_pylist()
-            doubles = {
-                row: double_of(value)
-                for row in nulls
-                if type(value := documents[row].get(name)) is Decimal128
-            }
-            if doubles:
-                mask = np.zeros(len(documents), dtype=bool)
-                mask[list(doubles)] = True
-                filled = pc.replace_with_mask(table[name], mask, pa.array(doubles.values(), pa.float64()))
+            if column.type == "number" and table[name].null_count:
+                values = (document.get(name) for document in documents)
+                decimals = [double_of(value) if type(value) is Decimal128 else None for value in values]
+                filled = pc.coalesce(table[name], pa.array(decimals, pa.float64()))
                 table = table.set_column(place, self._arrow.field(name), filled)
         return table
 

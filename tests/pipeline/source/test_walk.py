@@ -55,7 +55,6 @@ def outcome(raw: bytes, nullable: bool, walks: bool, **changes: Any) -> Any:
             ],
             [id_text(batch.id_at(row)) for row in range(len(batch.table))],
             repr(batch.rejections),
-            repr(sorted(batch.documents.items())),
         )
         for batch in batches
     ]
