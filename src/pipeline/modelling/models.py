@@ -24,12 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import (
-    OneHotEncoder,
-    OrdinalEncoder,
-    SplineTransformer,
-    StandardScaler,
-)
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, SplineTransformer, StandardScaler
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 ALGORITHMS: dict[str, Callable[..., BaseEstimator]] = {
@@ -104,11 +99,14 @@ def threads(algorithm: str, rows: int) -> int | None:
     return None if algorithm == LIGHTGBM and rows >= MANY else 1
 
 
-def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
-    """Check that the names of derived features are not taken.
+def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
+    """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
+
+    It uses at most `PROOF` rows, evenly spaced.
 
     Raises:
-        ConfigurationError: a name is that of a column, the id, or a feature made of a datetime.
+        ConfigurationError: the name of a feature is taken, or it cannot be computed, or depends on other
+            rows; the message names it.
     """
     for name in derived:
         if name in {contract.id, *contract.columns, *calendar(contract)}:
@@ -116,17 +114,6 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
                 f"params.yaml: training.derived_features.{name}: the name is taken, by a column, the id or a "
                 "feature made of a datetime: choose another"
             )
-
-
-def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
-    """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
-
-    It uses at most `PROOF` rows, evenly spaced.
-
-    Raises:
-        ConfigurationError: a feature cannot be computed, or depends on other rows; the message names it.
-    """
-    check_derived_names(contract, derived)
     if not derived:
         return
     made = [*calendar(contract)]

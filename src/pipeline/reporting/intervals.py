@@ -4,14 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.modelling.bootstrap import (
-    PAIRED_BINS,
-    Cells,
-    losses,
-    ranks,
-    weighted_auc,
-    weighted_precision,
-)
+from pipeline.modelling.bootstrap import PAIRED_BINS, Cells, losses, ranks, weighted_auc, weighted_precision
 
 import numpy as np
 

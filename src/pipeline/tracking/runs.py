@@ -16,7 +16,7 @@ from pipeline.tracking.mlflow_store import (
     tracking_store,
     unset_unused,
 )
-from pipeline.tracking.names import mlflow_name
+from pipeline.tracking.names import flat, mlflow_name
 from pipeline.tracking.new_store import prepare_store
 
 import pandas as pd
@@ -60,7 +60,7 @@ def log_run(
             arguments = serving(contract, example, content["training"]["algorithm"])
             # The model does not depend on what a later search may try.
             content["training"].pop("search", None)
-            parameters = _named(_flat(content))
+            parameters = _named(flat(content))
             # Synchronous despite MLFLOW_ENABLE_ASYNC_LOGGING, so that a finished run is complete.
             mlflow.log_params(parameters, synchronous=True)
             mlflow.log_metrics(_named(_numbers(metrics)), synchronous=True)
@@ -111,23 +111,13 @@ def _signature(contract: Contract) -> Any:
     )
 
 
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     """Return the metrics that are numbers: one may be None, and an interval has a low and a high end."""
     ends = {
         name: dict(zip(("low", "high"), value, strict=True)) if isinstance(value, list) else value
         for name, value in metrics.items()
     }
-    return {name: value for name, value in _flat(ends).items() if isinstance(value, int | float)}
+    return {name: value for name, value in flat(ends).items() if isinstance(value, int | float)}
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
