@@ -87,11 +87,7 @@ class EvaluationParameters(Section):
 
 
 def check_slices(parameters: EvaluationParameters, contract: Contract) -> None:
-    """Check that the slices are columns.
-
-    Raises:
-        ConfigurationError: a slice is not a column.
-    """
+    """Refuse a slice that is not a column."""
     if unknown := [name for name in parameters.slice_by if name not in contract.columns]:
         raise ConfigurationError(
             f"params.yaml: evaluation.slice_by: {', '.join(unknown)} is not a column of the schema"

@@ -54,11 +54,7 @@ class Judge:
         self._verdicts: dict[tuple[type | str, ...], list[str]] = {}
 
     def judge(self, raw: bytes) -> Judged:
-        """Return the documents of a batch, judged. An id that cannot identify its document is `MISSING`.
-
-        Raises:
-            PipelineError: a document is not BSON.
-        """
+        """Return the documents of a batch, judged. An id that cannot identify its document is `MISSING`."""
         if not raw:  # pymongoarrow's table of no documents crashes Arrow
             empty = pa.Table.from_batches([], pa.schema([*self._arrow][1:]))
             return Judged(empty, [], {}, [])

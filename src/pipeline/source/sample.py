@@ -111,8 +111,7 @@ def sample_server() -> Iterator[str]:
     Raises:
         PipelineError: the storage is in use for longer, or the server does not start.
     """
-    root = stores_root()
-    storage = root / ".sample-mongodb"
+    storage = stores_root() / ".sample-mongodb"
     try:
         with FileLock(f"{storage}.lock", timeout=60), running_server(storage) as uri:
             with MongoClient[dict[str, Any]](uri) as client:
