@@ -4,7 +4,7 @@ Reads the declared columns from one snapshot of the collection, in the order of 
 accepted or rejected: unless read = accepted + rejected, nothing is written.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION, rejection_line
 from pipeline.data.atomic import atomic_file, atomic_folder
-from pipeline.data.ids import hashes, id_text, sort_key
+from pipeline.data.ids import hashes, id_text, id_value, sort_key
 from pipeline.data.parts import PartWriter
 from pipeline.source.ahead import ahead
 from pipeline.source.decoding import Batch, Decoder
@@ -41,14 +41,14 @@ class _CountsDifferError(PipelineError):
     """The number of documents read differs from the server's count in the same snapshot."""
 
 
-def names_of_parts(texts: pa.Array, rows_per_part: int, id_at: Callable[[int], Any]) -> dict[int, str]:
+def names_of_parts(texts: pa.Array, rows_per_part: int) -> dict[int, str]:
     """Return the names of the parts that start with one of the ids, by the row of that id.
 
     An id starts a part if the hash of its text is divisible by `rows_per_part`, so that new and deleted
-    customers change only the parts that they are in. The names sort as the ids do; `id_at(row)` is an id.
+    customers change only the parts that they are in. The names sort as the ids do.
     """
     starts = np.flatnonzero(hashes(texts, b"part") % rows_per_part == 0).tolist()
-    return {row: f"part-{sort_key(id_at(row))}.parquet" for row in starts}
+    return {row: f"part-{sort_key(id_value(texts[row].as_py()))}.parquet" for row in starts}
 
 
 def ingest(
@@ -127,8 +127,7 @@ def _read(
 
 def _named(batches: Iterable[Batch], rows_per_part: int) -> Iterator[tuple[Batch, dict[int, str]]]:
     for batch in batches:
-        texts = batch.table.column(0).combine_chunks()
-        yield batch, names_of_parts(texts, rows_per_part, batch.id_at)
+        yield batch, names_of_parts(batch.table.column(0).combine_chunks(), rows_per_part)
 
 
 def _rejected(snapshot: Snapshot, batch: Batch) -> Iterator[str]:

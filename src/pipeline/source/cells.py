@@ -41,11 +41,6 @@ class Field:
         """The BSON types that fit."""
         return (*_TYPES[self.kind], NULL) if self.nullable else _TYPES[self.kind]
 
-    @property
-    def arrow(self) -> pa.DataType:
-        """The type of the values."""
-        return ARROW_TYPES.get(self.kind, pa.string())
-
 
 @dataclass
 class Places:
@@ -90,7 +85,7 @@ class Cells:
             valid, found = self._numbers()
         self.fits = self.fits & (valid | self.null)
         array = pa.array(found, mask=self.null if self.null.any() else None)
-        return array.view(self.field.arrow) if kind == "datetime" else array
+        return array.view(ARROW_TYPES["datetime"]) if kind == "datetime" else array
 
     def _as(self, kind: str) -> np.ndarray:
         return np.ndarray(len(self.rows), kind, self.rows.view(np.uint8), self.offset, self.rows.strides)

@@ -11,8 +11,6 @@ from typing import Any
 
 from pipeline.config.contract import Contract
 from pipeline.data.artifacts import shortened
-from pipeline.data.ids import id_text, id_value
-from pipeline.source.bson_types import MISSING
 from pipeline.source.cells import Field
 from pipeline.source.documents import ID_FIELD, Judge, Judged, parents_of
 from pipeline.source.mongo import CODEC
@@ -38,19 +36,11 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Batch:
-    """A decoded batch of `read` documents: the accepted rows, and the rejections.
-
-    `ids` holds the ids that the walk does not read, by their row in `table`.
-    """
+    """A decoded batch of `read` documents: the accepted rows, and the rejections."""
 
     read: int
     table: pa.Table
-    ids: dict[int, Any]
     rejections: list[Rejection]
-
-    def id_at(self, row: int) -> Any:
-        """Return the id in a row of `table` as in MongoDB."""
-        return self.ids[row] if row in self.ids else id_value(self.table.column(0)[row].as_py())
 
 
 class Decoder:
@@ -115,8 +105,7 @@ class Decoder:
                     rest = rest[~fit]
         judged = self._judge.judge(b"".join([raw[starts[row] : stops[row]] for row in rest]))
         rows[rest] = size + np.arange(len(rest))
-        texts = [None if identity is MISSING else id_text(identity) for identity in judged.ids]
-        tables.append(self._table(pa.array(texts, pa.string()), judged.table.columns))
+        tables.append(self._table(pa.array(judged.ids, pa.string()), judged.table.columns))
         self._learn_order(judged)
         table = pa.concat_tables([table for table in tables if len(table)] or tables)
         if len(table) > len(rows):
@@ -133,18 +122,11 @@ class Decoder:
         for row in sorted(reasons):
             document = documents.get(row) or bson.decode(raw[starts[row] : stops[row]], CODEC)
             rejections.append(Rejection(row, document, reasons[row]))
-        accepted = np.ones(len(starts), bool)
-        accepted[list(reasons)] = False
-        kept = np.flatnonzero(accepted)
         if rejections:
-            table = table.take(kept)
-        ids = zip(np.searchsorted(kept, rest).tolist(), rest.tolist(), judged.ids, strict=True)
-        return Batch(
-            len(starts),
-            table.cast(self._arrow),
-            {place: identity for place, row, identity in ids if row not in reasons},
-            rejections,
-        )
+            accepted = np.ones(len(starts), bool)
+            accepted[list(reasons)] = False
+            table = table.filter(pa.array(accepted))
+        return Batch(len(starts), table.cast(self._arrow), rejections)
 
     def _table(self, texts: pa.Array, columns: list[pa.Array]) -> pa.Table:
         """Return a table in which, unlike in that of a batch, the id may be null."""

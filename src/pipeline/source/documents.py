@@ -29,10 +29,10 @@ ID_FIELD = "__id"
 
 @dataclass(frozen=True)
 class Judged:
-    """Documents with their values (wrong ones as null), ids, and reasons by row; no reason: it is valid."""
+    """Documents with their values (wrong ones as null), ids as text, and reasons by row (none: valid)."""
 
     table: pa.Table
-    ids: list[Any]
+    ids: list[str | None]
     reasons: dict[int, list[str]]
     documents: list[dict[str, Any]]
 
@@ -54,7 +54,7 @@ class Judge:
         self._verdicts: dict[tuple[type | str, ...], list[str]] = {}
 
     def judge(self, raw: bytes) -> Judged:
-        """Return the documents of a batch, judged. An id that cannot identify its document is `MISSING`."""
+        """Return the documents of a batch, judged. An id that cannot identify its document is None."""
         if not raw:  # pymongoarrow's table of no documents crashes Arrow
             empty = pa.Table.from_batches([], pa.schema([*self._arrow][1:]))
             return Judged(empty, [], {}, [])
@@ -62,11 +62,12 @@ class Judge:
         table = self._with_decimals(self._values(raw), documents)
         lost = self._lost(table, documents, not_utf8)
         id_field = "_id" if self._contract.id == "_id" else ID_FIELD
-        ids, reasons = [], {}
+        ids: list[str | None] = []
+        reasons: dict[int, list[str]] = {}
         for row, document in enumerate(documents):
             identity = document.get(id_field, MISSING)
             problem = self._no_identity(identity)
-            ids.append(MISSING if problem else identity)
+            ids.append(None if problem else id_text(identity))
             if found := problem + self._judge(document) + lost.get(row, []):
                 reasons[row] = found
         return Judged(table, ids, reasons, documents)

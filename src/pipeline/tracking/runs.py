@@ -1,6 +1,7 @@
 """Logs an evaluated model to MLflow: parameters, scores, lineage, report, and the model ready to serve."""
 
 import logging
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from pipeline.tracking.mlflow_store import (
     plain_mlflow_errors,
     skip_package_scan,
     tracking_store,
-    unset_unused,
 )
 from pipeline.tracking.names import flat, mlflow_name
 from pipeline.tracking.new_store import prepare_store
@@ -23,6 +23,15 @@ import pandas as pd
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
+
+# These variables would log an evaluation to another run, or mix another run's data into it.
+FOREIGN_RUN_VARIABLES = (
+    "MLFLOW_RUN_ID",
+    "MLFLOW_RUN_CONTEXT",
+    "MLFLOW_ACTIVE_MODEL_ID",
+    "_MLFLOW_ACTIVE_MODEL_ID",
+    "SERVERLESS_GPU_COMPUTE_ASSOCIATED_JOB_RUN_ID",
+)
 
 
 def log_run(
@@ -43,7 +52,7 @@ def log_run(
     """
     uri, artifacts = tracking_store()
     with plain_mlflow_errors(uri, "the trained model is kept, and the next 'dvc repro' evaluates it"):
-        if unused := unset_unused():
+        if unused := [name for name in FOREIGN_RUN_VARIABLES if os.environ.pop(name, "")]:
             print(f"MLflow: {', '.join(unused)}: not used, since each evaluation is a run of its own")
         import mlflow
         import mlflow.sklearn

@@ -27,7 +27,7 @@ CUSTOMERS = [customer(number) for number in range(1200)]
 def names(ids: list[int], rows_per_part: int) -> list[str | None]:
     """Return the name of the part that each id starts, or None."""
     texts = pa.array(map(id_text, ids), pa.string())
-    found = names_of_parts(texts, rows_per_part, ids.__getitem__)
+    found = names_of_parts(texts, rows_per_part)
     return [found.get(row) for row in range(len(ids))]
 
 
