@@ -65,9 +65,9 @@ def document(row: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def documents(path: Path = CUSTOMERS) -> list[dict[str, Any]]:
+def documents() -> list[dict[str, Any]]:
     """Return all sample customers, in the order of their arrival."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with CUSTOMERS.open(newline="", encoding="utf-8") as file:
         return [document(row) for row in csv.DictReader(file)]
 
 

@@ -71,16 +71,6 @@ def tracking_store() -> tuple[str, str | None]:
     return uri, ((file.parent if file else root) / "mlartifacts").as_uri()
 
 
-def skip_package_scan() -> None:
-    """Keep MLflow from reading the files of all installed packages, which takes longer than logging a model.
-
-    MLflow maps modules to packages in this way, for packages whose modules have other names.
-    """
-    from mlflow.utils import requirements_utils
-
-    requirements_utils._MODULES_TO_PACKAGES = {}
-
-
 def database_file(uri: str) -> Path | None:
     """Return the file of a SQLite database; None for a server or another database."""
     path = re.fullmatch(r"sqlite:///(/[^?]*)(\?.*)?", uri)

@@ -10,12 +10,7 @@ from pipeline.config.contract import Contract
 from pipeline.config.packages import packages_of
 from pipeline.config.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import (
-    find_experiment,
-    plain_mlflow_errors,
-    skip_package_scan,
-    tracking_store,
-)
+from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store
 from pipeline.tracking.names import flat, mlflow_name
 from pipeline.tracking.new_store import prepare_store
 
@@ -82,6 +77,16 @@ def log_run(
         finally:
             mlflow.end_run(status)
     return str(run.info.run_id)
+
+
+def skip_package_scan() -> None:
+    """Keep MLflow from reading the files of all installed packages, which takes longer than logging a model.
+
+    MLflow maps modules to packages in this way, for packages whose modules have other names.
+    """
+    from mlflow.utils import requirements_utils
+
+    requirements_utils._MODULES_TO_PACKAGES = {}
 
 
 def _experiment(uri: str, artifacts: str | None) -> str:
