@@ -4,7 +4,7 @@ Reads the declared columns from one snapshot of the collection, in the order of 
 accepted or rejected: unless read = accepted + rejected, nothing is written.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class _CountsDifferError(PipelineError):
     """The number of documents read differs from the server's count in the same snapshot."""
 
 
-def names_of_parts(texts: pa.Array, rows_per_part: int) -> dict[int, str]:
+def names_of_parts(texts: pa.ChunkedArray, rows_per_part: int) -> dict[int, str]:
     """Return the names of the parts that start with one of the ids, by the row of that id.
 
     An id starts a part if the hash of its text is divisible by `rows_per_part`, so that new and deleted
@@ -101,7 +101,10 @@ def _read(
             PartWriter(folder, contract.arrow()) as writer,
             lines.open("w", encoding="utf-8") as file,
             snapshot.batches(decoder.projection()) as answers,
-            ahead(_named(map(decoder.decode, answers), parameters.rows_per_part)) as batches,
+            ahead(
+                (batch, names_of_parts(batch.table.column(0), parameters.rows_per_part))
+                for batch in map(decoder.decode, answers)
+            ) as batches,
         ):
             for batch, names in batches:
                 writer.write(batch.table, names)
@@ -109,7 +112,7 @@ def _read(
                     file.write(line + "\n")
                 accepted += len(batch.table)
                 rejected += len(batch.rejections)
-                bar.advance(batch.read)
+                bar.advance(len(batch.table) + len(batch.rejections))
         # A second count distinguishes lost documents from a server that counts at another moment than it
         # reads. It reads the whole index, so it runs only if the numbers differ.
         read = accepted + rejected
@@ -123,11 +126,6 @@ def _read(
             f"{name} holds {snapshot.total:,} documents but {read:,} were read; nothing was changed"
         )
     return accepted, rejected
-
-
-def _named(batches: Iterable[Batch], rows_per_part: int) -> Iterator[tuple[Batch, dict[int, str]]]:
-    for batch in batches:
-        yield batch, names_of_parts(batch.table.column(0).combine_chunks(), rows_per_part)
 
 
 def _rejected(snapshot: Snapshot, batch: Batch) -> Iterator[str]:

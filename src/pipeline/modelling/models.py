@@ -138,7 +138,9 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
         except ValueError as error:
             raise ConfigurationError(f"{key}: {expression!r}: {error}") from None
         try:
-            frame, proof, *apart = (_evaluated(rows, lines) for rows in (frame, proof, *apart))
+            frame, proof, *apart = (
+                cast("pd.DataFrame", rows.eval(lines, engine="python")) for rows in (frame, proof, *apart)
+            )
         except Exception as error:  # noqa: BLE001 - any error of pandas is reported to the author of the expression
             why = " ".join(str(error).split())
             raise ConfigurationError(f"{key}: {expression!r} cannot be computed as a number: {why}") from None
@@ -156,11 +158,6 @@ def _nulls(row: pd.DataFrame, expressions: dict[str, str], contract: Contract) -
     named |= {date for feature, date in calendar(contract).items() if feature in named}
     null = [[name] for name in row if name in named]
     return pd.concat([row.astype(object).assign(**dict.fromkeys(names)) for names in (*null, [*row])])
-
-
-def _evaluated(frame: pd.DataFrame, lines: str) -> pd.DataFrame:
-    computed: Any = frame.eval(lines, engine="python")
-    return cast("pd.DataFrame", computed)
 
 
 def _values(columns: dict[str, Column], categories: list[str]) -> Any:

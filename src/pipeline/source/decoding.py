@@ -36,9 +36,8 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Batch:
-    """A decoded batch of `read` documents: the accepted rows, and the rejections."""
+    """The accepted rows of a decoded batch, and the rejections: together all its documents."""
 
-    read: int
     table: pa.Table
     rejections: list[Rejection]
 
@@ -126,7 +125,7 @@ class Decoder:
             accepted = np.ones(len(starts), bool)
             accepted[list(reasons)] = False
             table = table.filter(pa.array(accepted))
-        return Batch(len(starts), table.cast(self._arrow), rejections)
+        return Batch(table.cast(self._arrow), rejections)
 
     def _table(self, texts: pa.Array, columns: list[pa.Array]) -> pa.Table:
         """Return a table in which, unlike in that of a batch, the id may be null."""

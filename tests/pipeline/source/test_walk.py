@@ -45,7 +45,6 @@ def outcome(raw: bytes, nullable: bool, walks: bool, **changes: Any) -> Any:
         batch.table.validate(full=True)
     return [
         (
-            batch.read,
             batch.table.schema,
             # `repr` keeps the sign of zero. Python's datetime cannot hold all dates, so they are integers.
             [
