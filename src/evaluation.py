@@ -46,10 +46,8 @@ def evaluate(
     Returns the metrics, overall and by slice, the points of each plot, and the probabilities.
 
     Raises:
-        ConfigurationError: a slice is not a column.
         PipelineError: the holdout has one class only, so that the scores are undefined.
     """
-    check_slices(parameters, contract)
     target = frame[contract.target.column].to_numpy()
     if target.min() == target.max():
         raise PipelineError(

@@ -4,7 +4,7 @@ Reads the declared columns from one snapshot of the collection, in the order of 
 accepted or rejected: unless read = accepted + rejected, nothing is written.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from pipeline.config.parameters import load
 from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import RAW, REJECTED_BY_INGESTION, rejection_line
 from pipeline.data.atomic import atomic_file, atomic_folder
-from pipeline.data.ids import id_text, part_hashes, sort_key
+from pipeline.data.ids import hashes, id_text, id_value, sort_key
 from pipeline.data.parts import PartWriter
 from pipeline.source.ahead import ahead
-from pipeline.source.bson_types import MISSING
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.mongo import connect
 from pipeline.source.parameters import IngestionParameters
@@ -42,16 +41,14 @@ class _CountsDifferError(PipelineError):
     """The number of documents read differs from the server's count in the same snapshot."""
 
 
-def names_of_parts(texts: pa.Array, rows_per_part: int, id_at: Callable[[int], Any]) -> list[str | None]:
-    """Return for each id the name of the part that it starts, or None.
+def names_of_parts(texts: pa.ChunkedArray, rows_per_part: int) -> dict[int, str]:
+    """Return the names of the parts that start with one of the ids, by the row of that id.
 
     An id starts a part if the hash of its text is divisible by `rows_per_part`, so that new and deleted
-    customers change only the parts that they are in. The names sort as the ids do; `id_at(row)` is an id.
+    customers change only the parts that they are in. The names sort as the ids do.
     """
-    names: list[str | None] = [None] * len(texts)
-    for row in np.flatnonzero(part_hashes(texts) % rows_per_part == 0).tolist():
-        names[row] = f"part-{sort_key(id_at(row))}.parquet"
-    return names
+    starts = np.flatnonzero(hashes(texts, b"part") % rows_per_part == 0).tolist()
+    return {row: f"part-{sort_key(id_value(texts[row].as_py()))}.parquet" for row in starts}
 
 
 def ingest(
@@ -104,7 +101,10 @@ def _read(
             PartWriter(folder, contract.arrow()) as writer,
             lines.open("w", encoding="utf-8") as file,
             snapshot.batches(decoder.projection()) as answers,
-            ahead(_named(map(decoder.decode, answers), parameters.rows_per_part)) as batches,
+            ahead(
+                (batch, names_of_parts(batch.table.column(0), parameters.rows_per_part))
+                for batch in map(decoder.decode, answers)
+            ) as batches,
         ):
             for batch, names in batches:
                 writer.write(batch.table, names)
@@ -112,7 +112,7 @@ def _read(
                     file.write(line + "\n")
                 accepted += len(batch.table)
                 rejected += len(batch.rejections)
-                bar.advance(batch.read)
+                bar.advance(len(batch.table) + len(batch.rejections))
         # A second count distinguishes lost documents from a server that counts at another moment than it
         # reads. It reads the whole index, so it runs only if the numbers differ.
         read = accepted + rejected
@@ -128,12 +128,6 @@ def _read(
     return accepted, rejected
 
 
-def _named(batches: Iterable[Batch], rows_per_part: int) -> Iterator[tuple[Batch, list[str | None]]]:
-    for batch in batches:
-        texts = batch.table.column(0).combine_chunks()
-        yield batch, names_of_parts(texts, rows_per_part, batch.id_at)
-
-
 def _rejected(snapshot: Snapshot, batch: Batch) -> Iterator[str]:
     """Yield the rejected documents of a batch as JSON lines, with all fields as on the server.
 
@@ -142,19 +136,19 @@ def _rejected(snapshot: Snapshot, batch: Batch) -> Iterator[str]:
     """
     for start in range(0, len(batch.rejections), REFETCHED):
         rejections = batch.rejections[start : start + REFETCHED]
-        ids = [rejection.id for rejection in rejections if rejection.id is not MISSING]
+        ids = [rejection.document["_id"] for rejection in rejections if "_id" in rejection.document]
         documents = snapshot.documents(ids, REFETCHED_AT_ONCE)
         # They arrive in the order of the rejections, unless they change meanwhile (without a snapshot).
         early: dict[str, Document] = {}
         for rejection in rejections:
-            reasons = rejection.reasons
-            key = None if rejection.id is MISSING else id_text(rejection.id)
+            declared, reasons = rejection.document, rejection.reasons
+            key = id_text(declared["_id"]) if "_id" in declared else None
             while key is not None and key not in early and (read := next(documents, None)) is not None:
                 early[id_text(read["_id"])] = read
             document = early.pop(key, None) if key is not None else None
             if document is None:
                 # Deleted meanwhile (only without a snapshot), or a document of a view without an `_id`.
-                document = batch.documents[rejection.row]
+                document = declared
                 reasons = [*reasons, "not found a second time: only the declared columns are known"]
             yield rejection_line("ingestion", reasons, document)
 

@@ -3,8 +3,6 @@
 Fits the model in params.yaml. The same rows, parameters and packages give the same bytes.
 """
 
-from pathlib import Path
-
 from pipeline.config.contract import Contract, load_contract
 from pipeline.config.errors import PipelineError
 from pipeline.config.packages import check_packages
@@ -14,7 +12,7 @@ from pipeline.data.artifacts import MODEL, TRAIN
 from pipeline.data.atomic import atomic_file
 from pipeline.modelling.features import read_features
 from pipeline.modelling.matrix import fit
-from pipeline.modelling.models import build, check_derived, check_derived_names, threads
+from pipeline.modelling.models import build, check_derived, threads
 from pipeline.modelling.parameters import TrainingParameters
 from pipeline.modelling.thresholds import FOLDS
 
@@ -60,21 +58,16 @@ def train(
             raise PipelineError(f"training.{parameters.algorithm} cannot be fitted: {message}") from None
 
 
-def save(model: Pipeline, path: Path) -> None:
-    """Write the model atomically."""
-    with atomic_file(path) as partial:
-        joblib.dump(model, partial)
-
-
 def main() -> None:
     """Run the stage."""
     check_packages()
     parameters, contract = load("training", TrainingParameters), load_contract()
-    check_derived_names(contract, parameters.derived_features)
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:
         raise PipelineError(f"{TRAIN} holds one class of {contract.target.column} only: nothing to learn")
-    save(train(features, target, parameters, contract), MODEL)
+    model = train(features, target, parameters, contract)
+    with atomic_file(MODEL) as partial:
+        joblib.dump(model, partial)
     print(f"training: {parameters.algorithm} on {len(features):,} rows, {features.shape[1]} columns")
 
 

@@ -15,7 +15,8 @@ from pipeline.config.stages import run_stage
 from pipeline.data.artifacts import TEST, TRAIN, VALIDATED, parts
 from pipeline.data.atomic import atomic_folder
 from pipeline.data.executor import part_executor
-from pipeline.data.features import TransformationParameters, features, is_test
+from pipeline.data.features import TransformationParameters, features
+from pipeline.data.ids import split_shares
 from pipeline.data.parts import write_part
 
 import pyarrow as pa
@@ -27,7 +28,7 @@ def transform_part(
 ) -> tuple[int, int]:
     """Write the train and the test rows of one part under its name; return the number of each."""
     table = features(pq.ParquetFile(path).read(use_threads=False), contract)
-    in_test_split = is_test(table[contract.id], test_size)
+    in_test_split = split_shares(table[contract.id]) < test_size
     splits = {test: table.filter(pa.array(in_test_split)), train: table.filter(pa.array(~in_test_split))}
     for folder, rows in splits.items():
         if len(rows):

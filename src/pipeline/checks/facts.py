@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.config.contract import Contract
+from pipeline.config.parameters import value_name
 
 import numpy as np
 import pyarrow as pa
@@ -34,8 +35,8 @@ def part_facts(table: pa.Table, contract: Contract) -> Facts:
         if column.type in NUMERIC:
             fact |= _moments(values.cast(pa.int64()) if column.type == "datetime" else values)
         elif column.type in COUNTED:
-            counts = pc.value_counts(values.drop_null().combine_chunks())
-            fact["counts"] = Counter({_text(pair["values"]): pair["counts"] for pair in counts.to_pylist()})
+            pairs = pc.value_counts(values.drop_null().combine_chunks()).to_pylist()
+            fact["counts"] = Counter({value_name(pair["values"]): pair["counts"] for pair in pairs})
         facts[name] = fact
     return facts
 
@@ -87,13 +88,17 @@ def _reported(fact: dict[str, Any], kind: str) -> dict[str, Any]:
     """Return the report of a column whose facts are those of all rows."""
     line: dict[str, Any] = {"null_share": _share(fact["nulls"], fact["rows"])}
     if kind in NUMERIC:
-        # Adding 0 turns -0.0 into 0.0: which of the two is the minimum depends on the parts.
-        bounds = {key: None if fact[key] is None else fact[key] + 0 for key in ("minimum", "maximum")}
-        mean, deviation = _mean_and_deviation(fact)
-        line |= bounds | {"mean": mean, "standard_deviation": deviation}
-        if kind == "datetime":
-            line |= {name: _date(line[name]) for name in ("minimum", "maximum", "mean")}
-            line["standard_deviation"] = None if deviation is None else round(deviation / DAY, 6)
+        line |= dict.fromkeys(("minimum", "maximum", "mean", "standard_deviation"))
+        if count := fact["rows"] - fact["nulls"]:
+            # Adding 0 turns -0.0 into 0.0: which of the two is the minimum depends on the parts.
+            line["minimum"], line["maximum"] = fact["minimum"] + 0, fact["maximum"] + 0
+            largest = max(abs(fact["minimum"]), abs(fact["maximum"]))
+            line["mean"] = _rounded(fact["sum"] / count, largest)
+            line["standard_deviation"] = _rounded(math.sqrt(fact["spread"] / count), largest)
+            if kind == "datetime":
+                for name in ("minimum", "maximum", "mean"):
+                    line[name] = str(np.datetime64(int(line[name]), "ms"))
+                line["standard_deviation"] = round(line["standard_deviation"] / DAY, 6)
     elif kind in COUNTED:
         commonest = sorted(fact["counts"].items(), key=lambda pair: (-pair[1], pair[0]))[:TOP_VALUES]
         line["shares"] = {value: _share(count, fact["rows"]) for value, count in commonest}
@@ -102,14 +107,6 @@ def _reported(fact: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def _share(count: int, rows: int) -> float:
     return round(count / rows, 6) if rows else 0.0
-
-
-def _mean_and_deviation(fact: dict[str, Any]) -> tuple[float | None, float | None]:
-    count = fact["rows"] - fact["nulls"]
-    if not count:
-        return None, None
-    largest = max(abs(fact["minimum"]), abs(fact["maximum"]))
-    return _rounded(fact["sum"] / count, largest), _rounded(math.sqrt(fact["spread"] / count), largest)
 
 
 def _rounded(value: float, largest: float) -> float | None:
@@ -122,11 +119,3 @@ def _rounded(value: float, largest: float) -> float | None:
         return None
     exponent = math.floor(math.log10(largest)) if largest else 0
     return round(value, min(11 - exponent, max(6, 6 - exponent))) + 0.0
-
-
-def _text(value: str | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _date(milliseconds: float | None) -> str | None:
-    return None if milliseconds is None else str(np.datetime64(int(milliseconds), "ms"))

@@ -68,9 +68,8 @@ def check_part(contract: Contract, folder: Path, path: Path, repeated: Sequence[
     with rejected.open("w", encoding="utf-8") as lines:
         # Row by row, since a text may have megabytes.
         for position in sorted(problems):
-            (broken,) = rows_of(table.slice(position, 1))
-            line = rejection_line("validation", problems[position], document_of(broken, contract))
-            lines.write(line + "\n")
+            document = document_at(position, table, contract)
+            lines.write(rejection_line("validation", problems[position], document) + "\n")
     if problems:
         keep = np.ones(len(table), dtype=bool)
         keep[list(problems)] = False
@@ -83,25 +82,18 @@ def check_part(contract: Contract, folder: Path, path: Path, repeated: Sequence[
     return CheckedPart(len(table), positives, rejected, part_facts(table, contract))
 
 
-def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """Return the rows of `table`. Datetimes are `DatetimeMS` of BSON, whose range of years is larger."""
-    columns = {}
-    for field in table.schema:
-        if pa.types.is_timestamp(field.type):
-            milliseconds = table[field.name].cast(pa.int64()).to_pylist()
-            columns[field.name] = [None if value is None else DatetimeMS(value) for value in milliseconds]
-        else:
-            columns[field.name] = table[field.name].to_pylist()
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+def document_at(row: int, table: pa.Table, contract: Contract) -> dict[str, Any]:
+    """Return a row as a nested document with the declared paths.
 
-
-def document_of(row: dict[str, Any], contract: Contract) -> dict[str, Any]:
-    """Return a flat row as a nested document with the declared paths."""
+    Datetimes are `DatetimeMS` of BSON, whose range of years is larger.
+    """
+    values = {contract.id: id_value(table[contract.id][row].as_py())}
+    for name, column in contract.columns.items():
+        value = table[name][row]
+        date = column.type == "datetime" and value.is_valid
+        values[column.path] = DatetimeMS(value.value) if date else value.as_py()
     document: dict[str, Any] = {}
-    for path, value in [
-        (contract.id, id_value(row[contract.id])),
-        *((column.path, row[name]) for name, column in contract.columns.items()),
-    ]:
+    for path, value in values.items():
         *parents, leaf = path.split(".")
         inner = document
         for parent in parents:

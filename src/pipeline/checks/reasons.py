@@ -19,11 +19,7 @@ class Reasons:
         self._texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def read(self, path: Path) -> int:
-        """Add the reasons in a rejected/*.jsonl file and return the number of its documents.
-
-        Raises:
-            PipelineError: there is no such file.
-        """
+        """Add the reasons in a rejected/*.jsonl file and return the number of its documents."""
         documents = 0
         try:
             with path.open(encoding="utf-8") as lines:

@@ -1,7 +1,6 @@
 """Checks rows against the contract: nulls, ranges, allowed values."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from pipeline.config.contract import Column, Contract
 from pipeline.data.artifacts import LONGEST, shortened
@@ -58,16 +57,12 @@ def row_problems(table: pa.Table, contract: Contract) -> dict[int, list[str]]:
         for breaks, why in _rules(column):
             with np.errstate(invalid="ignore"):  # NaN is neither below nor above; another rule rejects it
                 rows = np.flatnonzero(breaks(values).astype(bool))
-            if len(rows):
-                for row, value in zip(rows.tolist(), _quotable(values.take(pa.array(rows))), strict=True):
-                    state = "is null" if value is None else f"is {shortened(repr(value))}"
-                    problems.setdefault(row, []).append(f"{name}: {state}, {why}")
+            if not len(rows):
+                continue
+            broken = values.take(pa.array(rows))
+            if pa.types.is_string(broken.type):  # a text may have megabytes
+                broken = pc.utf8_slice_codeunits(broken, 0, LONGEST + 1)
+            for row, value in zip(rows.tolist(), broken.to_pylist(), strict=True):
+                state = "is null" if value is None else f"is {shortened(repr(value))}"
+                problems.setdefault(row, []).append(f"{name}: {state}, {why}")
     return problems
-
-
-def _quotable(values: pa.Array) -> list[Any]:
-    # Texts may have megabytes.
-    if pa.types.is_string(values.type):
-        values = pc.utf8_slice_codeunits(values, 0, LONGEST + 1)
-    found: list[Any] = values.to_pylist()
-    return found

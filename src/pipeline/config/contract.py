@@ -32,11 +32,7 @@ FREE = "any name is fine, since the column's path locates its values"
 
 
 def check_name(name: str) -> None:
-    """Check that every stage accepts a name of a column or derived feature.
-
-    Raises:
-        ValueError: the name is invalid or reserved.
-    """
+    """Refuse a name of a column or derived feature that a stage would not accept."""
     if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
         raise ValueError(f"{name!r} cannot be a name: a letter, then letters, digits and underscores")
     if name in RESERVED_NAMES:
@@ -155,9 +151,5 @@ class Contract(Section):
 
 
 def load_contract() -> Contract:
-    """Read the section `schema` of params.yaml.
-
-    Raises:
-        ConfigurationError: see `pipeline.config.parameters.load`.
-    """
+    """Return the section `schema` of params.yaml."""
     return load("schema", Contract)

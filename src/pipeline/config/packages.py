@@ -26,10 +26,7 @@ def check_packages() -> None:
     Raises:
         ConfigurationError: packages differ; the message names them.
     """
-    for path, command in (
-        (REQUIREMENTS, "make setup"),
-        (EXTRA_REQUIREMENTS, "make setup EXTRAS=boosters"),
-    ):
+    for path, command in ((REQUIREMENTS, "make setup"), (EXTRA_REQUIREMENTS, "make setup EXTRAS=boosters")):
         wrong = differing(path.read_text(encoding="utf-8")) if path.exists() else []
         if wrong and not (path == EXTRA_REQUIREMENTS and _installed(EXTRAS[0]) == "none"):
             raise ConfigurationError(

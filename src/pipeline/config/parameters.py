@@ -98,5 +98,11 @@ def explain(section: str, error: ValidationError) -> str:
     return "; ".join(lines)
 
 
+def value_name(value: object) -> str:
+    """Return a value of a column as text, as in params.yaml."""
+    # A boolean of Python or NumPy.
+    return str(value).lower() if type(value).__name__ in ("bool", "bool_") else str(value)
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())

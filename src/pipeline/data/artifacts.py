@@ -26,11 +26,7 @@ LONGEST = 100
 
 
 def parts(folder: Path) -> list[Path]:
-    """Return the Parquet parts of a folder, sorted by name, which is the order of the ids.
-
-    Raises:
-        PipelineError: the folder is missing or has no part.
-    """
+    """Return the Parquet parts of a folder, sorted by name, which is the order of the ids."""
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
         raise PipelineError(f"{folder} holds no Parquet part: run 'dvc repro', or 'dvc pull' to fetch them")

@@ -1,10 +1,8 @@
-"""The rows for training, and the split into train and test by a hash of the id."""
+"""The rows for training, and the parameters of their split."""
 
 from pipeline.config.contract import Contract
 from pipeline.config.parameters import Section
-from pipeline.data.ids import split_shares
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
@@ -30,8 +28,3 @@ def features(table: pa.Table, contract: Contract) -> pa.Table:
             nullable_integer = column.type == "integer" and column.nullable
             columns[name] = table[name].cast(pa.float64(), safe=False) if nullable_integer else table[name]
     return pa.table(columns)
-
-
-def is_test(ids: pa.ChunkedArray, test_size: float) -> np.ndarray:
-    """Return for each id whether it is in the test split (bool, shape (rows,))."""
-    return split_shares(ids) < test_size

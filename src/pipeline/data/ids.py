@@ -141,11 +141,6 @@ def object_id_texts(ids: np.ndarray) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(ids), [None, pa.py_buffer(offsets), pa.py_buffer(digits)])
 
 
-def part_hashes(texts: pa.Array) -> np.ndarray:
-    """Return a hash of each id's text (uint64), which decides whether the id starts a new part."""
-    return hashes(texts, b"part")
-
-
 def split_shares(texts: pa.ChunkedArray) -> np.ndarray:
     """Return a hash of each id in [0, 1): a customer is in the test split if it is below `test_size`.
 

@@ -1,5 +1,6 @@
 """Writes rows, in order, to Parquet parts whose bytes depend only on their rows."""
 
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +17,7 @@ FIRST_PART = "part-0.parquet"
 
 def write_part(table: pa.Table, path: Path) -> None:
     """Write a whole table as one part."""
-    with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
-        for start in range(0, max(len(table), 1), ROW_GROUP):
-            writer.write_table(table.slice(start, ROW_GROUP).combine_chunks())
+    pq.write_table(table.combine_chunks(), path, compression="zstd", row_group_size=ROW_GROUP)
 
 
 class PartWriter:
@@ -32,20 +31,16 @@ class PartWriter:
         self._pending: list[pa.Table] = []
         self._rows = 0
 
-    def write(self, table: pa.Table, names: list[str | None]) -> None:
-        """Append rows; `names[i]` is the name of the part that row i starts, or None."""
-        starts = [row for row, name in enumerate(names) if name is not None]
-        for start, stop in zip([0, *starts], [*starts, len(table)], strict=True):
-            if start < len(names) and (name := names[start]) is not None:
+    def write(self, table: pa.Table, names: dict[int, str]) -> None:
+        """Append rows; `names` has the names of the parts that start with one of them, by its place."""
+        for start, stop in pairwise(sorted({0, *names, len(table)})):
+            if start in names:
                 self._finish()
-                self._name = name
-            self._append(table.slice(start, stop - start))
-
-    def _append(self, table: pa.Table) -> None:
-        self._pending.append(table)
-        self._rows += len(table)
-        while self._rows >= ROW_GROUP:
-            self._flush()
+                self._name = names[start]
+            self._pending.append(table.slice(start, stop - start))
+            self._rows += stop - start
+            while self._rows >= ROW_GROUP:
+                self._flush()
 
     def _flush(self) -> None:
         if self._writer is None:
@@ -71,8 +66,8 @@ class PartWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            if not any(self._folder.iterdir()) and self._writer is None and not self._rows:
-                write_part(self._schema.empty_table(), self._folder / FIRST_PART)
             self._finish()
+            if not any(self._folder.iterdir()):
+                write_part(self._schema.empty_table(), self._folder / FIRST_PART)
         elif self._writer is not None:
             self._writer.close()

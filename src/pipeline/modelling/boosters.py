@@ -1,6 +1,5 @@
 """LightGBM: an extra, which is not installed by default, so its import waits until a model needs it."""
 
-from importlib.util import find_spec
 from numbers import Integral, Real
 from typing import Any
 
@@ -35,13 +34,3 @@ def lightgbm(**parameters: Any) -> Any:
     # `n_jobs` is stored in the model: 0 is the default number of OpenMP.
     fixed = {"deterministic": True, "force_col_wise": True, "n_jobs": 0}
     return LGBMClassifier(**fixed, importance_type="gain", verbosity=-1, **parameters)
-
-
-def check_installed(algorithm: str) -> None:
-    """Check that the package of an algorithm is installed.
-
-    Raises:
-        ValueError: it is missing.
-    """
-    if algorithm == LIGHTGBM and find_spec(LIGHTGBM) is None:
-        raise ValueError("lightgbm is not installed: run 'make setup EXTRAS=boosters'")

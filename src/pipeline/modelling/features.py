@@ -37,11 +37,7 @@ def read_split(
 
 
 def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the feature columns, with categories as categoricals, and the target (int8, 1 is positive).
-
-    Raises:
-        PipelineError: there is no part.
-    """
+    """Return the feature columns, with categories as categoricals, and the target (int8, 1 is positive)."""
     name = contract.target.column
     categories = [each for each, column in contract.features.items() if column.type == "category"]
     frame = read_split(folder, [*contract.features, name], categories)
@@ -52,18 +48,13 @@ def read_features(folder: Path, contract: Contract) -> tuple[pd.DataFrame, pd.Se
 def read_sample(folder: Path, most: int) -> tuple[pd.DataFrame, int]:
     """Return up to `most` evenly spaced rows of a split, and the number of all its rows.
 
-    One part is in memory at a time.
-
-    Raises:
-        PipelineError: there is no part.
+    A few parts are in memory at a time.
     """
-    paths = parts(folder)
-    sizes = [pq.read_metadata(path).num_rows for path in paths]
-    total, start, tables = sum(sizes), 0, []
+    # Imported here, since training does not need it.
+    from pyarrow.dataset import dataset
+
+    rows = dataset(parts(folder))
+    total = rows.count_rows()
     chosen = np.unique(np.linspace(0, total - 1, min(most, total)).astype(int))
-    for path, size in zip(paths, sizes, strict=True):
-        inside = chosen[(chosen >= start) & (chosen < start + size)] - start
-        tables.append(pq.read_table(path).take(inside))
-        start += size
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    frame: pd.DataFrame = rows.take(chosen).to_pandas()
     return frame, total

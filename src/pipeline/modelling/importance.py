@@ -43,7 +43,9 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
         if weights[name]:
             shuffled = [random.permutation(len(target)) for _ in range(REPEATS)]
             # All shuffles in one prediction: its fixed costs are larger than those of the rows.
-            frames = pd.concat([_shuffled(typed, name, order) for order in shuffled], ignore_index=True)
+            values = typed[name].to_numpy()
+            tried = [typed.assign(**{name: values[order]}) for order in shuffled]
+            frames = pd.concat(tried, ignore_index=True)
             predicted = np.split(rest.predict_proba(frames)[:, 1], REPEATS)
             lost = [whole - roc_auc_score(target, probability) for probability in predicted]
         mean, spread = round(float(np.mean(lost)), 6), round(float(np.std(lost)), 6)
@@ -75,10 +77,6 @@ def column_weights(model: Pipeline) -> Counter[str]:
             for name in dates:
                 weights[name] += weights[f"{name}_{part}"]
     return weights
-
-
-def _shuffled(frame: pd.DataFrame, name: str, order: np.ndarray) -> pd.DataFrame:
-    return frame.assign(**{name: frame[name].to_numpy()[order]})
 
 
 def _widths(transformer: Any, columns: list[str], outputs: int) -> list[int]:

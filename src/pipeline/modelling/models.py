@@ -24,12 +24,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import (
-    OneHotEncoder,
-    OrdinalEncoder,
-    SplineTransformer,
-    StandardScaler,
-)
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, SplineTransformer, StandardScaler
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 ALGORITHMS: dict[str, Callable[..., BaseEstimator]] = {
@@ -104,11 +99,14 @@ def threads(algorithm: str, rows: int) -> int | None:
     return None if algorithm == LIGHTGBM and rows >= MANY else 1
 
 
-def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
-    """Check that the names of derived features are not taken.
+def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
+    """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
+
+    It uses at most `PROOF` rows, evenly spaced.
 
     Raises:
-        ConfigurationError: a name is that of a column, the id, or a feature made of a datetime.
+        ConfigurationError: the name of a feature is taken, or it cannot be computed, or depends on other
+            rows; the message names it.
     """
     for name in derived:
         if name in {contract.id, *contract.columns, *calendar(contract)}:
@@ -116,17 +114,6 @@ def check_derived_names(contract: Contract, derived: dict[str, str]) -> None:
                 f"params.yaml: training.derived_features.{name}: the name is taken, by a column, the id or a "
                 "feature made of a datetime: choose another"
             )
-
-
-def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, str]) -> None:
-    """Check that each derived feature can be computed from `frame` (the feature columns) and with nulls.
-
-    It uses at most `PROOF` rows, evenly spaced.
-
-    Raises:
-        ConfigurationError: a feature cannot be computed, or depends on other rows; the message names it.
-    """
-    check_derived_names(contract, derived)
     if not derived:
         return
     made = [*calendar(contract)]
@@ -151,7 +138,9 @@ def check_derived(frame: pd.DataFrame, contract: Contract, derived: dict[str, st
         except ValueError as error:
             raise ConfigurationError(f"{key}: {expression!r}: {error}") from None
         try:
-            frame, proof, *apart = (_evaluated(rows, lines) for rows in (frame, proof, *apart))
+            frame, proof, *apart = (
+                cast("pd.DataFrame", rows.eval(lines, engine="python")) for rows in (frame, proof, *apart)
+            )
         except Exception as error:  # noqa: BLE001 - any error of pandas is reported to the author of the expression
             why = " ".join(str(error).split())
             raise ConfigurationError(f"{key}: {expression!r} cannot be computed as a number: {why}") from None
@@ -169,11 +158,6 @@ def _nulls(row: pd.DataFrame, expressions: dict[str, str], contract: Contract) -
     named |= {date for feature, date in calendar(contract).items() if feature in named}
     null = [[name] for name in row if name in named]
     return pd.concat([row.astype(object).assign(**dict.fromkeys(names)) for names in (*null, [*row])])
-
-
-def _evaluated(frame: pd.DataFrame, lines: str) -> pd.DataFrame:
-    computed: Any = frame.eval(lines, engine="python")
-    return cast("pd.DataFrame", computed)
 
 
 def _values(columns: dict[str, Column], categories: list[str]) -> Any:

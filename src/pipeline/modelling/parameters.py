@@ -1,11 +1,12 @@
 """The sections `training` and `evaluation` of params.yaml."""
 
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pipeline.config.contract import Contract, check_name
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import Section
-from pipeline.modelling.boosters import check_installed
+from pipeline.modelling.boosters import LIGHTGBM
 from pipeline.modelling.models import ALGORITHMS, check_parameters
 from pipeline.modelling.search import Values
 from pipeline.modelling.thresholds import Criterion, check_criterion
@@ -36,7 +37,8 @@ class TrainingParameters(Section):
     def _known(cls, algorithm: str) -> str:
         if algorithm not in ALGORITHMS:
             raise ValueError(f"unknown algorithm {algorithm}; there are {', '.join(ALGORITHMS)}")
-        check_installed(algorithm)
+        if algorithm == LIGHTGBM and find_spec(LIGHTGBM) is None:
+            raise ValueError("lightgbm is not installed: run 'make setup EXTRAS=boosters'")
         return algorithm
 
     @field_validator("derived_features")
@@ -85,11 +87,7 @@ class EvaluationParameters(Section):
 
 
 def check_slices(parameters: EvaluationParameters, contract: Contract) -> None:
-    """Check that the slices are columns.
-
-    Raises:
-        ConfigurationError: a slice is not a column.
-    """
+    """Refuse a slice that is not a column."""
     if unknown := [name for name in parameters.slice_by if name not in contract.columns]:
         raise ConfigurationError(
             f"params.yaml: evaluation.slice_by: {', '.join(unknown)} is not a column of the schema"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.config.parameters import value_name
+
 import numpy as np
 import pandas as pd
 
@@ -48,8 +50,3 @@ def binned(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
                 f"{name} by its {MOST - 1} most common of {frame[name].nunique():,} values, and other"
             )
     return texts
-
-
-def value_name(value: object) -> str:
-    """Return a value as text, as in params.yaml."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

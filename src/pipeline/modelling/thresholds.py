@@ -25,11 +25,7 @@ Criterion = Any
 
 
 def check_criterion(criterion: Criterion) -> Criterion:
-    """Return a criterion of params.yaml unchanged.
-
-    Raises:
-        ValueError: the criterion is not valid.
-    """
+    """Return a valid criterion of params.yaml unchanged, and refuse another."""
     match criterion:
         case "f1":
             return criterion
@@ -79,9 +75,6 @@ def chosen_threshold(
 
     The predictions are out-of-fold: those of up to `FOLDS` models, each for the rows that it was not fitted
     on. No fold is fitted after `ENOUGH` predictions. The caller limits the threads.
-
-    Raises:
-        PipelineError: a class has fewer rows than there are folds.
     """
     if (rare := int(target.value_counts().min())) < FOLDS:
         raise PipelineError(

@@ -12,11 +12,9 @@ BARS, LISTED = 15, 100
 
 def importance(rows: Rows) -> Picture:
     """Return the permutation importance, the most important columns first."""
-    drawn = [
-        (short(row["column"]), max(row["roc_auc_lost"], 0.0), row.get("spread", 0.0)) for row in rows[:BARS]
-    ]
+    drawn = [(short(row["column"]), max(row["roc_auc_lost"], 0.0), row["spread"]) for row in rows[:BARS]]
     listed = [
-        [row["column"], number(row["roc_auc_lost"], 4), number(row.get("spread"), 4)] for row in rows[:LISTED]
+        [row["column"], number(row["roc_auc_lost"], 4), number(row["spread"], 4)] for row in rows[:LISTED]
     ]
     if len(rows) > LISTED:
         listed.append([f"{len(rows) - LISTED:,} more columns", f"at most {listed[-1][1]}", ""])
@@ -38,11 +36,7 @@ def dependence(column: str, rows: Rows, kind: str, top: float) -> Picture:
     """Return the partial dependence of a column; `kind` is its type."""
     values = [value_text(row["value"]) for row in rows]
     means = [row["probability"] for row in rows]
-    alt = (
-        f"Mean predicted probability by value of {column}: from {min(means):.3f} to {max(means):.3f}."
-        if means
-        else ""
-    )
+    alt = f"Mean predicted probability by value of {column}: from {min(means):.3f} to {max(means):.3f}."
     if kind in ("integer", "number") and len(rows) > 1:
         numbers = [float(row["value"]) for row in rows]
         points = [*zip(numbers, means, strict=True)]

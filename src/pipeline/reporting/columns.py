@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.config.contract import Contract
-from pipeline.modelling.slices import value_name
+from pipeline.config.parameters import value_name
 from pipeline.reporting.effects import is_ordered
 
 import numpy as np
@@ -69,11 +69,7 @@ def _categories(train: pd.Series, test: pd.Series) -> dict[str, Any]:
     bars = [(str(value)[:LONGEST], float(a), float(b)) for value, a, b in listed.itertuples(index=False)]
     if len(rest):
         bars.append((OTHER, float(rest["train"].sum()), float(rest["test"].sum())))
-    return {
-        "bars": bars,
-        "difference": float((both["train"] - both["test"]).abs().sum() / 2),
-        "range": None,
-    }
+    return {"bars": bars, "difference": float((both["train"] - both["test"]).abs().sum() / 2), "range": None}
 
 
 def _doubles(values: pd.Series) -> np.ndarray:

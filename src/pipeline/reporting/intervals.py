@@ -4,14 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.modelling.bootstrap import (
-    PAIRED_BINS,
-    Cells,
-    losses,
-    ranks,
-    weighted_auc,
-    weighted_precision,
-)
+from pipeline.modelling.bootstrap import PAIRED_BINS, Cells, losses, ranks, weighted_auc, weighted_precision
 
 import numpy as np
 
@@ -25,9 +18,33 @@ Score = Callable[[np.ndarray], float]
 
 def score_intervals(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Interval]:
     """Return the percentile bootstrap interval of each score of `pipeline.modelling.scores.scores`."""
-    rank, positive, selected = ranks(probability), target.astype(bool), probability >= threshold
-    cells = Cells(len(target), rank, positive, selected)
-    return _intervals(positive, cells, _scores(target, probability, selected, rank, cells))
+    rows, positive, selected = len(target), target.astype(bool), probability >= threshold
+    rank = ranks(probability)
+    cells = Cells(rows, rank, positive, selected)
+    loss = cells.mean(losses(positive, probability))
+    square = cells.mean(np.square(probability - target))
+    order, own, chosen = (values[cells.first] for values in (rank, positive, selected))
+    hit = own & chosen
+
+    def share(drawn: np.ndarray, part: np.ndarray, whole: Any) -> float:
+        below = int(drawn[whole].sum())
+        return int(drawn[part].sum()) / below if below else 0.0
+
+    def f1(drawn: np.ndarray) -> float:
+        below = int(drawn[chosen].sum() + drawn[own].sum())
+        return 2 * int(drawn[hit].sum()) / below if below else 0.0
+
+    scores: dict[str, Score] = {
+        "roc_auc": lambda drawn: weighted_auc(own, order, drawn),
+        "average_precision": lambda drawn: weighted_precision(own, order, drawn),
+        "log_loss": lambda drawn: float(drawn @ loss) / rows,
+        "brier_score": lambda drawn: float(drawn @ square) / rows,
+        "accuracy": lambda drawn: int(drawn[chosen == own].sum()) / rows,
+        "precision": lambda drawn: share(drawn, hit, chosen),
+        "recall": lambda drawn: share(drawn, hit, own),
+        "f1": f1,
+    }
+    return _intervals(positive, cells, scores)
 
 
 def auc_interval(target: np.ndarray, probability: np.ndarray) -> Interval | None:
@@ -70,32 +87,3 @@ def _intervals(positive: np.ndarray, cells: Cells, scores: dict[str, Score]) -> 
     ]
     low, high = np.quantile(values, (0.025, 0.975), axis=0)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(scores)}
-
-
-def _scores(
-    target: np.ndarray, probability: np.ndarray, selected: np.ndarray, rank: np.ndarray, cells: Cells
-) -> dict[str, Score]:
-    rows, positive = len(target), target.astype(bool)
-    loss = cells.mean(losses(positive, probability))
-    square = cells.mean(np.square(probability - target))
-    rank, positive, selected = (values[cells.first] for values in (rank, positive, selected))
-    hit = positive & selected
-
-    def share(drawn: np.ndarray, part: np.ndarray, whole: Any) -> float:
-        below = int(drawn[whole].sum())
-        return int(drawn[part].sum()) / below if below else 0.0
-
-    def f1(drawn: np.ndarray) -> float:
-        below = int(drawn[selected].sum() + drawn[positive].sum())
-        return 2 * int(drawn[hit].sum()) / below if below else 0.0
-
-    return {
-        "roc_auc": lambda drawn: weighted_auc(positive, rank, drawn),
-        "average_precision": lambda drawn: weighted_precision(positive, rank, drawn),
-        "log_loss": lambda drawn: float(drawn @ loss) / rows,
-        "brier_score": lambda drawn: float(drawn @ square) / rows,
-        "accuracy": lambda drawn: int(drawn[selected == positive].sum()) / rows,
-        "precision": lambda drawn: share(drawn, hit, selected),
-        "recall": lambda drawn: share(drawn, hit, positive),
-        "f1": f1,
-    }

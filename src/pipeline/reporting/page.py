@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.config.contract import Contract
 from pipeline.config.packages import packages_of
+from pipeline.modelling.models import ALGORITHMS
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
 from pipeline.modelling.scores import scores
 from pipeline.reporting import column_pictures, performance, pictures
@@ -15,6 +16,7 @@ from pipeline.reporting.columns import columns
 from pipeline.reporting.effects import partial_dependence
 from pipeline.reporting.intervals import auc_difference, score_intervals
 from pipeline.reporting.texts import TITLES, number, percent, target_text, verdict
+from pipeline.tracking.names import flat
 
 import numpy as np
 import pandas as pd
@@ -85,7 +87,7 @@ def _performance(seen: Evaluated) -> dict[str, Any]:
     strongest = [row["column"] for row in importances if row["roc_auc_lost"] > 0][:EFFECTS]
     effects = partial_dependence(seen.model, seen.test[list(seen.contract.features)], strongest)
     highest = max((row["probability"] for rows in effects.values() for row in rows), default=1.0)
-    counts = performance.confusion(target, probability, threshold)
+    counts = {(row["actual"], row["predicted"]): row["customers"] for row in seen.plots["confusion"]}
     weights = costs_of(seen.evaluation.threshold)
     costs = performance.cost(target, probability, threshold, *weights)
     return {
@@ -105,9 +107,7 @@ def _performance(seen: Evaluated) -> dict[str, Any]:
             pictures.precision_recall(
                 seen.plots["precision_recall"], share, seen.metrics["average_precision"]
             ),
-            pictures.calibration(
-                performance.calibration(target, probability), top, _calibration_error(seen.metrics)
-            ),
+            pictures.calibration(performance.calibration(target, probability), top, seen.metrics),
             pictures.distribution(performance.distribution(target, probability, top), top, threshold),
             pictures.gain(gains),
             pictures.lift(gains),
@@ -145,14 +145,6 @@ def _compared(target: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> str:
     )
 
 
-def _calibration_error(metrics: dict[str, Any]) -> str:
-    if metrics.get("calibration_error") is None:
-        return ""
-    interval = metrics.get("calibration_error_interval")
-    between = f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})" if interval else ""
-    return f"The expected calibration error is {metrics['calibration_error']:.3f}{between}."
-
-
 def _data(seen: Evaluated) -> dict[str, Any]:
     facts = {fact["column"]: fact for fact in columns(seen.train, seen.test, seen.contract)}
     # The most important columns come first.
@@ -175,29 +167,16 @@ def _data(seen: Evaluated) -> dict[str, Any]:
 
 
 def _lineage(seen: Evaluated) -> dict[str, Any]:
-    training = seen.training.model_dump()
-    algorithm = training["algorithm"]
-    # The parameters of other algorithms are not in use.
-    blocks = {name for name, value in training.items() if isinstance(value, dict)} - {
-        algorithm,
-        "derived_features",
-    }
-    used = {f"training.{name}": value for name, value in training.items() if name not in blocks}
-    used |= {f"evaluation.{name}": value for name, value in seen.evaluation.model_dump().items()}
+    algorithm = seen.training.algorithm
+    unused = {*ALGORITHMS, "search"} - {algorithm}
+    used = {"training": seen.training.model_dump(exclude=unused), "evaluation": seen.evaluation.model_dump()}
     return {
         "algorithm": algorithm,
         "linear_name": NAME,
         "hashes": seen.lineage,
         "packages": {name: version(name) for name in packages_of(algorithm)},
-        "parameters": _flat(used),
+        "parameters": {
+            name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            for name, value in flat(used).items()
+        },
     }
-
-
-def _flat(nested: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat({f"{key}.{inner}": item for inner, item in value.items()})
-        else:
-            flat[key] = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
-    return flat

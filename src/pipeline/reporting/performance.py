@@ -112,14 +112,3 @@ def slices(
         row["positive_share"] = float(target[inside].mean())
         row["interval"] = auc_interval(target[inside], probability[inside])
     return flat
-
-
-def confusion(target: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, int]:
-    """Return the counts of the confusion matrix at the threshold."""
-    selected, positive = probability >= threshold, target == 1
-    return {
-        "true_positive": int((selected & positive).sum()),
-        "false_positive": int((selected & ~positive).sum()),
-        "false_negative": int((~selected & positive).sum()),
-        "true_negative": int((~selected & ~positive).sum()),
-    }

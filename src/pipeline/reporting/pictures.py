@@ -71,8 +71,9 @@ def precision_recall(rows: Rows, share: float, average: float) -> Picture:
     )
 
 
-def calibration(rows: Rows, top: float, error: str) -> Picture:
-    """Return the calibration; `error` is a sentence on the calibration error, or empty."""
+def calibration(rows: Rows, top: float, metrics: dict[str, Any]) -> Picture:
+    """Return the calibration, with the calibration error among the metrics."""
+    low, high = metrics["calibration_error_interval"]
     points = [(row["predicted"], row["observed"]) for row in rows]
     top = max(top, *(row["high"] for row in rows))
     return Picture(
@@ -86,7 +87,8 @@ def calibration(rows: Rows, top: float, error: str) -> Picture:
             (0, top),
             [(row["predicted"], row["low"], row["high"]) for row in rows],
         ),
-        f"Bins of equal size; the bars are 95 % intervals of the observed share (Wilson). {error}".strip(),
+        "Bins of equal size; the bars are 95 % intervals of the observed share (Wilson). The expected "
+        f"calibration error is {metrics['calibration_error']:.3f} (95 % interval {low:.3f} to {high:.3f}).",
         ("predicted", "observed", "95 % interval", "rows"),
         [
             [

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.config.contract import Contract
+from pipeline.config.parameters import value_name
 
 TITLES = {
     "roc_auc": "ROC AUC",
@@ -37,11 +38,7 @@ def short(text: str) -> str:
 
 def value_text(value: Any) -> str:
     """Return a column's value as text, as in params.yaml."""
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value).removesuffix(" 00:00:00")
+    return f"{value:.6g}" if isinstance(value, float) else value_name(value).removesuffix(" 00:00:00")
 
 
 def target_text(contract: Contract) -> str:
@@ -49,16 +46,17 @@ def target_text(contract: Contract) -> str:
     return f"{contract.target.column} = {value_text(contract.target.positive)}"
 
 
-def verdict(counts: dict[str, int], target: str) -> str:
-    """Return one sentence: the positives found and the rows selected at the threshold."""
-    positives = counts["true_positive"] + counts["false_negative"]
-    selected = counts["true_positive"] + counts["false_positive"]
-    rows = sum(counts.values())
+def verdict(counts: dict[tuple[str, str], int], target: str) -> str:
+    """Return one sentence: the positives found and the rows selected at the threshold.
+
+    `counts` are those of the confusion matrix, by actual and predicted class.
+    """
+    found = counts["positive", "positive"]
+    positives, selected = found + counts["positive", "negative"], found + counts["negative", "positive"]
     if not selected:
         return f"Selects no row at this threshold: it finds none of the {positives:,} with {target}"
-    return (
-        f"Finds {of(counts['true_positive'], positives)} with {target} by selecting {of(selected, rows)} rows"
-    )
+    rows = sum(counts.values())
+    return f"Finds {of(found, positives)} with {target} by selecting {of(selected, rows)} rows"
 
 
 def of(part: int, whole: int) -> str:

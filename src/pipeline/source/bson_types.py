@@ -65,11 +65,8 @@ def wrong_type(name: str, column: Column, kind: type) -> str | None:
     type_text = BSON_NAMES.get(kind, kind.__name__)
     if kind in (Missing, type(None)):
         return None if column.nullable else f"{name}: is {type_text}, but it is required ({column.path})"
-    return f"{name}: is {type_text}, not {_article(column.type)} ({column.path})"
-
-
-def _article(kind: str) -> str:
-    return f"an {kind}" if kind == "integer" else f"a {kind}"
+    article = "an" if column.type == "integer" else "a"
+    return f"{name}: is {type_text}, not {article} {column.type} ({column.path})"
 
 
 def inexact(kind: str, value: Any) -> str | None:

@@ -41,11 +41,6 @@ class Field:
         """The BSON types that fit."""
         return (*_TYPES[self.kind], NULL) if self.nullable else _TYPES[self.kind]
 
-    @property
-    def arrow(self) -> pa.DataType:
-        """The type of the values."""
-        return ARROW_TYPES.get(self.kind, pa.string())
-
 
 @dataclass
 class Places:
@@ -57,28 +52,23 @@ class Places:
     fit: np.ndarray
 
 
+@dataclass
 class Cells:
     """The values of a field in all documents, which lie at an offset of the rows, and those that fit."""
 
-    def __init__(
-        self,
-        batch: Places,
-        field: Field,
-        types: np.ndarray,
-        rows: np.ndarray,
-        offset: int,
-        fits: np.ndarray,
-        null: np.ndarray | None,
-    ) -> None:
-        self._batch, self._field, self._types, self._rows, self._offset = batch, field, types, rows, offset
-        self._null = np.zeros(len(fits), bool) if null is None else null
-        self.fits = fits
-        # The bytes of each value beyond the size of its type: those of a string.
-        self.longer: np.ndarray | int = 0
+    batch: Places
+    field: Field
+    types: np.ndarray
+    rows: np.ndarray
+    offset: int
+    fits: np.ndarray
+    null: np.ndarray
+    # The bytes of each value beyond the size of its type: those of a string.
+    longer: np.ndarray | int = 0
 
     def values(self) -> pa.Array:
         """Return the values, null where the field is null or missing; update `fits` and `longer`."""
-        kind = self._field.kind
+        kind = self.field.kind
         if kind == "id":
             return self._ids()
         if kind == "parent":
@@ -93,20 +83,20 @@ class Cells:
             valid = np.ones(len(found), bool)
         else:
             valid, found = self._numbers()
-        self.fits = self.fits & (valid | self._null)
-        array = pa.array(found, mask=self._null if self._null.any() else None)
-        return array.view(self._field.arrow) if kind == "datetime" else array
+        self.fits = self.fits & (valid | self.null)
+        array = pa.array(found, mask=self.null if self.null.any() else None)
+        return array.view(ARROW_TYPES["datetime"]) if kind == "datetime" else array
 
     def _as(self, kind: str) -> np.ndarray:
-        return np.ndarray(len(self._rows), kind, self._rows.view(np.uint8), self._offset, self._rows.strides)
+        return np.ndarray(len(self.rows), kind, self.rows.view(np.uint8), self.offset, self.rows.strides)
 
     def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
         """Return which numbers are exact, as `bson_types.inexact` decides, and the numbers."""
-        double, long = self._types == DOUBLE, self._types == INT64
+        double, long = self.types == DOUBLE, self.types == INT64
         doubles, longs = self._as("<f8"), self._as("<i8")
         integers = np.where(long, longs, self._as("<i4"))
         with np.errstate(invalid="ignore"):
-            if self._field.kind == "number":
+            if self.field.kind == "number":
                 found = np.where(double, doubles, integers.astype(np.float64))
                 inside = (longs <= EXACT) & (longs >= -EXACT)
                 return np.where(double, np.isfinite(found), ~long | inside), found
@@ -115,15 +105,15 @@ class Cells:
 
     def _texts(self) -> pa.Array:
         """Return the values of the type string, and nulls."""
-        batch = self._batch
-        string = batch.fit & self.fits & (self._types == STRING) & ~self._null
+        batch = self.batch
+        string = batch.fit & self.fits & (self.types == STRING) & ~self.null
         lengths = np.where(string, self._as("<i4"), 0).astype(np.int64)
-        first = np.where(string, batch.places + self._offset + 4, batch.places)
+        first = np.where(string, batch.places + self.offset + 4, batch.places)
         last = first + lengths - 1  # the place of the final 0
         bounded = (lengths >= 1) & (last < batch.ends)
         last = np.where(bounded, last, 0)
         string &= bounded & (np.frombuffer(batch.data, np.uint8)[last] == 0)
-        self.fits = self.fits & (string | self._null)
+        self.fits = self.fits & (string | self.null)
         self.longer = np.where(string, lengths, 0)
         # Arrow copies every second interval of these offsets: the texts, without the bytes between them.
         offsets = np.empty(2 * len(first), np.int32)
@@ -142,12 +132,10 @@ class Cells:
 
     def _parents(self) -> pa.Array:
         """Return nulls, since only the check needs the values: they fit if they are among `HOLDERS`."""
-        found = np.zeros(len(self._rows), bool)
+        found = np.zeros(len(self.rows), bool)
         for holder in HOLDERS:
             text = pack("<i", len(holder) + 1) + holder.encode() + b"\0"
-            same = same_bytes(
-                self._rows, bytes(self._offset) + text, bytes(self._offset) + b"\xff" * len(text)
-            )
+            same = same_bytes(self.rows, bytes(self.offset) + text, bytes(self.offset) + b"\xff" * len(text))
             self.longer = self.longer + np.where(same, len(holder) + 1, 0)
             found |= same
             if found.all():
@@ -157,7 +145,7 @@ class Cells:
 
     def _ids(self) -> pa.Array:
         """Return the ids as text. Only documents whose id has the commonest type fit."""
-        types = np.broadcast_to(self._types, len(self._rows))
+        types = np.broadcast_to(self.types, len(self.rows))
         kind = np.bincount(types[self.fits], minlength=1).argmax()
         self.fits = self.fits & (types == kind)
         if kind == STRING:

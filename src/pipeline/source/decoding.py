@@ -11,8 +11,6 @@ from typing import Any
 
 from pipeline.config.contract import Contract
 from pipeline.data.artifacts import shortened
-from pipeline.data.ids import id_text, id_value
-from pipeline.source.bson_types import MISSING
 from pipeline.source.cells import Field
 from pipeline.source.documents import ID_FIELD, Judge, Judged, parents_of
 from pipeline.source.mongo import CODEC
@@ -29,29 +27,19 @@ _MOST_ORDERS = 4
 
 @dataclass(frozen=True)
 class Rejection:
-    """A rejected document: its row in the batch, its `_id` or `MISSING`, and the reasons, by column."""
+    """A rejected document, with its row in the batch, and the reasons, by column."""
 
     row: int
-    id: Any
+    document: dict[str, Any]
     reasons: list[str]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A decoded batch of `read` documents: the accepted rows, and the rejections with documents by row.
+    """The accepted rows of a decoded batch, and the rejections: together all its documents."""
 
-    `ids` holds the ids that the walk does not read, by their row in `table`.
-    """
-
-    read: int
     table: pa.Table
-    ids: dict[int, Any]
     rejections: list[Rejection]
-    documents: dict[int, dict[str, Any]]
-
-    def id_at(self, row: int) -> Any:
-        """Return the id in a row of `table` as in MongoDB."""
-        return self.ids[row] if row in self.ids else id_value(self.table.column(0)[row].as_py())
 
 
 class Decoder:
@@ -66,6 +54,7 @@ class Decoder:
         }
         self.parents = {f"__parent_{place}": path for place, path in enumerate(sorted(parents))}
         self._judge = Judge(contract, self.parents)
+        self._id_field = "_id" if contract.id == "_id" else ID_FIELD
         fields = [Field("_id", "id")]
         fields += [Field(name, column.type, column.nullable) for name, column in contract.columns.items()]
         fields += [Field(name, "parent") for name in self.parents]
@@ -107,15 +96,15 @@ class Decoder:
             typical = _typical(raw, starts[rest], stops[rest], fields)
             for layout in (typical, None) if typical else (None,):
                 if len(rest):
-                    fit, table = self._walk(raw, starts[rest], stops[rest], fields, layout)
+                    fit, values = walk(raw, starts[rest], stops[rest], fields, layout)
                     rows[rest[fit]] = size + np.flatnonzero(fit)
-                    tables.append(table)
-                    size += len(table)
+                    columns = [values[name] for name in self._contract.columns]
+                    tables.append(self._table(values[self._id_field], columns))
+                    size += len(fit)
                     rest = rest[~fit]
         judged = self._judge.judge(b"".join([raw[starts[row] : stops[row]] for row in rest]))
         rows[rest] = size + np.arange(len(rest))
-        texts = [None if identity is MISSING else id_text(identity) for identity in judged.ids]
-        tables.append(self._table(pa.array(texts, pa.string()), judged.table.columns))
+        tables.append(self._table(pa.array(judged.ids, pa.string()), judged.table.columns))
         self._learn_order(judged)
         table = pa.concat_tables([table for table in tables if len(table)] or tables)
         if len(table) > len(rows):
@@ -127,38 +116,16 @@ class Decoder:
                 f"{self._contract.id}: {shortened(text)} is the id of another document already: duplicate"
             )
             reasons[row] = [problem, *reasons.get(row, [])]
-        documents = {int(row): judged.documents[place] for place, row in enumerate(rest) if row in reasons}
+        documents = dict(zip(rest.tolist(), judged.documents, strict=True))
         rejections = []
         for row in sorted(reasons):
-            if row not in documents:
-                documents[row] = bson.decode(raw[starts[row] : stops[row]], CODEC)
-            rejections.append(Rejection(row, documents[row].get("_id", MISSING), reasons[row]))
-        accepted = np.ones(len(starts), bool)
-        accepted[list(reasons)] = False
-        kept = np.flatnonzero(accepted)
+            document = documents.get(row) or bson.decode(raw[starts[row] : stops[row]], CODEC)
+            rejections.append(Rejection(row, document, reasons[row]))
         if rejections:
-            table = table.take(kept)
-        ids = zip(np.searchsorted(kept, rest).tolist(), rest.tolist(), judged.ids, strict=True)
-        return Batch(
-            len(starts),
-            table.cast(self._arrow),
-            {place: identity for place, row, identity in ids if row not in reasons},
-            rejections,
-            documents,
-        )
-
-    def _walk(
-        self,
-        raw: bytes,
-        starts: np.ndarray,
-        stops: np.ndarray,
-        fields: list[Field],
-        layout: list[int | None] | None,
-    ) -> tuple[np.ndarray, pa.Table]:
-        fit, values = walk(raw, starts, stops, fields, layout)
-        id_field = "_id" if self._contract.id == "_id" else ID_FIELD
-        table = self._table(values[id_field], [values[name] for name in self._contract.columns])
-        return fit, table
+            accepted = np.ones(len(starts), bool)
+            accepted[list(reasons)] = False
+            table = table.filter(pa.array(accepted))
+        return Batch(table.cast(self._arrow), rejections)
 
     def _table(self, texts: pa.Array, columns: list[pa.Array]) -> pa.Table:
         """Return a table in which, unlike in that of a batch, the id may be null."""

@@ -17,7 +17,6 @@ from pipeline.source.bson_types import ACCEPTED, HOLDERS, MISSING, double_of, in
 from pipeline.source.mongo import CODEC
 
 import bson
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from bson import Decimal128
@@ -30,10 +29,10 @@ ID_FIELD = "__id"
 
 @dataclass(frozen=True)
 class Judged:
-    """Documents with their values (wrong ones as null), ids, and reasons by row; no reason: it is valid."""
+    """Documents with their values (wrong ones as null), ids as text, and reasons by row (none: valid)."""
 
     table: pa.Table
-    ids: list[Any]
+    ids: list[str | None]
     reasons: dict[int, list[str]]
     documents: list[dict[str, Any]]
 
@@ -55,11 +54,7 @@ class Judge:
         self._verdicts: dict[tuple[type | str, ...], list[str]] = {}
 
     def judge(self, raw: bytes) -> Judged:
-        """Return the documents of a batch, judged. An id that cannot identify its document is `MISSING`.
-
-        Raises:
-            PipelineError: a document is not BSON.
-        """
+        """Return the documents of a batch, judged. An id that cannot identify its document is None."""
         if not raw:  # pymongoarrow's table of no documents crashes Arrow
             empty = pa.Table.from_batches([], pa.schema([*self._arrow][1:]))
             return Judged(empty, [], {}, [])
@@ -67,11 +62,12 @@ class Judge:
         table = self._with_decimals(self._values(raw), documents)
         lost = self._lost(table, documents, not_utf8)
         id_field = "_id" if self._contract.id == "_id" else ID_FIELD
-        ids, reasons = [], {}
+        ids: list[str | None] = []
+        reasons: dict[int, list[str]] = {}
         for row, document in enumerate(documents):
             identity = document.get(id_field, MISSING)
             problem = self._no_identity(identity)
-            ids.append(MISSING if problem else identity)
+            ids.append(None if problem else id_text(identity))
             if found := problem + self._judge(document) + lost.get(row, []):
                 reasons[row] = found
         return Judged(table, ids, reasons, documents)
@@ -86,18 +82,10 @@ class Judge:
     def _with_decimals(self, table: pa.Table, documents: list[dict[str, Any]]) -> pa.Table:
         # `pymongoarrow` reads a decimal in a column of doubles as null.
         for place, (name, column) in enumerate(self._columns):
-            if column.type != "number" or not table[name].null_count:
-                continue
-            nulls = pc.indices_nonzero(pc.is_null(table[name])).to_pylist()
-            doubles = {
-                row: double_of(value)
-                for row in nulls
-                if type(value := documents[row].get(name)) is Decimal128
-            }
-            if doubles:
-                mask = np.zeros(len(documents), dtype=bool)
-                mask[list(doubles)] = True
-                filled = pc.replace_with_mask(table[name], mask, pa.array(doubles.values(), pa.float64()))
+            if column.type == "number" and table[name].null_count:
+                values = (document.get(name) for document in documents)
+                decimals = [double_of(value) if type(value) is Decimal128 else None for value in values]
+                filled = pc.coalesce(table[name], pa.array(decimals, pa.float64()))
                 table = table.set_column(place, self._arrow.field(name), filled)
         return table
 

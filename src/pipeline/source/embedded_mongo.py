@@ -29,16 +29,7 @@ def running_server(storage: Path, *options: str) -> Iterator[str]:
     server = Path(sys.executable).with_name("secantusd-py")
     with log.open("w") as output:
         process = subprocess.Popen(
-            [
-                server,
-                "--port",
-                str(port),
-                "--storage-path",
-                storage / "data",
-                "--log-level",
-                "WARNING",
-                *options,
-            ],
+            [server, f"--port={port}", f"--storage-path={storage / 'data'}", "--log-level=WARNING", *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

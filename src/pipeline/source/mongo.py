@@ -11,9 +11,7 @@ from pipeline.source.sample import sample_server
 
 from bson import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
-from pymongo.errors import (
-    ConfigurationError as UriError,
-)
+from pymongo.errors import ConfigurationError as UriError
 from pymongo.errors import (
     ConnectionFailure,
     InvalidName,
@@ -65,10 +63,8 @@ def connect(source: str) -> Iterator[MongoClient[dict[str, Any]]]:
     if not uri:
         raise ConfigurationError("MONGODB_URI is not set: name the server, or set ingestion.source to sample")
     try:
-        if not uri.startswith(("mongodb://", "mongodb+srv://")):
-            raise InvalidURI  # the library would use any word as a host name
-        if _password_is_cut(uri):
-            raise InvalidURI  # it would use the start of a password as the host, which errors name
+        if not uri.startswith(("mongodb://", "mongodb+srv://")) or _password_is_cut(uri):
+            raise InvalidURI  # the library would use any word, or the start of a password, as the host
         client = _client(uri)
     except (InvalidURI, UriError, ValueError):
         # The library's own message may quote the password.

@@ -65,9 +65,9 @@ def document(row: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def documents(path: Path = CUSTOMERS) -> list[dict[str, Any]]:
+def documents() -> list[dict[str, Any]]:
     """Return all sample customers, in the order of their arrival."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with CUSTOMERS.open(newline="", encoding="utf-8") as file:
         return [document(row) for row in csv.DictReader(file)]
 
 
@@ -111,8 +111,7 @@ def sample_server() -> Iterator[str]:
     Raises:
         PipelineError: the storage is in use for longer, or the server does not start.
     """
-    root = stores_root()
-    storage = root / ".sample-mongodb"
+    storage = stores_root() / ".sample-mongodb"
     try:
         with FileLock(f"{storage}.lock", timeout=60), running_server(storage) as uri:
             with MongoClient[dict[str, Any]](uri) as client:

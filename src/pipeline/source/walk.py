@@ -113,10 +113,10 @@ def _read(batch: Places, run: list[tuple[Field, int | None]]) -> dict[str, pa.Ar
             sizes[list(field.types)] = [SIZES[each] for each in field.types]
             fits = (named & accepted[types]) | (~named & field.nullable)
             after = np.where(named, after + sizes[types], batch.places)
-            null = ~named | (types == NULL)
+            null = field.nullable & (~named | (types == NULL))
         else:
-            types, fits, null = np.uint8(kind), named, np.full(len(named), kind == NULL)
-        cells = Cells(batch, field, types, rows, offset, fits, null if field.nullable else None)
+            types, fits, null = np.uint8(kind), named, np.zeros(len(named), bool)
+        cells = Cells(batch, field, types, rows, offset, fits, null)
         values[field.name] = cells.values()
         batch.fit &= cells.fits
         after = after + cells.longer

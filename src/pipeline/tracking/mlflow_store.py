@@ -18,14 +18,6 @@ PROJECT = "churn-pipeline"
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 # The schemes of folders, which MLflow 3.13 and later does not support ("" is a path).
 FOLDERS = {"", "file"}
-# These variables would log an evaluation to another run, or mix another run's data into it.
-FOREIGN_RUN_VARIABLES = (
-    "MLFLOW_RUN_ID",
-    "MLFLOW_RUN_CONTEXT",
-    "MLFLOW_ACTIVE_MODEL_ID",
-    "_MLFLOW_ACTIVE_MODEL_ID",
-    "SERVERLESS_GPU_COMPUTE_ASSOCIATED_JOB_RUN_ID",
-)
 # MLflow's error codes for 401 and 403.
 REFUSED = {"UNAUTHENTICATED", "PERMISSION_DENIED"}
 # The error code of a store that answers but rejects the request.
@@ -79,25 +71,10 @@ def tracking_store() -> tuple[str, str | None]:
     return uri, ((file.parent if file else root) / "mlartifacts").as_uri()
 
 
-def skip_package_scan() -> None:
-    """Keep MLflow from reading the files of all installed packages, which takes longer than logging a model.
-
-    MLflow maps modules to packages in this way, for packages whose modules have other names.
-    """
-    from mlflow.utils import requirements_utils
-
-    requirements_utils._MODULES_TO_PACKAGES = {}
-
-
 def database_file(uri: str) -> Path | None:
     """Return the file of a SQLite database; None for a server or another database."""
     path = re.fullmatch(r"sqlite:///(/[^?]*)(\?.*)?", uri)
     return Path(unquote(path[1])) if path else None
-
-
-def unset_unused() -> list[str]:
-    """Unset the variables that would log an evaluation to another run, and return their names."""
-    return [name for name in FOREIGN_RUN_VARIABLES if os.environ.pop(name, "")]
 
 
 def find_experiment(client: Any) -> tuple[str, str | None]:

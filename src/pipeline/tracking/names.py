@@ -3,10 +3,22 @@
 import hashlib
 import posixpath
 import re
+from typing import Any
 
 # MLflow refuses longer names, and treats a name with slashes as a path.
 LONGEST = 250
 TAKEN = r"[\w\-. /:]+"
+
+
+def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings by one key each, such as `contract.one year.roc_auc`."""
+    values: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict) and value:
+            values |= flat(value, f"{prefix}{key}.")
+        else:
+            values[f"{prefix}{key}"] = value
+    return values
 
 
 def mlflow_name(key: str) -> str:

@@ -1,6 +1,7 @@
 """Logs an evaluated model to MLflow: parameters, scores, lineage, report, and the model ready to serve."""
 
 import logging
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,23 @@ from pipeline.config.contract import Contract
 from pipeline.config.packages import packages_of
 from pipeline.config.parameters import PATH
 from pipeline.tracking.lineage import lineage_tags
-from pipeline.tracking.mlflow_store import (
-    find_experiment,
-    plain_mlflow_errors,
-    skip_package_scan,
-    tracking_store,
-    unset_unused,
-)
-from pipeline.tracking.names import mlflow_name
+from pipeline.tracking.mlflow_store import find_experiment, plain_mlflow_errors, tracking_store
+from pipeline.tracking.names import flat, mlflow_name
 from pipeline.tracking.new_store import prepare_store
 
 import pandas as pd
 from ruamel.yaml import YAML
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
+
+# These variables would log an evaluation to another run, or mix another run's data into it.
+FOREIGN_RUN_VARIABLES = (
+    "MLFLOW_RUN_ID",
+    "MLFLOW_RUN_CONTEXT",
+    "MLFLOW_ACTIVE_MODEL_ID",
+    "_MLFLOW_ACTIVE_MODEL_ID",
+    "SERVERLESS_GPU_COMPUTE_ASSOCIATED_JOB_RUN_ID",
+)
 
 
 def log_run(
@@ -43,7 +47,7 @@ def log_run(
     """
     uri, artifacts = tracking_store()
     with plain_mlflow_errors(uri, "the trained model is kept, and the next 'dvc repro' evaluates it"):
-        if unused := unset_unused():
+        if unused := [name for name in FOREIGN_RUN_VARIABLES if os.environ.pop(name, "")]:
             print(f"MLflow: {', '.join(unused)}: not used, since each evaluation is a run of its own")
         import mlflow
         import mlflow.sklearn
@@ -60,7 +64,7 @@ def log_run(
             arguments = serving(contract, example, content["training"]["algorithm"])
             # The model does not depend on what a later search may try.
             content["training"].pop("search", None)
-            parameters = _named(_flat(content))
+            parameters = _named(flat(content))
             # Synchronous despite MLFLOW_ENABLE_ASYNC_LOGGING, so that a finished run is complete.
             mlflow.log_params(parameters, synchronous=True)
             mlflow.log_metrics(_named(_numbers(metrics)), synchronous=True)
@@ -73,6 +77,16 @@ def log_run(
         finally:
             mlflow.end_run(status)
     return str(run.info.run_id)
+
+
+def skip_package_scan() -> None:
+    """Keep MLflow from reading the files of all installed packages, which takes longer than logging a model.
+
+    MLflow maps modules to packages in this way, for packages whose modules have other names.
+    """
+    from mlflow.utils import requirements_utils
+
+    requirements_utils._MODULES_TO_PACKAGES = {}
 
 
 def _experiment(uri: str, artifacts: str | None) -> str:
@@ -111,23 +125,13 @@ def _signature(contract: Contract) -> Any:
     )
 
 
-def _flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _numbers(metrics: dict[str, Any]) -> dict[str, float]:
     """Return the metrics that are numbers: one may be None, and an interval has a low and a high end."""
     ends = {
         name: dict(zip(("low", "high"), value, strict=True)) if isinstance(value, list) else value
         for name, value in metrics.items()
     }
-    return {name: value for name, value in _flat(ends).items() if isinstance(value, int | float)}
+    return {name: value for name, value in flat(ends).items() if isinstance(value, int | float)}
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:

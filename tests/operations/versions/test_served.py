@@ -19,8 +19,9 @@ from pipeline.data.parts import write_part
 from pipeline.modelling.parameters import TrainingParameters
 from pipeline.tracking.runs import serving
 from stages import Folder, contract_with, row, table
-from training import save, train
+from training import train
 
+import joblib
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
@@ -56,13 +57,14 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tried:
     folder = Folder(tmp_path, monkeypatch)
     folder.set(schema=CONTRACT.model_dump(mode="json", exclude_none=True))
     TEST.mkdir(parents=True)
+    MODEL.parent.mkdir()
     written = features(table(rows(20), CONTRACT), CONTRACT)
     write_part(written, TEST / "part.parquet")
     example = written.to_pandas()[list(CONTRACT.features)].head(5)
     registry: Any = SimpleNamespace()
 
     def reasons(logged: Pipeline, kept: Pipeline | None = None, change: Any = None) -> list[str]:
-        save(kept or logged, MODEL)
+        joblib.dump(kept or logged, MODEL)
         path = tmp_path / "logged"
         mlflow.sklearn.save_model(logged, path, **serving(CONTRACT, example, "random_forest"))
         if change:

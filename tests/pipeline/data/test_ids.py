@@ -177,6 +177,7 @@ def test_id_round_trips_through_its_text(identity: Any) -> None:
     found = id_value(id_text(identity))
 
     assert id_text(found) == id_text(identity)
+    assert sort_key(found) == sort_key(identity)
     assert isinstance(found, str) == isinstance(identity, str) or isinstance(identity, Code)
     if isinstance(identity, (ObjectId, DatetimeMS)):
         assert relaxed({"_id": found}) == relaxed({"_id": identity})

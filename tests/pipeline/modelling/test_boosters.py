@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.config.errors import ConfigurationError
 from pipeline.config.parameters import load
-from pipeline.modelling import boosters
+from pipeline.modelling import parameters
 from pipeline.modelling.boosters import CONSTRAINTS, lightgbm
 from pipeline.modelling.matrix import fit
 from pipeline.modelling.models import build, threads
@@ -81,7 +81,7 @@ def test_parameters_are_those_of_lightgbm() -> None:
 
 
 def test_a_missing_package_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boosters, "find_spec", lambda _: None)
+    monkeypatch.setattr(parameters, "find_spec", lambda _: None)
     path = tmp_path / "params.yaml"
     path.write_text("training: {algorithm: lightgbm, lightgbm: {num_leaves: 4}}\n")
 

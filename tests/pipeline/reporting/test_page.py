@@ -7,13 +7,14 @@ import sys
 from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 
 from browser import needs_chromium, running_browser
 from pipeline.config.contract import Contract
 from pipeline.modelling.models import build
 from pipeline.modelling.parameters import EvaluationParameters, TrainingParameters
-from pipeline.modelling.scores import curves, scores, slice_scores
+from pipeline.modelling.scores import calibration_error, curves, scores, slice_scores
 from pipeline.reporting import page
 from pipeline.reporting.page import Evaluated, costs_of, render
 from pipeline.reporting.texts import of, verdict
@@ -67,7 +68,9 @@ def evaluated(share: float = 0.3, threshold: float = 0.4, algorithm: str = "rand
         train=train,
         train_rows=600,
         probability=probability,
-        metrics={"rows": 300, "threshold": threshold} | scores(target, probability, threshold),
+        metrics={"rows": 300, "threshold": threshold}
+        | scores(target, probability, threshold)
+        | calibration_error(target, probability),
         slices={"plan": slice_scores(test["plan"], target, probability, threshold)},
         plots=curves(target, probability, threshold)
         | {"importance": [{"column": n, "roc_auc_lost": v, "spread": 0.01} for n, v in lost]},
@@ -200,7 +203,8 @@ def test_page_of_a_thousand_columns_stays_small() -> None:
 
 
 def test_verdict_uses_small_numbers() -> None:
-    counts = {"true_positive": 70, "false_negative": 30, "false_positive": 230, "true_negative": 670}
+    classes = ("positive", "negative")
+    counts = dict(zip(product(classes, classes), (70, 30, 230, 670), strict=True))
     assert verdict(counts, "a = b") == "Finds 7 of 10 with a = b by selecting 3 of 10 rows"
     assert of(1, 1_000_000) == "1 of 1,000,000"
     assert of(12, 1_000) == "12 of 1,000"

@@ -171,10 +171,12 @@ def test_monitor_detects_a_hanging_server(
     port = server.rpartition(":")[2].partition("/")[0]
     children = psutil.Process().children(recursive=True)
     (process,) = [
-        child for child in children if port in child.cmdline() and "secantusd-py" in child.cmdline()[1]
+        child
+        for child in children
+        if f"--port={port}" in child.cmdline() and "secantusd-py" in child.cmdline()[1]
     ]
     monkeypatch.setattr(ingestion, "BATCH_ROWS", 100)
-    monkeypatch.setattr(ingestion, "names_of_parts", lambda *_: process.suspend() or [None] * 100)
+    monkeypatch.setattr(ingestion, "names_of_parts", lambda *_: process.suspend() or {})
     monkeypatch.setenv("MONGODB_URI", server)
     try:
         with (

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.config.errors import PipelineError
-from pipeline.data.ids import id_text
 from pipeline.source.decoding import Batch, Decoder
 from pipeline.source.documents import Judge, Judged
 from pipeline.source.mongo import CODEC
@@ -46,16 +45,13 @@ def outcome(raw: bytes, nullable: bool, walks: bool, **changes: Any) -> Any:
         batch.table.validate(full=True)
     return [
         (
-            batch.read,
             batch.table.schema,
             # `repr` keeps the sign of zero. Python's datetime cannot hold all dates, so they are integers.
             [
                 repr((column.cast("int64") if name == "datetime" else column).to_pylist())
                 for name, column in zip(batch.table.column_names, batch.table.columns, strict=True)
             ],
-            [id_text(batch.id_at(row)) for row in range(len(batch.table))],
             repr(batch.rejections),
-            repr(sorted(batch.documents.items())),
         )
         for batch in batches
     ]

@@ -16,7 +16,7 @@ from pipeline.config.packages import PACKAGES
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.lineage import locked_tags, without_credentials
 from pipeline.tracking.names import mlflow_name
-from pipeline.tracking.runs import _experiment
+from pipeline.tracking.runs import _experiment, skip_package_scan
 from project import Project, environment, free_port
 
 import importlib_metadata
@@ -113,7 +113,7 @@ def test_run_has_the_complete_lineage(ready: Project, mlflow_server: str, tmp_pa
 def test_requirements_are_compared_without_a_scan_of_all_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
     monkeypatch.setattr(importlib_metadata, "packages_distributions", lambda: pytest.fail("all are read"))
-    mlflow_store.skip_package_scan()
+    skip_package_scan()
 
     found = [requirements_utils._check_requirement_satisfied(f"{name}==0") for name in PACKAGES]
 

@@ -17,7 +17,7 @@ from pipeline.modelling.parameters import EvaluationParameters, TrainingParamete
 from pipeline.tracking.runs import serving
 from project import environment, free_port, wait_for
 from stages import contract_with, row, table, target_and
-from training import save, train
+from training import train
 
 import joblib
 import mlflow.pyfunc
@@ -123,7 +123,7 @@ def made(folder: Path, contract: Contract, rows: list[Row], algorithm: str, deri
     )
     frame = typed_frame(rows, contract)
     target = pd.Series([one[contract.target.column] for one in rows]).astype("int8")
-    save(train(frame, target, parameters, contract), folder / "model.joblib")
+    joblib.dump(train(frame, target, parameters, contract), folder / "model.joblib")
     kept = joblib.load(folder / "model.joblib")
     mlflow.sklearn.save_model(kept, folder / "mlflow", **serving(contract, frame.head(5), algorithm))
     return Both(contract, kept, mlflow.pyfunc.load_model(str(folder / "mlflow")), folder / "mlflow")
