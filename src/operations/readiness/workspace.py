@@ -7,7 +7,7 @@ from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import PLACE, shared_cache
 from operations.readiness.dvc_remote import check_writable
 from pipeline.config.errors import PipelineError
-from pipeline.config.packages import REQUIREMENTS, check_packages
+from pipeline.config.packages import EXTRA_REQUIREMENTS, REQUIREMENTS, check_packages
 from pipeline.tracking.lineage import LOCK
 
 from ruamel.yaml import YAML
@@ -22,7 +22,7 @@ def identity() -> str:
 def packages() -> str:
     """Compare the packages that make and read models with their locks."""
     check_packages()
-    return f"those of {REQUIREMENTS}"
+    return f"those of {REQUIREMENTS} and, if installed, {EXTRA_REQUIREMENTS}"
 
 
 def dvc() -> str:

@@ -202,7 +202,7 @@ def test_checkout_is_checked(ready: Project, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(project.root)
     assert workspace.identity() == "commits on main"
     assert "free for the DVC cache" in workspace.dvc()
-    assert workspace.packages() == "those of requirements.lock"
+    assert workspace.packages() == "those of requirements.lock and, if installed, requirements-boosters.lock"
 
     (project.root / "requirements.lock").write_text("numpy==0.1\n")
     with pytest.raises(ConfigurationError, match=r"numpy .* in place of 0.1.*run 'make setup'"):
