@@ -135,9 +135,9 @@ def test_a_customer_can_be_predicted_from_json(model: Pipeline) -> None:
 
 
 def test_prediction_does_not_depend_on_other_rows(model: Pipeline) -> None:
-    together = probability(model, FEATURES.head(20))
+    together = probability(model, FEATURES.head(6))
 
-    alone = [probability(model, FEATURES.iloc[[number]])[0] for number in range(20)]
+    alone = [probability(model, FEATURES.iloc[[number]])[0] for number in range(6)]
 
     assert alone == pytest.approx(together.tolist(), rel=1e-12)
 
@@ -176,15 +176,12 @@ def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
 @pytest.mark.parametrize(
     "columns",
     [
-        {"visits": 3},
+        {"visits": 3, "channel": "web", "partner": True, "opened": pd.Timestamp("2026-01-31")},
         {"visits": [0] * (ROWS - 1) + [1]},
-        {"channel": "web"},
-        {"partner": True},
-        {"opened": pd.Timestamp("2026-01-31")},
     ],
-    ids=str,
+    ids=["constant", "nearly constant"],
 )
-def test_nearly_constant_column_is_accepted(algorithm: str, columns: dict[str, Any]) -> None:
+def test_constant_columns_are_accepted(algorithm: str, columns: dict[str, Any]) -> None:
     frame = FEATURES.assign(**columns)
 
     model = train(frame, TARGET, parameters(algorithm), CONTRACT)

@@ -42,7 +42,8 @@ def test_score_intervals_equal_scikit_learn(
 
 
 def test_many_rows_have_the_intervals_of_the_exact_bootstrap(monkeypatch: pytest.MonkeyPatch) -> None:
-    random, rows = np.random.default_rng(1), bootstrap.EXACT + 1
+    random, rows = np.random.default_rng(1), 6_000
+    monkeypatch.setattr(bootstrap, "EXACT", rows - 1)
     target = (random.random(rows) < 0.1).astype("int8")
     signal, noise = 1.5 * target + random.normal(size=rows), random.normal(size=(2, rows))
     ours, theirs = (1 / (1 + np.exp(3 - signal - 0.3 * part)) for part in noise)
