@@ -13,6 +13,7 @@ from operations.versions.markdown import escaped, table
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.data.artifacts import METRICS, REPORT, SLICES, VALIDATION_REPORT
 from pipeline.data.atomic import atomic_file
+from pipeline.tracking.names import flat
 
 # Compared too, but no DVC metrics: with one value for each column and slice, they would hide the scores.
 BESIDE = (VALIDATION_REPORT, SLICES)
@@ -140,11 +141,3 @@ def copy_base(commit: str, page: Path) -> dict[Path, dict[str, Any]] | None:
     except (PipelineError, KeyError, ValueError, TypeError):
         # An older version of the project wrote other files.
         return None
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested values by one name each, such as `contract.one year.roc_auc`."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return found
