@@ -6,6 +6,7 @@ from operations.git_and_dvc.dvc_process import dvc
 from operations.git_and_dvc.git import REMOTE, changed, git, has_remote
 from operations.git_and_dvc.git import branch as current_branch
 from operations.retraining.stopping import StoppedError, signals_deferred
+from operations.versions.sharing import unshared
 from pipeline.config.errors import PipelineError, message_and_code
 from pipeline.tracking.lineage import LOCK
 
@@ -14,10 +15,10 @@ UNFINISHED = Path(".dvc/tmp/checkout-unfinished")
 
 
 def newest(branch: str) -> str:
-    """Return the newest commit of a branch, here or on the Git remote.
+    """Return the newest commit of a branch, here or on the Git remote; if they have diverged, the local one.
 
     Raises:
-        PipelineError: the two have diverged, or the remote is away.
+        PipelineError: the two have diverged and versions here are shared, or the remote is away.
     """
     # Full names of refs: another branch may be checked out or fetched at this moment.
     here = git("rev-parse", "--verify", f"refs/heads/{branch}")
@@ -31,6 +32,9 @@ def newest(branch: str) -> str:
     if is_ancestor(here, there):
         return there
     if is_ancestor(there, here):
+        return here
+    if unshared():
+        # The commits of local versions are not pushed, so a new commit on the remote must not stop a trial.
         return here
     raise PipelineError(f"{branch} here and on {REMOTE} have diverged: 'git pull --rebase' first")
 

@@ -90,7 +90,7 @@ def incomparable(number: int, error: BaseException) -> Decision:
     return Decision(
         False,
         f"version {number} cannot score this holdout ({type(error).__name__}): the schema has changed, or "
-        "the packages; to use the new version all the same, make it champion by hand: 'pipeline rollback'",
+        "the packages; 'pipeline rollback' with the new version's number makes it champion all the same",
         number,
     )
 

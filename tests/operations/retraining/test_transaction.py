@@ -336,3 +336,25 @@ def test_newest_commit_is_that_of_the_branch(
     # Another branch name has the same ending.
     remote.git("update-ref", "refs/backup/refs/heads/main", made)
     assert newest("main") == main
+
+
+def test_new_commit_on_origin_does_not_stop_a_trial(
+    checkout: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = Project(checkout.root.with_name("origin-of-a-trial"))
+    checkout.run("git", "clone", "-q", "--bare", str(checkout.root), str(remote.root))
+    checkout.git("remote", "add", "origin", str(remote.root))
+    # Given a commit of a local version here, and another commit on origin
+    remote.git("update-ref", "refs/heads/main", checkout.git("rev-parse", "made").strip())
+    checkout.git("commit", "-q", "--allow-empty", "-m", "Model version 1")
+
+    monkeypatch.setattr(
+        "operations.retraining.checkout.unshared", lambda: "the DVC remote lies in this clone"
+    )
+    assert newest("main") == checkout.git("rev-parse", "main").strip()
+
+    monkeypatch.setattr("operations.retraining.checkout.unshared", lambda: None)
+    with pytest.raises(
+        PipelineError, match="main here and on origin have diverged: 'git pull --rebase' first"
+    ):
+        newest("main")
