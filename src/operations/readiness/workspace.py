@@ -51,11 +51,11 @@ def room() -> str:
         free = shutil.disk_usage(there).free
         if free < wanted[device]:
             raise PipelineError(
-                f"no room: {megabytes(free)} free for the {name} {place}, and a retrain needs "
-                f"{megabytes(wanted[device])}: 'pipeline gc' deletes what no version needs"
+                f"no room: {size(free)} free for the {name} {place}, and a retrain needs "
+                f"{size(wanted[device])}: 'pipeline gc' deletes what no version needs"
             )
-        notes.append(f"{megabytes(free)} free for the {name}")
-    return f"{', '.join(notes)}; the artifacts are {megabytes(need)}"
+        notes.append(f"{size(free)} free for the {name}")
+    return f"{', '.join(notes)}; the artifacts are {size(need)}"
 
 
 def artifacts_bytes() -> int:
@@ -66,6 +66,6 @@ def artifacts_bytes() -> int:
     return sum(int(out.get("size", 0)) for stage in stages for out in stage.get("outs", []))
 
 
-def megabytes(count: int) -> str:
+def size(count: int) -> str:
     """Return a number of bytes for a message."""
-    return f"{count / 1e6:,.1f} MB"
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

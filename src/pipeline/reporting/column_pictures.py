@@ -6,8 +6,8 @@ from pipeline.reporting.charts import Line, bar_chart, line_chart, mini_columns
 from pipeline.reporting.pictures import Picture, Rows
 from pipeline.reporting.texts import number, percent, short, value_text
 
-# The number of bars of the importance, and of rows of its table.
-BARS, LISTED = 15, 100
+# The number of bars of the importance, of rows of its table, and of categories named under their bars.
+BARS, LISTED, NAMED = 15, 100, 6
 
 
 def importance(rows: Rows) -> Picture:
@@ -81,6 +81,8 @@ def about(fact: dict[str, Any]) -> str:
     elif fact["bars"]:
         name, share, _ = fact["bars"][0]
         parts.append(f"most often {name} ({percent(share)})")
+        names = [short(value) for value, _, _ in fact["bars"]]
+        parts.append(f"bars: {', '.join(names[:NAMED])}{' ...' if len(names) > NAMED else ''}")
     nulls = fact["train_nulls"], fact["test_nulls"]
     parts.append(f"null {percent(nulls[0])}, test {percent(nulls[1])}" if any(nulls) else "no nulls")
     if fact["difference"] is not None:

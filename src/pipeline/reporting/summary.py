@@ -43,7 +43,11 @@ def compared(metrics: dict[str, Any], before: dict[str, Any]) -> Iterator[tuple[
 def plain(rows: list[tuple[str, str, str, str]], known: bool) -> str:
     """Return the scores on one line, each with its change."""
     scores = ", ".join(f"{title} {new}{change and f' ({change})'}" for title, new, _, change in rows)
-    against = "changes since the last commit" if known else "no scores of the last commit in the cache"
+    against = (
+        "changes since the last commit"
+        if known
+        else "not compared: no scores of the last commit in the cache"
+    )
     return f"{scores}; {against}"
 
 
