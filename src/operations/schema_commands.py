@@ -41,6 +41,7 @@ def infer(
 
     Without --write, nothing is changed.
     """
+    from operations.schema.compare import no_document
     from operations.schema.propose import propose
     from operations.schema.reading import reading
     from operations.schema.settings import changed
@@ -51,6 +52,8 @@ def infer(
         raise ConfigurationError("--write needs --target PATH=VALUE: run without --write for the candidates")
     changes, source = _source(collection, query)
     with reading(source, everything) as documents:
+        if next(documents(), None) is None:
+            raise ConfigurationError(no_document(documents))
         max_auc = load("validation", ValidationParameters).max_single_column_auc
         proposal = propose(documents, documents.complete, target, max_auc)
     for line in lines_of(proposal, documents):
@@ -77,12 +80,11 @@ def check(everything: Everything = False) -> None:
     """
     from operations.schema.compare import compare
     from operations.schema.reading import reading
-    from pipeline.checks.parameters import ValidationParameters
     from pipeline.config.contract import load_contract
 
-    contract, limits = load_contract(), load("validation", ValidationParameters)
+    contract = load_contract()
     with reading(load("ingestion", IngestionParameters), everything) as documents:
-        found = compare(documents, contract, limits)
+        found = compare(documents, contract)
     for line in (found.summary, *found.lines):
         echo(line)
     if found.failures:
