@@ -59,8 +59,9 @@ def schema() -> str:
         return f"not compared ({error}): 'pipeline schema check' takes the time"
     if found.failures:
         raise PipelineError(f"a retrain would fail: {'; '.join(found.failures)}")
-    count = len(found.lines)
-    return f"{found.summary}{f'; {count} differences or warnings: see pipeline schema check' if count else ''}"
+    if not found.lines:
+        return found.summary
+    return f"{found.summary}; {len(found.lines)} differences or warnings: see pipeline schema check"
 
 
 # All checks, in the order of the report.

@@ -54,7 +54,7 @@ def compare(documents: Documents, contract: Contract) -> Comparison:
     for name, score in suspicious(proof.rows(contract), contract, maximum).items():
         ranks = f"{name} alone ranks the target with ROC AUC {score:.4f}"
         if score > maximum:
-            failures.append(f"{ranks}, more than validation.max_single_column_auc {maximum}: it leaks the target")
+            failures.append(f"{ranks}, a leak above validation.max_single_column_auc {maximum}")
         else:
             lines.append(f"warning: {ranks}: make sure that its value is known when the model predicts")
     return Comparison(summary, lines, failures)
