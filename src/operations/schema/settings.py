@@ -53,9 +53,9 @@ def changed(
 def _schema(section: dict[str, Any], present: Contract | None) -> tuple[Values, list[str]]:
     """Return the values for the schema: only its changed columns, if all present ones remain."""
     columns = section["columns"]
-    before = list(present.columns) if present else []
-    kept, removed = ([name for name in before if (name in columns) is there] for there in (True, False))
-    added = [name for name in columns if name not in before]
+    before = {name: column.path for name, column in present.columns.items()} if present else {}
+    kept = [name for name, column in columns.items() if column["path"] == before.get(name)]
+    added, removed = ([name for name in names if name not in kept] for names in (columns, before))
     notes = [f"columns: {len(kept)} kept{_listed('added', added)}{_listed('removed', removed)}"]
     if removed or not present:
         return {("schema",): section}, notes
