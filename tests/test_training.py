@@ -6,17 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import evaluation
 import training
 import transformation
 from algorithms import INSTALLED
+from pipeline.config.contract import load_contract
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.data.artifacts import MODEL, TEST, TRAIN
 from pipeline.modelling.features import read_features
+from pipeline.modelling.parameters import EvaluationParameters
 from project import ROOT, environment
 from stages import Folder, failure, row
 
 import joblib
+import pandas as pd
 import pytest
+from sklearn.pipeline import Pipeline
 
 TRAINING = {
     "derived_features": {"average": "total_charges / (tenure_months + 1)"},
@@ -110,8 +115,11 @@ def test_single_class_is_refused(folder: Folder) -> None:
     folder.write("validated", [row(number, churned=True) for number in range(300)], [])
     transformation.main()
 
-    assert "one class of churned only" in failure(training.main, PipelineError)
+    assert "one class of churned only: more rows of the other class" in failure(training.main, PipelineError)
     assert not MODEL.exists()
+    holdout = pd.DataFrame({"churned": [1, 1]})
+    with pytest.raises(PipelineError, match=r"or a larger transformation\.test_size"):
+        evaluation.evaluate(Pipeline([]), holdout, load_contract(), EvaluationParameters())
 
 
 def test_missing_features_have_advice(folder: Folder) -> None:

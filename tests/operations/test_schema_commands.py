@@ -6,7 +6,7 @@ from typing import Any
 
 from operations import schema_commands
 from operations.readiness import report as readiness
-from operations.schema import reading
+from operations.schema import reading, settings
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
@@ -89,7 +89,7 @@ def test_check_accepts_the_written_schema(
     assert "  slice_by: []" in content
     schema_commands.check(everything=True)
     assert "not in the schema: email, 100.0% of the documents (string)" in capsys.readouterr().out
-    assert readiness.schema().endswith("1 differences: see pipeline schema check")
+    assert readiness.schema().endswith("1 differences or warnings: see pipeline schema check")
 
     database.customers.update_many({}, {"$unset": {"plan.price": 1}, "$set": {"plan.color": "red"}})
     database.customers.update_many({"_id": {"$lt": 5}}, {"$set": {"visits": 1_000}})
@@ -104,6 +104,107 @@ def test_check_accepts_the_written_schema(
     assert "beyond the schema: price, 300 documents: is missing, but it is required (plan.price)" in printed
     with pytest.raises(PipelineError, match="a retrain would fail"):
         readiness.schema()
+
+
+def test_second_write_is_an_update(
+    checkout: Project, infer: Callable[..., str], database: Database[Any]
+) -> None:
+    """Names, bounds, derived features, slices and comments of columns that remain are kept."""
+    first = infer(write=True)
+    assert "columns: 0 kept, 4 added (name, price, visits, left), 9 removed (gender, " in first
+    assert "evaluation.slice_by: 0 kept, 2 removed (contract, senior_citizen)" in first
+    assert "the model is registered as churn-pipeline: mlflow.registered_model in params.yaml" in first
+    line = "visits: {path: visits, type: integer, minimum: 0, maximum: 100}"
+    content = checkout.params.read_text()
+    assert line in content
+    checkout.params.write_text(content.replace(line, "trips: {path: visits, type: integer}  # by hand"))
+    derived = {"often": "trips > 3", "cheap": "price / (often + 1)", "alike": "visits + 1"}
+    checkout.set(training__derived_features=derived, evaluation__slice_by=["trips", "name"])
+
+    before = checkout.params.read_text()
+    assert "columns: 4 kept\n" in infer(write=True)
+    assert checkout.params.read_text() == before
+
+    database.customers.update_many({}, {"$unset": {"plan.price": 1}})
+    for number in range(7):
+        database.customers.update_many({"_id": {"$mod": [7, number]}}, {"$set": {"since": number}})
+    third = infer(write=True)
+    assert "columns: 3 kept, 1 added (since), 1 removed (price)" in third
+    assert "training.derived_features: 2 kept, 1 removed (cheap)" in third
+    assert "evaluation.slice_by: 2 kept\n" in third
+    assert load("schema", Contract).columns["trips"].maximum is None
+
+
+@pytest.mark.parametrize(
+    ("before", "rows", "after"),
+    [(1000, 5, 2), (2, 300, 150), (120, 300, 150), (150, 300, 150), (2, 3000, 1000), (1400, 3000, 1400)],
+)
+def test_min_rows(checkout: Project, before: int, rows: int, after: int) -> None:
+    """At most half of the collection, and at least that or the default."""
+    checkout.set(validation__min_rows=before)
+
+    values, notes = settings._least(rows)
+
+    assert values.get(("validation", "min_rows"), before) == after
+    assert len(notes) == (before != after)
+
+
+def every(count: int, *positive: int, **values: Any) -> list[dict[str, Any]]:
+    """Return customers, of whom those with these numbers churn."""
+    return [customer(number, left=number in positive, **values) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("documents", "failure"),
+    [
+        ([], "customers holds no document that the filter selects"),
+        (every(40, *range(0, 40, 3), visits=None), "visits is null or missing on every train row of the 40"),
+        (every(40, 3), "the holdout has 4 negative and 0 positive rows of left and needs both"),
+        (every(5, 3), "the holdout has 0 negative and 0 positive rows of left and needs both"),
+        (every(40), "the target left has one class only: no row is positive"),
+        (
+            [one | {"visits": 39 * one["left"]} for one in every(60, *range(30))],
+            r"visits alone ranks the target with ROC AUC 1.0000, a leak",
+        ),
+    ],
+    ids=["empty", "null", "rare", "five", "one class", "leak"],
+)
+def test_check_fails_where_a_retrain_fails(
+    checkout: Project, infer: Callable[..., str], database: Database[Any], documents: Any, failure: str
+) -> None:
+    infer(write=True)
+    checkout.set(validation__min_rows=2, schema__columns__visits__nullable=True)
+    database.customers.delete_many({})
+    if documents:
+        database.customers.insert_many(documents)
+
+    with pytest.raises(PipelineError, match=failure) as error:
+        schema_commands.check()
+
+    assert error.value.exit_code == 1
+
+
+def test_check_warns(
+    checkout: Project,
+    infer: Callable[..., str],
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A column below the bound of a leak, and a class that a sample lacks, do not fail a retrain."""
+    infer(write=True)
+    # One of a hundred customers who stayed has the visits of those who left.
+    copies = {"$cond": [{"$or": ["$left", {"$eq": ["$_id", 1]}]}, 39, 0]}
+    database.customers.update_many({}, [{"$set": {"visits": copies}}])
+    checkout.set(validation__max_single_column_auc=0.999)
+    schema_commands.check()
+    assert "warning: visits alone ranks the target with ROC AUC 0.99" in capsys.readouterr().out
+
+    database.customers.update_many({}, {"$set": {"left": False}})
+    monkeypatch.setattr(reading, "SAMPLE_BYTES", 2_000)
+    monkeypatch.setattr(reading, "BATCH", 10)
+    schema_commands.check()
+    assert "warning: the target left has one class only: no row is positive (--all" in capsys.readouterr().out
 
 
 def test_sample_size(database: Database[Any], checkout: Project) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.errors import PipelineError
 from pipeline.source.mongo import CODEC, connect
 from pipeline.source.parameters import IngestionParameters
 
@@ -60,7 +60,6 @@ def reading(
 
     Raises:
         NoSampleInTimeError: the server takes longer.
-        ConfigurationError: the filter selects no document.
         PipelineError: see `pipeline.source.mongo.connect`.
     """
     name = f"{parameters.database}.{parameters.collection}"
@@ -77,12 +76,7 @@ def reading(
             except ExecutionTimeout:
                 raise NoSampleInTimeError(f"{name}: no sample within {seconds} seconds") from None
             complete = complete and small
-        documents = Documents(name, total, complete, batches, collection, query)
-        if next(documents(), None) is None:
-            raise ConfigurationError(
-                f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
-            )
-        yield documents
+        yield Documents(name, total, complete, batches, collection, query)
 
 
 def _count(collection: Collection[Document], query: Document) -> int | None:
