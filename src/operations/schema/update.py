@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from operations.schema.decide import Column, Decision
+from operations.schema.profile import Field
 from pipeline.config.contract import Contract
 
 # A declared type stays if it accepts all values of the proposed one.
@@ -31,12 +32,25 @@ def updated(found: Iterable[Decision], present: Contract) -> list[Decision]:
         if decision.path == present.id:
             decisions.append(replace(decision, column=None, why="the id"))
         elif decision.path in columns and decision.field.present:
-            column = merged(columns[decision.path][1], decision.column)
+            present_column = columns[decision.path][1]
+            proposed = decision.column and decision.column | _holding(present_column, decision.field)
+            column = merged(present_column, proposed)
             why = decision.why if decision.column else f"kept, although: {decision.why}"
             decisions.append(replace(decision, column=column, why=why))
         else:
             decisions.append(decision)
     return decisions
+
+
+def _holding(present: Column, field: Field) -> Column:
+    """Return the declared bounds that hold for all values that were read: nothing asks to widen them."""
+    low, high = present.get("minimum"), present.get("maximum")
+    kept: Column = {}
+    if low is not None and field.smallest is not None and low <= field.smallest:
+        kept["minimum"] = low
+    if high is not None and field.largest is not None and high >= field.largest:
+        kept["maximum"] = high
+    return kept
 
 
 def merged(present: Column, proposed: Column | None) -> Column:

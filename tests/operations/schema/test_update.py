@@ -18,6 +18,7 @@ PRESENT: dict[str, Any] = {
         "gone": {"path": "gone", "type": "boolean"},
         "v": {"path": "sent", "type": "integer", "minimum": 0, "maximum": 9, "nullable": True},
         "note": {"path": "note", "type": "string"},
+        "plan": {"path": "b.v", "type": "integer", "minimum": 0, "maximum": 4},
         "left": {"path": "left", "type": "boolean"},
     },
 }
@@ -30,6 +31,7 @@ def inferred() -> Proposal:
             "key": number,
             "a": {"v": number % 7},
             "b": {"v": number % 5},
+            "c": {"v": number % 5 + 1},
             "mail": f"c{number}@example.org",
             "copy": int(number % 3 == 0),
             "gone": None,
@@ -51,8 +53,10 @@ def test_declared_columns_stay() -> None:
     assert section["columns"] == {
         # Declared without a maximum, and as any number.
         "speed": {"path": "a.v", "type": "number", "minimum": -5},
+        # The bounds hold, so a wider proposal does not replace them.
+        "plan": {"path": "b.v", "type": "integer", "minimum": 0, "maximum": 4},
         # The name that inference would choose is taken.
-        "b_v": {"path": "b.v", "type": "integer", "minimum": 0, "maximum": 10},
+        "c_v": {"path": "c.v", "type": "integer", "minimum": 0, "maximum": 10},
         "mail": {"path": "mail", "type": "string"},
         "v": {"path": "sent", "type": "integer", "minimum": 0, "maximum": 100, "nullable": True},
         "note": {"path": "note", "type": "integer", "minimum": 0, "maximum": 200},
