@@ -50,7 +50,7 @@ def infer(
     if write and target is None:
         raise ConfigurationError("--write needs --target PATH=VALUE: run without --write for the candidates")
     changes, source = _source(collection, query)
-    with reading(source, everything) as documents:
+    with reading(source, everything, options=changes) as documents:
         max_auc = load("validation", ValidationParameters).max_single_column_auc
         proposal = propose(documents, documents.complete, target, max_auc)
     for line in lines_of(proposal, documents):

@@ -71,6 +71,26 @@ def test_infer_writes_nothing_by_default(checkout: Project, infer: Callable[...,
         infer(query='{"visits": 77}')
 
 
+def test_why_no_document_was_read(checkout: Project, database: Database[Any]) -> None:
+    database.create_collection("empty")
+
+    def message(options: list[str], **keys: Any) -> str:
+        source = IngestionParameters(source="mongodb", database=database.name, **keys)
+        with pytest.raises(ConfigurationError) as error, reading.reading(source, False, options=options):
+            pass
+        return str(error.value).removeprefix(f"{database.name}.")
+
+    assert message([], collection="empty") == (
+        "empty is empty: insert documents, or correct ingestion.collection in params.yaml"
+    )
+    assert message(["collection", "filter"], collection="custom") == (
+        f"custom does not exist: correct --collection; the database {database.name} has customers, empty"
+    )
+    assert message(["filter"], collection="customers", filter={"visits": 77}) == (
+        "customers holds no document that the filter selects: correct --filter"
+    )
+
+
 def test_check_accepts_the_written_schema(
     checkout: Project,
     infer: Callable[..., str],

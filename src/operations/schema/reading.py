@@ -1,5 +1,6 @@
 """Reads documents for the schema commands: a random sample of a bounded size, or all of them."""
 
+from collections.abc import Collection as Names
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pymongo.errors import ExecutionTimeout
 SAMPLE, SAMPLE_BYTES = 10_000, 64 * 2**20
 BATCH = 500
 COUNT_TIMEOUT_MS = 3_000
+# The number of collections that a message lists.
+MOST_LISTED = 10
 
 Document = dict[str, Any]
 
@@ -51,16 +54,21 @@ class NoSampleInTimeError(PipelineError):
 
 @contextmanager
 def reading(
-    parameters: IngestionParameters, everything: bool, most: int = SAMPLE, seconds: float | None = None
+    parameters: IngestionParameters,
+    everything: bool,
+    most: int = SAMPLE,
+    seconds: float | None = None,
+    options: Names[str] = (),
 ) -> Iterator[Documents]:
     """Yield the documents that the filter selects: a random sample of `most`, or all of them.
 
     At most `most` selected documents are read completely. `seconds` is the server's time limit for a sample:
-    with a filter, the server reads all selected documents for it.
+    with a filter, the server reads all selected documents for it. `options` are the parameters that come from
+    the command line.
 
     Raises:
         NoSampleInTimeError: the server takes longer.
-        ConfigurationError: the filter selects no document.
+        ConfigurationError: the collection is missing or empty, or the filter selects no document.
         PipelineError: see `pipeline.source.mongo.connect`.
     """
     name = f"{parameters.database}.{parameters.collection}"
@@ -79,10 +87,27 @@ def reading(
             complete = complete and small
         documents = Documents(name, total, complete, batches, collection, query)
         if next(documents(), None) is None:
-            raise ConfigurationError(
-                f"{name} holds no document that the filter selects: correct ingestion in params.yaml"
-            )
+            raise ConfigurationError(f"{name} {_why_none(collection, query, options)}")
         yield documents
+
+
+def _why_none(collection: Collection[Document], query: Document, options: Names[str]) -> str:
+    """Return why no document was read, and what to correct."""
+    names = sorted(collection.database.list_collection_names())
+    if collection.name not in names:
+        more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+        listed = f"{', '.join(names[:MOST_LISTED]) or 'no collection'}{more}"
+        return (
+            f"does not exist: correct {_origin('collection', options)}; the database "
+            f"{collection.database.name} has {listed}"
+        )
+    if query and collection.find_one({}, {"_id": 1}):
+        return f"holds no document that the filter selects: correct {_origin('filter', options)}"
+    return f"is empty: insert documents, or correct {_origin('collection', options)}"
+
+
+def _origin(key: str, options: Names[str]) -> str:
+    return f"--{key}" if key in options else f"ingestion.{key} in params.yaml"
 
 
 def _count(collection: Collection[Document], query: Document) -> int | None:
