@@ -51,7 +51,8 @@ def evaluate(
     target = frame[contract.target.column].to_numpy()
     if target.min() == target.max():
         raise PipelineError(
-            f"the holdout's {len(target):,} rows hold one class of {contract.target.column} only"
+            f"the holdout's {len(target):,} rows hold one class of {contract.target.column} only: "
+            "more rows of the other class, or a larger transformation.test_size, are needed"
         )
     features = frame[list(contract.features)]
     with threadpool_limits(limits=1):

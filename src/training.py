@@ -64,7 +64,10 @@ def main() -> None:
     parameters, contract = load("training", TrainingParameters), load_contract()
     features, target = read_features(TRAIN, contract)
     if target.nunique() < 2:
-        raise PipelineError(f"{TRAIN} holds one class of {contract.target.column} only: nothing to learn")
+        raise PipelineError(
+            f"{TRAIN} holds one class of {contract.target.column} only: more rows of the other class, or a "
+            "smaller transformation.test_size, are needed"
+        )
     model = train(features, target, parameters, contract)
     with atomic_file(MODEL) as partial:
         joblib.dump(model, partial)

@@ -34,18 +34,19 @@ def with_values(text: str, values: Values) -> str:
     """
     if "\r\n" in text:
         return with_values(text.replace("\r\n", "\n"), values).replace("\n", "\r\n")
-    wanted = _plain(text)
+    wanted = plain(text)
     for path, value in values.items():
         wanted = _changed(wanted, path, value)
     for write in (_edited, _written_again):
         with suppress(YAMLError):
             written = write(text, values)
-            if _plain(written) == wanted:
+            if plain(written) == wanted:
                 return written
     raise ConfigurationError(f"{PATH} cannot be edited: set {', '.join(map('.'.join, values))} by hand")
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
+    """Return the content of a YAML text."""
     return YAML(typ="safe", pure=True).load(text)
 
 
@@ -87,7 +88,7 @@ def _edited(text: str, values: Values) -> str:
 
 def _with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     above, key = path[:-1], path[-1]
-    content, parent = _plain(text), YAML(typ="safe", pure=True).compose(text)
+    content, parent = plain(text), YAML(typ="safe", pure=True).compose(text)
     for name in above:
         content = content.get(name) if isinstance(content, dict) else None
         parent = (_child(parent, name) or (None, None))[1]

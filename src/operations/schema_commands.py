@@ -42,30 +42,39 @@ def infer(
     Without --write, nothing is changed.
     """
     from operations.schema.propose import propose
-    from operations.schema.reading import reading
-    from operations.schema.settings import changed
+    from operations.schema.reading import no_document, reading
+    from operations.schema.settings import changed, present_schema
     from operations.schema.table import lines_of
+    from operations.versions.parameters import MLflowParameters
     from pipeline.checks.parameters import ValidationParameters
 
     if write and target is None:
         raise ConfigurationError("--write needs --target PATH=VALUE: run without --write for the candidates")
     changes, source = _source(collection, query)
-    with reading(source, everything, options=changes) as documents:
+    present = present_schema()
+    with reading(source, everything) as documents:
+        if next(documents(), None) is None:
+            raise ConfigurationError(no_document(documents, changes))
         max_auc = load("validation", ValidationParameters).max_single_column_auc
-        proposal = propose(documents, documents.complete, target, max_auc)
+        proposal = propose(documents, documents.complete, target, max_auc, present)
     for line in lines_of(proposal, documents):
         echo(line)
     if proposal.section is None:
         return
-    before, after = changed(proposal.section, changes, documents.total)
+    total = proposal.profile.documents if documents.complete else documents.total
+    before, after, notes = changed(proposal.section, changes, total, present)
     lines = before.splitlines(), after.splitlines()
     for line in difflib.unified_diff(*lines, str(PATH), str(PATH), lineterm="", n=1):
         echo(line)
+    for note in notes:
+        echo(note)
     if not write:
         echo_result("nothing was changed: --write writes it")
         return
     with atomic_file(PATH) as path:
         path.write_bytes(after.encode())
+    name = load("mlflow", MLflowParameters).registered_model
+    echo(f"the model is registered as {name}: mlflow.registered_model in {PATH}")
     echo_result(f"{PATH} is written: 'dvc repro' runs the pipeline, 'git diff {PATH}' shows the changes")
 
 
@@ -77,12 +86,11 @@ def check(everything: Everything = False) -> None:
     """
     from operations.schema.compare import compare
     from operations.schema.reading import reading
-    from pipeline.checks.parameters import ValidationParameters
     from pipeline.config.contract import load_contract
 
-    contract, limits = load_contract(), load("validation", ValidationParameters)
+    contract = load_contract()
     with reading(load("ingestion", IngestionParameters), everything) as documents:
-        found = compare(documents, contract, limits)
+        found = compare(documents, contract)
     for line in (found.summary, *found.lines):
         echo(line)
     if found.failures:

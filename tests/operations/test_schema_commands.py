@@ -76,9 +76,9 @@ def test_why_no_document_was_read(checkout: Project, database: Database[Any]) ->
 
     def message(options: list[str], **keys: Any) -> str:
         source = IngestionParameters(source="mongodb", database=database.name, **keys)
-        with pytest.raises(ConfigurationError) as error, reading.reading(source, False, options=options):
-            pass
-        return str(error.value).removeprefix(f"{database.name}.")
+        with reading.reading(source, everything=False) as documents:
+            assert next(documents(), None) is None
+            return reading.no_document(documents, options).removeprefix(f"{database.name}.")
 
     assert message([], collection="empty") == (
         "empty is empty: insert documents, or correct ingestion.collection in params.yaml"
@@ -109,7 +109,7 @@ def test_check_accepts_the_written_schema(
     assert "  slice_by: []" in content
     schema_commands.check(everything=True)
     assert "not in the schema: email, 100.0% of the documents (string)" in capsys.readouterr().out
-    assert readiness.schema().endswith("1 differences: see pipeline schema check")
+    assert readiness.schema().endswith("1 differences or warnings: see pipeline schema check")
 
     database.customers.update_many({}, {"$unset": {"plan.price": 1}, "$set": {"plan.color": "red"}})
     database.customers.update_many({"_id": {"$lt": 5}}, {"$set": {"visits": 1_000}})
@@ -124,6 +124,64 @@ def test_check_accepts_the_written_schema(
     assert "beyond the schema: price, 300 documents: is missing, but it is required (plan.price)" in printed
     with pytest.raises(PipelineError, match="a retrain would fail"):
         readiness.schema()
+
+
+def every(count: int, *positive: int, **values: Any) -> list[dict[str, Any]]:
+    """Return customers, of whom those with these numbers churn."""
+    return [customer(number, left=number in positive, **values) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("documents", "failure"),
+    [
+        ([], "customers is empty: insert documents"),
+        (every(40, *range(0, 40, 3), visits=None), "visits is null or missing on every train row of the 40"),
+        (every(40, 3), "the holdout has 4 negative and 0 positive rows of left and needs both"),
+        (every(5, 3), "the holdout has 0 negative and 0 positive rows of left and needs both"),
+        (every(40), "the target left has one class only: no row is positive"),
+        (
+            [one | {"visits": 39 * one["left"]} for one in every(60, *range(30))],
+            r"visits alone ranks the target with ROC AUC 1.0000, a leak",
+        ),
+    ],
+    ids=["empty", "null", "rare", "five", "one class", "leak"],
+)
+def test_check_fails_where_a_retrain_fails(
+    checkout: Project, infer: Callable[..., str], database: Database[Any], documents: Any, failure: str
+) -> None:
+    infer(write=True)
+    checkout.set(validation__min_rows=2, schema__columns__visits__nullable=True)
+    database.customers.delete_many({})
+    if documents:
+        database.customers.insert_many(documents)
+
+    with pytest.raises(PipelineError, match=failure) as error:
+        schema_commands.check()
+
+    assert error.value.exit_code == 1
+
+
+def test_check_warns(
+    checkout: Project,
+    infer: Callable[..., str],
+    database: Database[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A column below the bound of a leak, and a class that a sample lacks, do not fail a retrain."""
+    infer(write=True)
+    # One of a hundred customers who stayed has the visits of those who left.
+    copies = {"$cond": [{"$or": ["$left", {"$eq": ["$_id", 1]}]}, 39, 0]}
+    database.customers.update_many({}, [{"$set": {"visits": copies}}])
+    checkout.set(validation__max_single_column_auc=0.999)
+    schema_commands.check()
+    assert "warning: visits alone ranks the target with ROC AUC 0.99" in capsys.readouterr().out
+
+    database.customers.update_many({}, {"$set": {"left": False}})
+    monkeypatch.setattr(reading, "SAMPLE_BYTES", 2_000)
+    monkeypatch.setattr(reading, "BATCH", 10)
+    schema_commands.check()
+    assert "warning: the target left has one class only: no row is positive (--all" in capsys.readouterr().out
 
 
 def test_sample_size(database: Database[Any], checkout: Project) -> None:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from operations.schema.profile import Profile
 from operations.schema.prove import Proof, prove
-from operations.schema.reading import Documents
+from operations.schema.reading import Documents, no_document
 from operations.schema.table import read_text, types
 from pipeline.checks.leakage import suspicious
 from pipeline.checks.parameters import ValidationParameters
-from pipeline.checks.sample import positive
 from pipeline.config.contract import Contract
+from pipeline.config.parameters import load
+from pipeline.data.features import TransformationParameters
 
 # The number of undeclared fields that are listed.
 MOST_LISTED = 30
@@ -24,10 +25,14 @@ class Comparison:
     failures: list[str]
 
 
-def compare(documents: Documents, contract: Contract, limits: ValidationParameters) -> Comparison:
-    """Return how the documents differ from the contract."""
+def compare(documents: Documents, contract: Contract) -> Comparison:
+    """Return how the documents differ from the contract, and whether a retrain would fail."""
+    limits = load("validation", ValidationParameters)
+    test_size = load("transformation", TransformationParameters).test_size
     profile = Profile(documents())
-    proof = prove(contract, documents())
+    if not profile.documents:
+        return Comparison(f"{documents.name}: no document read", [], [no_document(documents)])
+    proof = prove(contract, documents(), test_size)
     accepted = proof.read - proof.rejected
     summary = (
         f"{read_text(proof.read, documents)}; the schema accepts {accepted:,} ({accepted / proof.read:.2%})"
@@ -37,7 +42,21 @@ def compare(documents: Documents, contract: Contract, limits: ValidationParamete
         for column, count, examples in proof.reasons.by_column()
     ]
     lines = [*_vanished(profile, contract), *_undeclared(profile, contract), *rejecting]
-    failures = _failures(proof, contract, limits, documents)
+    failures = _rejections(proof, limits, documents)
+    one_class = _one_class(proof, contract)
+    if documents.complete:
+        failures += one_class
+    else:
+        # The other documents may have the missing class.
+        lines += [f"warning: {problem} (--all reads every document)" for problem in one_class]
+    failures += _without_value(proof, contract)
+    maximum = limits.max_single_column_auc
+    for name, score in suspicious(proof.rows(contract), contract, maximum).items():
+        ranks = f"{name} alone ranks the target with ROC AUC {score:.4f}"
+        if score > maximum:
+            failures.append(f"{ranks}, a leak above validation.max_single_column_auc {maximum}")
+        else:
+            lines.append(f"warning: {ranks}: make sure that its value is known when the model predicts")
     return Comparison(summary, lines, failures)
 
 
@@ -68,10 +87,8 @@ def _undeclared(profile: Profile, contract: Contract) -> list[str]:
     return lines
 
 
-def _failures(
-    proof: Proof, contract: Contract, limits: ValidationParameters, documents: Documents
-) -> list[str]:
-    """Return why validation would fail, as far as these documents show."""
+def _rejections(proof: Proof, limits: ValidationParameters, documents: Documents) -> list[str]:
+    """Return why validation would fail because of rejected or too few documents."""
     failures = []
     share = proof.rejected / proof.read
     if share > limits.max_rejected:
@@ -79,21 +96,37 @@ def _failures(
             f"{proof.rejected:,} of {proof.read:,} documents would be rejected, a share of {share:.4g}, more "
             f"than validation.max_rejected {limits.max_rejected}: {proof.reasons.worst_columns()}"
         )
-    if documents.total is not None and (remain := int(documents.total * (1 - share))) < limits.min_rows:
+    total = proof.read if documents.complete else documents.total
+    if total is not None and (remain := int(total * (1 - share))) < limits.min_rows:
         failures.append(f"about {remain:,} rows are fewer than validation.min_rows {limits.min_rows:,}")
-    rows = proof.rows(contract)
-    positives = int(positive(rows, contract).sum())
-    # A sample may miss a rare class.
-    if documents.complete and len(rows) and positives in (0, len(rows)):
-        failures.append(
-            f"the target {contract.target.column} has one class only: "
-            f"{'every' if positives else 'no'} row is positive"
-        )
-    maximum = limits.max_single_column_auc
-    for name, score in suspicious(rows, contract, maximum).items():
-        if score > maximum:
-            failures.append(
-                f"the target leaks through {name} (alone ROC AUC {score:.4f}), more than "
-                f"validation.max_single_column_auc {maximum}"
-            )
     return failures
+
+
+def _one_class(proof: Proof, contract: Contract) -> list[str]:
+    """Return which split has one class of the target only, if any document is accepted."""
+    target = contract.target.column
+    negatives, positives = proof.splits.sum(axis=0)
+    if not negatives and not positives:
+        return []
+    if not negatives or not positives:
+        which = "every" if positives else "no"
+        return [f"the target {target} has one class only: {which} row is positive"]
+    return [
+        f"the {split} has {negatives:,} negative and {positives:,} positive rows of {target} and needs both: "
+        f"more rows, or a {change} transformation.test_size"
+        for split, change, (negatives, positives) in zip(
+            ("train split", "holdout"), ("smaller", "larger"), proof.splits, strict=True
+        )
+        if not negatives or not positives
+    ]
+
+
+def _without_value(proof: Proof, contract: Contract) -> list[str]:
+    """Return the features without a value in any train row, which training refuses."""
+    empty = [name for name in contract.features if name not in proof.with_value]
+    if proof.rejected == proof.read or not empty:
+        return []
+    return [
+        f"{', '.join(empty)} is null or missing on every train row of the {proof.read:,} documents read: "
+        "remove it from schema.columns"
+    ]

@@ -9,6 +9,7 @@ from operations.schema.names import column_name
 from operations.schema.profile import Profile
 from operations.schema.prove import Proof, prove
 from operations.schema.target import Target, candidates, target_of
+from operations.schema.update import declared, updated
 from pipeline.checks.leakage import suspicious
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError
@@ -35,23 +36,28 @@ class Proposal:
     proof: Proof | None = None
 
 
-def propose(documents: Documents, complete: bool, target: str | None, max_auc: float) -> Proposal:
+def propose(
+    documents: Documents, complete: bool, target: str | None, max_auc: float, present: Contract | None = None
+) -> Proposal:
     """Return the proposal for documents, which are read up to three times.
 
     `target` is `path=value`. Columns that alone rank it with a ROC AUC above `max_auc` are left out.
+    What the `present` schema declares is kept where it can be.
 
     Raises:
         ConfigurationError: the target is not possible, or no field can be a feature.
     """
     profile = Profile(documents())
     found = decisions(profile, complete)
+    if present:
+        found = updated(found, present)
     if target is None:
-        return Proposal(profile, found, _names(found), candidates(found))
+        return Proposal(profile, found, _names(found, present), candidates(found))
     chosen = target_of(target, found, profile)
     found = [*(one for one in found if one.field is not chosen.decision.field), chosen.decision]
     for attempt in range(2):
-        names = _names(found)
-        section = _section(found, names, chosen)
+        names = _names(found, present)
+        section = _section(found, names, chosen) | ({"id": present.id} if present else {})
         contract = checked(section)
         proof = prove(contract, documents())
         if attempt:
@@ -76,11 +82,14 @@ def checked(section: dict[str, Any]) -> Contract:
         raise ConfigurationError(f"no schema fits the documents: {explain('schema', error)}") from None
 
 
-def _names(found: list[Decision]) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for decision in found:
-        if decision.column is not None:
-            names[decision.path] = column_name(decision.field.path, names.values())
+def _names(found: list[Decision], present: Contract | None) -> dict[str, str]:
+    """Return the names of the columns, by path: those of the present schema, and new ones."""
+    columns = {decision.path: decision.field.path for decision in found if decision.column is not None}
+    known = declared(present) if present else {}
+    names = {path: known[path][0] for path in columns if path in known}
+    for path, parts in columns.items():
+        if path not in names:
+            names[path] = column_name(parts, names.values())
     return names
 
 
@@ -113,7 +122,7 @@ def _dropped(proof: Proof, contract: Contract, scores: dict[str, float], max_auc
                 dropped.setdefault(
                     column, f"looks like a consequence of the target: {name} alone has ROC AUC {score:.4f}"
                 )
-    free = set(contract.features) - set(dropped)
+    free = set(contract.columns) - {contract.target.column, *dropped}
     while proof.rejected_without(set(dropped)) > REJECTED * proof.read:
         before = proof.rejected_without(set(dropped))
         gains = {

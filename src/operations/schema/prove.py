@@ -8,7 +8,9 @@ from typing import Any
 
 from pipeline.checks.reasons import Reasons
 from pipeline.checks.rules import row_problems
+from pipeline.checks.sample import positive
 from pipeline.config.contract import Contract
+from pipeline.data.ids import split_shares
 from pipeline.source.bson_types import MISSING, type_name
 from pipeline.source.decoding import Decoder
 from pipeline.source.documents import ID_FIELD
@@ -32,6 +34,10 @@ class Proof:
     # The number of documents that are rejected because of exactly these columns.
     columns: Counter[frozenset[str]] = field(default_factory=Counter)
     tables: list[pa.Table] = field(default_factory=list)
+    # The accepted negatives and positives, shape (2,), of the train split and of the holdout.
+    splits: np.ndarray = field(default_factory=lambda: np.zeros((2, 2), dtype=int))
+    # The columns that have a value in a train row.
+    with_value: set[str] = field(default_factory=set)
 
     def rows(self, contract: Contract) -> pa.Table:
         """Return up to `MOST_ROWS` accepted rows."""
@@ -42,8 +48,11 @@ class Proof:
         return sum(count for columns, count in self.columns.items() if columns - left_out)
 
 
-def prove(contract: Contract, documents: Iterable[dict[str, Any]]) -> Proof:
-    """Return how many of the documents the contract accepts, and why it rejects the others."""
+def prove(contract: Contract, documents: Iterable[dict[str, Any]], test_size: float = 0) -> Proof:
+    """Return how many of the documents the contract accepts, and why it rejects the others.
+
+    `test_size` is the share of the holdout.
+    """
     proof, decoder, kept = Proof(), Decoder(contract), 0
     rest = iter(documents)
     while batch := list(islice(rest, BATCH)):
@@ -58,11 +67,17 @@ def prove(contract: Contract, documents: Iterable[dict[str, Any]]) -> Proof:
             proof.columns[frozenset(reason.partition(":")[0] for reason in reasons)] += 1
             for reason in reasons:
                 proof.reasons.add(reason)
+        keep = np.ones(len(decoded.table), dtype=bool)
+        keep[list(broken)] = False
+        rows = decoded.table.filter(pa.array(keep))
+        in_holdout = split_shares(rows[contract.id]) < test_size
+        of_class = 2 * in_holdout + positive(rows, contract)
+        proof.splits += np.bincount(of_class, minlength=4).reshape(2, 2)
+        train = rows.filter(pa.array(~in_holdout))
+        proof.with_value |= {name for name in contract.columns if train[name].null_count < len(train)}
         if kept < MOST_ROWS:
-            keep = np.ones(len(decoded.table), dtype=bool)
-            keep[list(broken)] = False
-            proof.tables.append(decoded.table.filter(pa.array(keep)))
-            kept += len(proof.tables[-1])
+            proof.tables.append(rows)
+            kept += len(rows)
     return proof
 
 

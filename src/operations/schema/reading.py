@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.config.errors import ConfigurationError, PipelineError
+from pipeline.config.errors import PipelineError
 from pipeline.source.mongo import CODEC, connect
 from pipeline.source.parameters import IngestionParameters
 
@@ -54,21 +54,15 @@ class NoSampleInTimeError(PipelineError):
 
 @contextmanager
 def reading(
-    parameters: IngestionParameters,
-    everything: bool,
-    most: int = SAMPLE,
-    seconds: float | None = None,
-    options: Names[str] = (),
+    parameters: IngestionParameters, everything: bool, most: int = SAMPLE, seconds: float | None = None
 ) -> Iterator[Documents]:
     """Yield the documents that the filter selects: a random sample of `most`, or all of them.
 
     At most `most` selected documents are read completely. `seconds` is the server's time limit for a sample:
-    with a filter, the server reads all selected documents for it. `options` are the parameters that come from
-    the command line.
+    with a filter, the server reads all selected documents for it.
 
     Raises:
         NoSampleInTimeError: the server takes longer.
-        ConfigurationError: the collection is missing or empty, or the filter selects no document.
         PipelineError: see `pipeline.source.mongo.connect`.
     """
     name = f"{parameters.database}.{parameters.collection}"
@@ -85,25 +79,23 @@ def reading(
             except ExecutionTimeout:
                 raise NoSampleInTimeError(f"{name}: no sample within {seconds} seconds") from None
             complete = complete and small
-        documents = Documents(name, total, complete, batches, collection, query)
-        if next(documents(), None) is None:
-            raise ConfigurationError(f"{name} {_why_none(collection, query, options)}")
-        yield documents
+        yield Documents(name, total, complete, batches, collection, query)
 
 
-def _why_none(collection: Collection[Document], query: Document, options: Names[str]) -> str:
-    """Return why no document was read, and what to correct."""
-    names = sorted(collection.database.list_collection_names())
-    if collection.name not in names:
+def no_document(documents: Documents, options: Names[str] = ()) -> str:
+    """Return why no document was read, and what to correct: `options` are parameters of the command line."""
+    names = sorted(documents.collection.database.list_collection_names())
+    if documents.collection.name not in names:
         more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
         listed = f"{', '.join(names[:MOST_LISTED]) or 'no collection'}{more}"
         return (
-            f"does not exist: correct {_origin('collection', options)}; the database "
-            f"{collection.database.name} has {listed}"
+            f"{documents.name} does not exist: correct {_origin('collection', options)}; the database "
+            f"{documents.collection.database.name} has {listed}"
         )
-    if query and collection.find_one({}, {"_id": 1}):
-        return f"holds no document that the filter selects: correct {_origin('filter', options)}"
-    return f"is empty: insert documents, or correct {_origin('collection', options)}"
+    if documents.query and documents.collection.find_one({}, {"_id": 1}):
+        name = _origin("filter", options)
+        return f"{documents.name} holds no document that the filter selects: correct {name}"
+    return f"{documents.name} is empty: insert documents, or correct {_origin('collection', options)}"
 
 
 def _origin(key: str, options: Names[str]) -> str:

@@ -85,7 +85,7 @@ def _no_target(field: Field, found: list[Decision], profile: Profile) -> str | N
     if field.path[0] == "_id":
         return "the id of a document cannot be the target: name another field"
     if personal := next((one.why for one in found if one.field is field and one.personal), None):
-        return f"{personal}: name another field, or declare this one in schema.columns by hand"
+        return f"{personal}: name another field, or write the schema by hand"
     if set(field.families) == {"document"}:
         depth = len(field.path)
         inner = [".".join(one.path) for one in profile.leaves if one.path[:depth] == field.path]
@@ -158,7 +158,7 @@ def candidates(found: list[Decision]) -> list[str]:
     targets = []
     for decision in found:
         field, column = decision.field, decision.column
-        if not column or column.get("nullable") or column["type"] not in KINDS.values():
+        if decision.personal or not column or column.get("nullable") or column["type"] not in KINDS.values():
             continue
         if field.distinct == 2 and len(field.families) == 1:
             (_, value), count = min(field.values.items(), key=lambda pair: pair[1])
