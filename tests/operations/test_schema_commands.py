@@ -6,7 +6,7 @@ from typing import Any
 
 from operations import schema_commands
 from operations.readiness import report as readiness
-from operations.schema import reading
+from operations.schema import reading, settings
 from pipeline.config.contract import Contract
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
@@ -124,6 +124,49 @@ def test_check_accepts_the_written_schema(
     assert "beyond the schema: price, 300 documents: is missing, but it is required (plan.price)" in printed
     with pytest.raises(PipelineError, match="a retrain would fail"):
         readiness.schema()
+
+
+def test_second_write_is_an_update(
+    checkout: Project, infer: Callable[..., str], database: Database[Any]
+) -> None:
+    """Names, bounds, derived features, slices and comments of columns that remain are kept."""
+    first = infer(write=True)
+    assert "columns: 0 kept, 4 added (name, price, visits, left), 9 removed (gender, " in first
+    assert "evaluation.slice_by: 0 kept, 2 removed (contract, senior_citizen)" in first
+    assert "the model is registered as churn-pipeline: mlflow.registered_model in params.yaml" in first
+    line = "visits: {path: visits, type: integer, minimum: 0, maximum: 100}"
+    content = checkout.params.read_text()
+    assert line in content
+    checkout.params.write_text(content.replace(line, "trips: {path: visits, type: integer}  # by hand"))
+    derived = {"often": "trips > 3", "cheap": "price / (often + 1)", "alike": "visits + 1"}
+    checkout.set(training__derived_features=derived, evaluation__slice_by=["trips", "name"])
+
+    before = checkout.params.read_text()
+    assert "columns: 4 kept\n" in infer(write=True)
+    assert checkout.params.read_text() == before
+
+    database.customers.update_many({}, {"$unset": {"plan.price": 1}})
+    for number in range(7):
+        database.customers.update_many({"_id": {"$mod": [7, number]}}, {"$set": {"since": number}})
+    third = infer(write=True)
+    assert "columns: 3 kept, 1 added (since), 1 removed (price)" in third
+    assert "training.derived_features: 2 kept, 1 removed (cheap)" in third
+    assert "evaluation.slice_by: 2 kept\n" in third
+    assert load("schema", Contract).columns["trips"].maximum is None
+
+
+@pytest.mark.parametrize(
+    ("before", "rows", "after"),
+    [(1000, 5, 2), (2, 300, 150), (120, 300, 150), (150, 300, 150), (2, 3000, 1000), (1400, 3000, 1400)],
+)
+def test_min_rows(checkout: Project, before: int, rows: int, after: int) -> None:
+    """At most half of the collection, and at least that or the default."""
+    checkout.set(validation__min_rows=before)
+
+    values, notes = settings._least(rows)
+
+    assert values.get(("validation", "min_rows"), before) == after
+    assert len(notes) == (before != after)
 
 
 def every(count: int, *positive: int, **values: Any) -> list[dict[str, Any]]:

@@ -72,6 +72,9 @@ def test_a_proposal_accepts_what_it_was_made_from(documents: list[dict[str, Any]
     for path, field in proposal.profile.fields.items():
         assert ".".join(path) in decided or set(field.families) == {"document"}
     assert all(decision.column or decision.why for decision in proposal.decisions)
+    # A second inference changes nothing.
+    again = propose(lambda: iter(documents), complete, "target=true", 0.99, present=checked(proposal.section))
+    assert again.section == proposal.section
 
 
 @settings(max_examples=20)
