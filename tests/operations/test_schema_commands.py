@@ -131,7 +131,7 @@ def test_second_write_is_an_update(
 ) -> None:
     """Names, bounds, derived features, slices and comments of columns that remain are kept."""
     first = infer(write=True)
-    assert "columns: 0 kept, 4 added (name, price, visits, left), 9 removed (gender, " in first
+    assert "columns: 0 kept, 4 added (plan_name, price, visits, left), 9 removed (gender, " in first
     assert "evaluation.slice_by: 0 kept, 2 removed (contract, senior_citizen)" in first
     assert "the model is registered as churn-pipeline: mlflow.registered_model in params.yaml" in first
     line = "visits: {path: visits, type: integer, minimum: 0, maximum: 100}"
