@@ -139,7 +139,7 @@ def test_second_write_is_an_update(
     assert line in content
     checkout.params.write_text(content.replace(line, "trips: {path: visits, type: integer}  # by hand"))
     derived = {"often": "trips > 3", "cheap": "price / (often + 1)", "alike": "visits + 1"}
-    checkout.set(training__derived_features=derived, evaluation__slice_by=["trips", "name"])
+    checkout.set(training__derived_features=derived, evaluation__slice_by=["trips", "plan_name"])
 
     before = checkout.params.read_text()
     assert "columns: 4 kept\n" in infer(write=True)
