@@ -41,9 +41,8 @@ def infer(
 
     Without --write, nothing is changed.
     """
-    from operations.schema.compare import no_document
     from operations.schema.propose import propose
-    from operations.schema.reading import reading
+    from operations.schema.reading import no_document, reading
     from operations.schema.settings import changed, present_schema
     from operations.schema.table import lines_of
     from operations.versions.parameters import MLflowParameters
@@ -55,7 +54,7 @@ def infer(
     present = present_schema()
     with reading(source, everything) as documents:
         if next(documents(), None) is None:
-            raise ConfigurationError(no_document(documents))
+            raise ConfigurationError(no_document(documents, changes))
         max_auc = load("validation", ValidationParameters).max_single_column_auc
         proposal = propose(documents, documents.complete, target, max_auc, present)
     for line in lines_of(proposal, documents):

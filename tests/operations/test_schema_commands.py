@@ -71,6 +71,26 @@ def test_infer_writes_nothing_by_default(checkout: Project, infer: Callable[...,
         infer(query='{"visits": 77}')
 
 
+def test_why_no_document_was_read(checkout: Project, database: Database[Any]) -> None:
+    database.create_collection("empty")
+
+    def message(options: list[str], **keys: Any) -> str:
+        source = IngestionParameters(source="mongodb", database=database.name, **keys)
+        with reading.reading(source, everything=False) as documents:
+            assert next(documents(), None) is None
+            return reading.no_document(documents, options).removeprefix(f"{database.name}.")
+
+    assert message([], collection="empty") == (
+        "empty is empty: insert documents, or correct ingestion.collection in params.yaml"
+    )
+    assert message(["collection", "filter"], collection="custom") == (
+        f"custom does not exist: correct --collection; the database {database.name} has customers, empty"
+    )
+    assert message(["filter"], collection="customers", filter={"visits": 77}) == (
+        "customers holds no document that the filter selects: correct --filter"
+    )
+
+
 def test_check_accepts_the_written_schema(
     checkout: Project,
     infer: Callable[..., str],
@@ -111,7 +131,7 @@ def test_second_write_is_an_update(
 ) -> None:
     """Names, bounds, derived features, slices and comments of columns that remain are kept."""
     first = infer(write=True)
-    assert "columns: 0 kept, 4 added (name, price, visits, left), 9 removed (gender, " in first
+    assert "columns: 0 kept, 4 added (plan_name, price, visits, left), 9 removed (gender, " in first
     assert "evaluation.slice_by: 0 kept, 2 removed (contract, senior_citizen)" in first
     assert "the model is registered as churn-pipeline: mlflow.registered_model in params.yaml" in first
     line = "visits: {path: visits, type: integer, minimum: 0, maximum: 100}"
@@ -119,7 +139,7 @@ def test_second_write_is_an_update(
     assert line in content
     checkout.params.write_text(content.replace(line, "trips: {path: visits, type: integer}  # by hand"))
     derived = {"often": "trips > 3", "cheap": "price / (often + 1)", "alike": "visits + 1"}
-    checkout.set(training__derived_features=derived, evaluation__slice_by=["trips", "name"])
+    checkout.set(training__derived_features=derived, evaluation__slice_by=["trips", "plan_name"])
 
     before = checkout.params.read_text()
     assert "columns: 4 kept\n" in infer(write=True)
@@ -157,7 +177,7 @@ def every(count: int, *positive: int, **values: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("documents", "failure"),
     [
-        ([], "customers holds no document that the filter selects"),
+        ([], "customers is empty: insert documents"),
         (every(40, *range(0, 40, 3), visits=None), "visits is null or missing on every train row of the 40"),
         (every(40, 3), "the holdout has 4 negative and 0 positive rows of left and needs both"),
         (every(5, 3), "the holdout has 0 negative and 0 positive rows of left and needs both"),

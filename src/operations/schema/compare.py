@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from operations.schema.profile import Profile
 from operations.schema.prove import Proof, prove
-from operations.schema.reading import Documents
+from operations.schema.reading import Documents, no_document
 from operations.schema.table import read_text, types
 from pipeline.checks.leakage import suspicious
 from pipeline.checks.parameters import ValidationParameters
@@ -58,11 +58,6 @@ def compare(documents: Documents, contract: Contract) -> Comparison:
         else:
             lines.append(f"warning: {ranks}: make sure that its value is known when the model predicts")
     return Comparison(summary, lines, failures)
-
-
-def no_document(documents: Documents) -> str:
-    """Return the message on an empty selection."""
-    return f"{documents.name} holds no document that the filter selects: correct ingestion in params.yaml"
 
 
 def _vanished(profile: Profile, contract: Contract) -> list[str]:

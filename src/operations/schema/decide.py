@@ -55,7 +55,7 @@ def decide(field: Field, profile: Profile, complete: bool) -> Decision:
     # Before all others, since their reasons quote examples.
     if personal := _personal(field, name):
         return Decision(field, None, f"personal data: looks like {personal}", personal=True)
-    if reason := _unusable(field, profile):
+    if reason := unusable(field, profile):
         return Decision(field, None, reason)
     column = _column(field, name, complete)
     if isinstance(column, str):
@@ -74,33 +74,39 @@ def main_family(field: Field) -> str:
     return max(families, key=lambda family: families[family]) if families else ""
 
 
-def _unusable(field: Field, profile: Profile) -> str | None:
+def unusable(field: Field, profile: Profile) -> str | None:
     """Return why no type of column fits the field, or None."""
     if not is_addressable(field.path):
-        return "a dotted path cannot name it: a name has a dot, is empty or starts with $"
+        return "a dotted path cannot name it, since a name has a dot, is empty or starts with $: rename it"
     for above in profile.ancestors(field):
         others = above.present - above.types[dict]
         if others > TOLERATED * profile.documents:
-            return f"inside {'.'.join(above.path)}, which is not a document in {others:,} documents"
+            share = f"{others:,} of {profile.documents:,}"
+            return f"inside {'.'.join(above.path)}, which is not a document in {share}"
     if not field.present:
         return "always null"
     if field.present < LEAST_PRESENT * profile.documents:
-        return f"rare: only {field.present:,} documents have it"
+        return f"rare: in only {field.present:,} of {profile.documents:,} documents"
     return _no_one_type(field)
 
 
 def _no_one_type(field: Field) -> str | None:
     families, main = field.families, main_family(field)
     if field.present - families[main] > TOLERATED * field.present:
-        counts = ", ".join(
-            f"{family} {count:,} times{_example(field, family)}" for family, count in families.most_common(4)
-        )
-        return f"mixed types: {counts}"
+        return f"mixed types: {counts_text(field)}"
     unusable = {
         "array": "an array: a path names one value; store its length or an element as a field",
         "document": "a document in almost all documents: its fields have their own lines",
     }
     return None if main in VALUES else unusable.get(main, f"no model uses the type {main}")
+
+
+def counts_text(field: Field) -> str:
+    """Return how many values of each family the field has, with an example of each."""
+    return ", ".join(
+        f"{family} {'once' if count == 1 else f'{count:,} times'}{_example(field, family)}"
+        for family, count in field.families.most_common(4)
+    )
 
 
 def _example(field: Field, family: str) -> str:
@@ -111,10 +117,10 @@ def _example(field: Field, family: str) -> str:
 
 def _personal(field: Field, name: str) -> str | None:
     family = main_family(field)
-    if family == "text":
-        for what in PERSONAL:
-            if field.forms[what] > PERSONAL_SHARE * field.present:
-                return what
+    # Also if most values are not texts.
+    for what in PERSONAL:
+        if field.forms[what] > PERSONAL_SHARE * field.present:
+            return what
     identifying = field.distinct > MOST_LISTED or field.unique_share > 0.5
     if family == "text" and identifying:
         return personal_by_name(name)

@@ -8,6 +8,12 @@ from pipeline.config.contract import CALENDAR, check_name
 
 Path = tuple[str, ...]
 
+# Names that mean little without the name of the field around them.
+GENERIC = re.compile(
+    "average|avg|code|count|date|end|id|kind|label|max|maximum|mean|median|min|minimum|name|number|start|state|"
+    "status|std|sum|time|total|type|unit|value"
+)
+
 
 def snake(text: str) -> str:
     """Return a field's name as lowercase ASCII words joined by underscores; empty if it has none."""
@@ -19,11 +25,15 @@ def snake(text: str) -> str:
 def column_name(path: Path, taken: Collection[str]) -> str:
     """Return a valid name for the column at `path`: the shortest end of the path that is free.
 
+    It does not begin with a generic name, such as `mean`, unless the whole path does.
+
     `taken` are the names of other columns. A name is not free either if it equals a calendar feature of
     another column, or if one of its own calendar features equals another name.
     """
     parts = [part for part in map(snake, path) if part] or ["column"]
-    short = ["_".join(parts[-depth:]) for depth in range(1, len(parts) + 1)]
+    depths = range(1, len(parts) + 1)
+    least = next((depth for depth in depths if not GENERIC.fullmatch(parts[-depth])), len(parts))
+    short = ["_".join(parts[-depth:]) for depth in depths[least - 1 :]]
     numbered = [f"{short[-1]}_{number}" for number in range(2, len(taken) + 4)]
     return next(
         name

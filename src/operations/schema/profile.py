@@ -92,7 +92,12 @@ class Field:
     @property
     def present(self) -> int:
         """The number of documents in which the field has a value."""
-        return self.types.total() - self.types[type(None)]
+        return self.types.total() - self.nulls
+
+    @property
+    def nulls(self) -> int:
+        """The number of documents in which the field is null."""
+        return self.types[type(None)]
 
     @property
     def families(self) -> Counter[str]:

@@ -1,14 +1,14 @@
 """Proposes the contract: the useful fields, without those that reject too much or leak the target."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from operations.schema.decide import Decision, decisions
 from operations.schema.names import column_name
 from operations.schema.profile import Profile
 from operations.schema.prove import Proof, prove
-from operations.schema.target import candidates, parsed, with_target
+from operations.schema.target import Target, candidates, target_of
 from operations.schema.update import declared, updated
 from pipeline.checks.leakage import suspicious
 from pipeline.config.contract import Contract
@@ -31,6 +31,7 @@ class Proposal:
     decisions: list[Decision]
     names: dict[str, str] = field(default_factory=dict)
     candidates: list[str] = field(default_factory=list)
+    target: Target | None = None
     section: dict[str, Any] | None = None
     proof: Proof | None = None
 
@@ -52,18 +53,21 @@ def propose(
         found = updated(found, present)
     if target is None:
         return Proposal(profile, found, _names(found, present), candidates(found))
-    path, text = parsed(target)
-    found, positive = with_target(found, profile, path, text)
+    chosen = target_of(target, found, profile)
+    found = [*(one for one in found if one.field is not chosen.decision.field), chosen.decision]
     for attempt in range(2):
         names = _names(found, present)
-        section = _section(found, names, path, positive) | ({"id": present.id} if present else {})
+        section = _section(found, names, chosen) | ({"id": present.id} if present else {})
         contract = checked(section)
         proof = prove(contract, documents())
-        if attempt or not (dropped := _dropped(proof, contract, max_auc)):
+        if attempt:
             break
-        why = {path: dropped[name] for path, name in names.items() if name in dropped}
-        found = [Decision(one.field, None, why[one.path]) if one.path in why else one for one in found]
-    return Proposal(profile, found, names, section=section, proof=proof)
+        scores = suspicious(proof.rows(contract), contract, max_auc)
+        dropped = _dropped(proof, contract, scores, max_auc)
+        found = [_judged(one, names.get(one.path, ""), dropped, scores) for one in found]
+        if not dropped:
+            break
+    return Proposal(profile, found, names, target=chosen, section=section, proof=proof)
 
 
 def checked(section: dict[str, Any]) -> Contract:
@@ -89,21 +93,30 @@ def _names(found: list[Decision], present: Contract | None) -> dict[str, str]:
     return names
 
 
-def _section(
-    found: list[Decision], names: dict[str, str], target: str, positive: bool | int | str
-) -> dict[str, Any]:
+def _section(found: list[Decision], names: dict[str, str], target: Target) -> dict[str, Any]:
     columns = {
         names[decision.path]: {"path": decision.path, **decision.column}
         for decision in found
         if decision.column is not None
     }
-    return {"id": "_id", "target": {"column": names[target], "positive": positive}, "columns": columns}
+    of_target = {"column": names[target.decision.path], "positive": target.positive}
+    return {"id": "_id", "target": of_target, "columns": columns}
 
 
-def _dropped(proof: Proof, contract: Contract, max_auc: float) -> dict[str, str]:
+def _judged(decision: Decision, name: str, dropped: dict[str, str], scores: dict[str, float]) -> Decision:
+    """Return the decision after the proof: left out if it is dropped, with a warning if it nearly is."""
+    if name in dropped:
+        return Decision(decision.field, None, dropped[name])
+    if name not in scores:
+        return decision
+    warning = f"warning: alone ranks the target with ROC AUC {scores[name]:.4f}; is it a consequence?"
+    return replace(decision, why=f"{decision.why}; {warning}" if decision.why else warning)
+
+
+def _dropped(proof: Proof, contract: Contract, scores: dict[str, float], max_auc: float) -> dict[str, str]:
     """Return the columns that leak the target or reject too much, with the reasons."""
     dropped: dict[str, str] = {}
-    for name, score in suspicious(proof.rows(contract), contract, max_auc).items():
+    for name, score in scores.items():
         if score > max_auc:
             for column in name.split(" + "):
                 dropped.setdefault(

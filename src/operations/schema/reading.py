@@ -1,5 +1,6 @@
 """Reads documents for the schema commands: a random sample of a bounded size, or all of them."""
 
+from collections.abc import Collection as Names
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pymongo.errors import ExecutionTimeout
 SAMPLE, SAMPLE_BYTES = 10_000, 64 * 2**20
 BATCH = 500
 COUNT_TIMEOUT_MS = 3_000
+# The number of collections that a message lists.
+MOST_LISTED = 10
 
 Document = dict[str, Any]
 
@@ -77,6 +80,26 @@ def reading(
                 raise NoSampleInTimeError(f"{name}: no sample within {seconds} seconds") from None
             complete = complete and small
         yield Documents(name, total, complete, batches, collection, query)
+
+
+def no_document(documents: Documents, options: Names[str] = ()) -> str:
+    """Return why no document was read, and what to correct: `options` are parameters of the command line."""
+    names = sorted(documents.collection.database.list_collection_names())
+    if documents.collection.name not in names:
+        more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+        listed = f"{', '.join(names[:MOST_LISTED]) or 'no collection'}{more}"
+        return (
+            f"{documents.name} does not exist: correct {_origin('collection', options)}; the database "
+            f"{documents.collection.database.name} has {listed}"
+        )
+    if documents.query and documents.collection.find_one({}, {"_id": 1}):
+        name = _origin("filter", options)
+        return f"{documents.name} holds no document that the filter selects: correct {name}"
+    return f"{documents.name} is empty: insert documents, or correct {_origin('collection', options)}"
+
+
+def _origin(key: str, options: Names[str]) -> str:
+    return f"--{key}" if key in options else f"ingestion.{key} in params.yaml"
 
 
 def _count(collection: Collection[Document], query: Document) -> int | None:

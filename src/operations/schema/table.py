@@ -9,20 +9,26 @@ from operations.schema.propose import Proposal
 from operations.schema.reading import Documents
 
 WIDEST = 44
+# The names of fields may be data: a table of all fields would be thousands of lines.
+MOST_LINES = 200
 
 
 def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
     """Yield the lines that describe a proposal."""
     yield read_text(proposal.profile.documents, documents)
-    rows = [("field", "present", "types", "examples", "decision")]
-    for decision in proposal.decisions:
-        present = f"{decision.field.present / proposal.profile.documents:.1%}"
-        rows.append(
-            (decision.path, present, types(decision.field), examples(decision), outcome(decision, proposal))
-        )
+    rows = [("field", "present", "null", "types", "examples", "decision")]
+    shown = proposal.decisions
+    if more := max(0, len(shown) - MOST_LINES):
+        shown = sorted(shown, key=lambda one: _importance(one, proposal))[:MOST_LINES]
+    for one in shown:
+        shares = [count / proposal.profile.documents for count in (one.field.types.total(), one.field.nulls)]
+        present, null = (f"{share:.1%}" for share in shares)
+        rows.append((one.path, present, null, types(one.field), examples(one), outcome(one, proposal)))
     yield from aligned(rows)
+    if more:
+        yield f"and {more:,} more fields: do names of fields contain data?"
     if proposal.profile.not_kept:
-        yield f"and {proposal.profile.not_kept:,} values of further fields: do names of fields contain data?"
+        yield f"and {proposal.profile.not_kept:,} values of further fields, which are not kept"
     if proposal.section is None:
         if proposal.candidates:
             yield "no target: name a field and the value to predict; candidates, with their rarer value:"
@@ -30,12 +36,20 @@ def lines_of(proposal: Proposal, documents: Documents) -> Iterator[str]:
         else:
             yield "no target: no field has two values; name one with --target PATH=VALUE"
     elif proposal.proof:
+        if proposal.target and proposal.target.warning:
+            yield proposal.target.warning
         proof = proposal.proof
         accepted = proof.read - proof.rejected
         yield (
             f"the schema accepts {accepted:,} of {proof.read:,} documents ({accepted / proof.read:.2%})"
             f"{f'; rejected: {proof.reasons.worst_columns()}' if proof.rejected else ''}"
         )
+
+
+def _importance(decision: Decision, proposal: Proposal) -> tuple[bool, bool]:
+    """Return the key that sorts the target first, then the columns."""
+    is_target = proposal.target is not None and decision is proposal.target.decision
+    return not is_target, decision.column is None
 
 
 def read_text(count: int, documents: Documents) -> str:

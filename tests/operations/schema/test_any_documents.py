@@ -39,7 +39,7 @@ def collections(draw: st.DrawFn) -> list[dict[str, Any]]:
     few = [{name: draw(each | each | st.none()) for name, each in columns.items()} for _ in range(5)]
     documents = [
         {"_id": number, **shapes[number % len(shapes)], "nested": few[number % 5], "target": number % 3 == 0}
-        for number in range(draw(st.sampled_from([3, 30, 250])))
+        for number in range(draw(st.sampled_from([6, 30, 250])))
     ]
     # One document differs from the others: among 250 it may be rejected.
     documents[1] |= {"nested": draw(st.dictionaries(names, values, max_size=4))}
