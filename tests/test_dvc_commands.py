@@ -8,7 +8,7 @@ from project import STAGES, Project
 def test_experiments(
     ready: Project,
 ) -> None:
-    change = ("-S", "training.hist_gradient_boosting.max_iter=21")
+    change = ("-S", "training.hist_gradient_boosting.max_iter=5")
     before = (ready.root / "dvc.lock").read_bytes()
 
     # In a temporary folder it leaves the workspace unchanged, and uses the same stores
@@ -23,7 +23,7 @@ def test_experiments(
 
     changed = json.loads(ready.dvc("params", "diff", "--json"))["params.yaml"]
     assert list(changed) == ["training.hist_gradient_boosting.max_iter"]
-    assert changed["training.hist_gradient_boosting.max_iter"]["new"] == 21
+    assert changed["training.hist_gradient_boosting.max_iter"]["new"] == 5
     metrics = json.loads(ready.dvc("metrics", "diff", "--json"))
     scores = metrics["artifacts/evaluation/metrics.json"]
     assert scores["roc_auc"]["diff"] != 0

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from operations.console import echo
-from operations.git_and_dvc.dvc_repository import dvc_repository
+from operations.git_and_dvc.dvc_repository import dvc_repository, plain_dvc_errors
 from operations.git_and_dvc.worktrees import cache_of, site_cache_of, throw_away_worktree
 from operations.readiness.waiting import check_remote
 from operations.versions.commits import commit_of
@@ -89,18 +92,21 @@ def prove(registry: Registry, version: Version) -> None:
         reason = "missing on the remote, or damaged"
         settings = {"core": {"site_cache_dir": site_cache_of(folder)}}
         with dvc_repository("fetch", folder, settings) as repo:
-            wanted = {str(out.hash_info.value) for out in repo.index.outs if out.use_cache and out.hash_info}
-        wrong, before = sorted(wanted), list[str]()
-        # A damaged object ends DVC's fetch while others wait: fetch as long as objects arrive.
-        while wrong and wrong != before:
-            before = wrong
+            outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+            wanted = {str(out.hash_info.value) for out in outs}
+            remotes = [repo.cloud.get_remote_odb(name) for name in {out.remote for out in outs}]
             try:
-                with dvc_repository("fetch", folder, settings) as repo:
+                with plain_dvc_errors("fetch"):
                     repo.fetch()
             except PipelineError as error:
                 # DVC names one missing object; the message below names up to three.
                 reason = str(error)
-            wrong = unproven(cache_of(folder), wanted)
+            wrong, before = unproven(cache_of(folder), wanted), list[str]()
+            # A damaged object ends DVC's fetch while others wait. The list of a folder brings new names.
+            while wrong and wrong != before:
+                before = wrong
+                fetch_each(wrong, remotes, cache_of(folder))
+                wrong = unproven(cache_of(folder), wanted)
         if wrong:
             more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
             raise PipelineError(
@@ -121,6 +127,18 @@ def prove(registry: Registry, version: Version) -> None:
             raise unreadable(version, error) from error
         if not same:
             raise PipelineError(f"version {version.number} in MLflow is not the model that its commit names")
+
+
+def fetch_each(names: Iterable[str], remotes: Sequence[Any], cache: Path) -> None:
+    """Fetch objects one by one from the remotes into a cache; a missing one does not stop the others."""
+    for name in names:
+        path = object_path(cache, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        for remote in remotes:
+            with suppress(FileNotFoundError):
+                remote.fs.get_file(remote.oid_to_path(name), str(path))
+                break
 
 
 def unproven(cache: Path, outputs: set[str]) -> list[str]:
