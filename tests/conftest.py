@@ -24,7 +24,6 @@ from pymongo.database import Database
 LONGEST = (
     "test_versions",
     "test_dependencies",
-    "test_runs",
     "test_new_data",
     "test_interrupted",
     "test_month",

@@ -223,8 +223,8 @@ def test_default_store_in_any_path(name: str, tmp_path: Path, monkeypatch: pytes
     (tmp_path / name).mkdir()
     uri, artifacts = mlflow_store.tracking_store()
     mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment_id=_experiment(uri, artifacts))
-    with mlflow.start_run() as run:
+    # `set_experiment` would also select the experiment of later tests in this process, in other stores.
+    with mlflow.start_run(experiment_id=_experiment(uri, artifacts)) as run:
         model = DummyClassifier().fit([[0], [1]], [0, 1])
         mlflow.sklearn.log_model(model, name="model", serialization_format="pickle", pip_requirements=[])
     mlflow.register_model(f"runs:/{run.info.run_id}/model", mlflow_store.PROJECT)
