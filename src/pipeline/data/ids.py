@@ -28,15 +28,16 @@ _READ = _OPTIONS.with_options(datetime_conversion=DatetimeConversion.DATETIME_AU
 def id_text(value: Any) -> str:
     """Return a BSON id as text: two ids have the same text only if they are equal in MongoDB.
 
-    Strings are unchanged, integers are decimal, an ObjectId is its 24 hex digits, and everything else is
-    relaxed extended JSON. A string that looks like one of those is quoted as in JSON.
+    Strings are unchanged, whole numbers of 64 bits are decimal, an ObjectId is its 24 hex digits, and
+    everything else is relaxed extended JSON. A string that looks like one of those is quoted as in JSON.
     """
     if type(value) is str:  # bson's Code is a str too
         return json_util.dumps(value) if _AMBIGUOUS.fullmatch(value) else value
     if isinstance(value, ObjectId):
         return str(value)
     value = _binary_number(value)
-    if isinstance(value, float) and value.is_integer():
+    # A larger double keeps its exponent: the 24 digits of 2.0**79 would be the text of an ObjectId.
+    if isinstance(value, float) and value.is_integer() and -(2**63) <= value < 2**63:
         return str(int(value))
     if isinstance(value, int) and not isinstance(value, bool):
         return str(int(value))
