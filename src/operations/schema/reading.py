@@ -1,7 +1,6 @@
 """Reads documents for the schema commands: a random sample of a bounded size, or all of them."""
 
-from collections.abc import Collection as Names
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +81,7 @@ def reading(
         yield Documents(name, total, complete, batches, collection, query)
 
 
-def no_document(documents: Documents, options: Names[str] = ()) -> str:
+def no_document(documents: Documents, options: Container[str] = ()) -> str:
     """Return why no document was read, and what to correct: `options` are parameters of the command line."""
     names = sorted(documents.collection.database.list_collection_names())
     if documents.collection.name not in names:
@@ -98,7 +97,7 @@ def no_document(documents: Documents, options: Names[str] = ()) -> str:
     return f"{documents.name} is empty: insert documents, or correct {_origin('collection', options)}"
 
 
-def _origin(key: str, options: Names[str]) -> str:
+def _origin(key: str, options: Container[str]) -> str:
     return f"--{key}" if key in options else f"ingestion.{key} in params.yaml"
 
 

@@ -130,7 +130,7 @@ def prove(registry: Registry, version: Version) -> None:
 
 
 def fetch_each(names: Iterable[str], remotes: Sequence[Any], cache: Path) -> None:
-    """Fetch objects one by one from the remotes into a cache; a missing one does not stop the others."""
+    """Fetch objects one by one from the first remote that has them whole; a missing one stops no other."""
     for name in names:
         path = object_path(cache, name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,6 +138,7 @@ def fetch_each(names: Iterable[str], remotes: Sequence[Any], cache: Path) -> Non
         for remote in remotes:
             with suppress(FileNotFoundError):
                 remote.fs.get_file(remote.oid_to_path(name), str(path))
+            if intact(cache, name):
                 break
 
 
