@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import RepeatedStratifiedKFold
 from xgboost import XGBClassifier
 
+RIVALS = ("LightGBM", "XGBoost", "CatBoost")
 TUNED: dict[str, dict[str, Any]] = {
     "LightGBM": {
         "learning_rate": 0.099795,

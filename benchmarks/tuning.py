@@ -1,19 +1,22 @@
-"""The shipped parameters, tuned parameters and LightGBM's defaults on other collections.
+"""`pipeline tune` against the shipped parameters, LightGBM's defaults and three tuned boosters.
 
     python benchmarks/tuning.py [TRIALS]
 
-A package ships each collection. `pipeline tune` (default 40 trials) searches on its training split. All
-models are fitted on that split and scored on the holdout.
+The sample, and two public collections that packages ship. `pipeline tune` and the search of each booster
+get the same number of trials (default 40) on the same five folds of the training split. All models are
+fitted on that split and scored on the holdout.
 """
 
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.contract import Contract
+from pipeline.config.contract import Contract, load_contract
 from pipeline.config.parameters import load
 from pipeline.modelling.models import build
 from pipeline.modelling.parameters import TrainingParameters
@@ -21,11 +24,12 @@ from pipeline.modelling.parameters import TrainingParameters
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from lightgbm import LGBMClassifier
-from rivals import rival
+from rivals import RIVALS, customers, rival
 from ruamel.yaml import YAML
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
+from tune_rivals import tuned as tuned_rival
 
 ROOT = Path(__file__).resolve().parents[1]
 RESAMPLES = 1000
@@ -52,6 +56,17 @@ def doctor_visits() -> tuple[pd.DataFrame, int]:
     frame = sm.datasets.randhie.load_pandas().data.sample(frac=1, random_state=0, ignore_index=True)
     target = (frame.pop("mdvis") > 0).astype("int8")
     return frame.astype(float).assign(y=target), 15_000
+
+
+def sample() -> tuple[pd.DataFrame, int]:
+    """Return the sample's customers without derived features; flags are 0.0 or 1.0."""
+    features, target = customers(load_contract())
+    flags = features.select_dtypes(bool).columns
+    days = features.select_dtypes("datetime").columns
+    frame = features.astype(dict.fromkeys(flags, float)).drop(columns=days)
+    numbers = frame.select_dtypes("number").columns
+    frame = frame.astype(dict.fromkeys(numbers, float)).assign(y=target.astype("int8"))
+    return frame.sample(frac=1, random_state=0, ignore_index=True), 5_000
 
 
 def schema(frame: pd.DataFrame) -> dict[str, Any]:
@@ -81,6 +96,21 @@ def tuned(frame: pd.DataFrame, trials: int) -> dict[str, Any]:
         return load("training", TrainingParameters, Path(folder) / "params.yaml").hist_gradient_boosting
 
 
+def fitted_rival(
+    name: str, frame: pd.DataFrame, count: int, trials: int
+) -> tuple[str, np.ndarray, dict[str, Any]]:
+    """Tune a booster on the folds of `pipeline tune`; return its name, holdout scores and parameters."""
+    features, target = frame.drop(columns="y"), frame["y"].to_numpy()
+    seed = load("training", TrainingParameters, ROOT / "params.yaml").random_state
+    partition = StratifiedKFold(5, shuffle=True, random_state=seed)
+    folds = list(partition.split(np.zeros(count), target[:count]))
+    with threadpool_limits(limits=1):
+        best, _ = tuned_rival(name, features[:count], target[:count], folds, trials)
+        model, native = rival(name, best, features)
+        model.fit(native[:count], target[:count])
+        return name, model.predict_proba(native[count:])[:, 1], best
+
+
 def ours(frame: pd.DataFrame, block: dict[str, Any]) -> Any:
     return build(Contract.model_validate(schema(frame)), "hist_gradient_boosting", block, {}, 0)
 
@@ -100,29 +130,32 @@ def interval(target: np.ndarray, one: np.ndarray, other: np.ndarray) -> str:
 def main() -> None:
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     shipped = load("training", TrainingParameters, ROOT / "params.yaml").hist_gradient_boosting
-    head = "collection | train | holdout | positive | shipped | LightGBM's defaults | tuned"
-    print(f"| {head} | tuned minus LightGBM |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
-    for collection in (flights, doctor_visits):
+    print("| collection | model | ROC AUC | pipeline tune minus this |")
+    print("| --- | --- | ---: | --- |")
+    for collection in (sample, flights, doctor_visits):
         frame, count = collection()
-        train, test = frame[:count], frame[count:].drop(columns="y")
         target = frame["y"].to_numpy()[count:]
-        features = train.drop(columns="y")
-        _, native = rival("LightGBM", {}, frame.drop(columns="y"))
+        features, test = frame[:count].drop(columns="y"), frame[count:].drop(columns="y")
         found = {}
-        with threadpool_limits(limits=1):
-            for name, block in {"shipped": shipped, "tuned": tuned(train, trials)}.items():
-                model = ours(frame, block).fit(features, train["y"])
-                found[name] = model.predict_proba(test)[:, 1]
-            lightgbm = LGBMClassifier(n_jobs=1, random_state=0, verbose=-1).fit(native[:count], train["y"])
-            found["LightGBM"] = lightgbm.predict_proba(native[count:])[:, 1]
-        auc = {name: roc_auc_score(target, scores) for name, scores in found.items()}
-        print(
-            f"| {collection.__name__.replace('_', ' ')} | {count:,} | {len(target):,} | {target.mean():.0%} "
-            f"| {auc['shipped']:.4f} | {auc['LightGBM']:.4f} | {auc['tuned']:.4f} "
-            f"| {interval(target, found['tuned'], found['LightGBM'])} |",
-            flush=True,
-        )
+        for name, block in {"pipeline tune": tuned(frame[:count], trials), "shipped": shipped}.items():
+            with threadpool_limits(limits=1):
+                model = ours(frame, block).fit(features, frame["y"][:count])
+            found[f"**{name}**"] = model.predict_proba(test)[:, 1]
+            print(f"{name}: {block}", file=sys.stderr, flush=True)
+        model, native = rival("LightGBM", {}, frame.drop(columns="y"))
+        model.fit(native[:count], frame["y"][:count])
+        found["LightGBM's defaults"] = model.predict_proba(native[count:])[:, 1]
+        fit = partial(fitted_rival, frame=frame, count=count, trials=trials)
+        with ProcessPoolExecutor() as pool:
+            for name, scores, best in pool.map(fit, RIVALS):
+                found[f"{name}, tuned"] = scores
+                print(f"{name}: {best}", file=sys.stderr, flush=True)
+        ours_scores = found["**pipeline tune**"]
+        what = f"{collection.__name__.replace('_', ' ')}: {count:,} train, {len(target):,} holdout rows"
+        for name, scores in found.items():
+            difference = interval(target, ours_scores, scores) if scores is not ours_scores else ""
+            print(f"| {what} | {name} | {roc_auc_score(target, scores):.4f} | {difference} |", flush=True)
+            what = ""
 
 
 if __name__ == "__main__":

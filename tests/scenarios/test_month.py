@@ -66,7 +66,7 @@ def version_is_rolled_back(project: Project) -> None:
     assert replaced.number == 2
     version, pinned, reason = champion(project)
     assert (version, pinned) == (1, True)
-    assert reason.startswith("rolled back to by hand 2")
+    assert reason.startswith("by rollback on 2")
     assert reason.endswith(", pinned: version 2 misses half of the calls")
 
 

@@ -1,12 +1,14 @@
 """The recipes of docs/use-the-model.md run as written."""
 
 import re
+from importlib.metadata import version
 from typing import Any
 
 from customers import customer
 from project import ROOT, Project
 
 import mlflow
+import pytest
 from bson import Decimal128
 from pymongo.database import Database
 
@@ -14,7 +16,7 @@ RECIPES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/use-the-model.md").re
 
 
 def test_the_champion_scores_a_data_frame_and_a_collection(
-    ready: Project, database: Database[dict[str, Any]], mongo_uri: str
+    ready: Project, database: Database[dict[str, Any]], mongo_uri: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uri = f"sqlite:///{ready.root}/mlflow.db"
     run = mlflow.MlflowClient(uri).search_runs(["1"])[0].info.run_id
@@ -33,8 +35,12 @@ def test_the_champion_scores_a_data_frame_and_a_collection(
     )
     env = {"MLFLOW_TRACKING_URI": uri, "MONGODB_URI": mongo_uri, "PYTHONPATH": "src"}
 
-    frame, collection = (ready.run("python", "-c", recipe, **env) for recipe in RECIPES)
+    packages, *scoring = RECIPES
+    # A process would import MLflow once more.
+    exec(packages, {})
+    frame, collection = (ready.run("python", "-c", recipe, **env) for recipe in scoring)
 
+    assert f"scikit-learn=={version('scikit-learn')}" in capsys.readouterr().out
     assert {"probability", "positive"} <= set(frame.stdout.splitlines()[0].split())
     assert "[5 rows x " in frame.stdout
     header, *lines = [line.split(",") for line in collection.stdout.splitlines()]

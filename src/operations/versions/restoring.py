@@ -56,7 +56,7 @@ def rollback(number: int, reason: str) -> Version | None:
         if other.decision and other.decision["promoted"] and PROMOTED not in other.tags:
             registry.record(other.number, PROMOTED, True)
     registry.record(number, ROLLBACK, record)
-    registry.make_champion(number, f"rolled back to by hand {now:%Y-%m-%d}{PINNED}{reason}", pinned=True)
+    registry.make_champion(number, f"by rollback on {now:%Y-%m-%d}{PINNED}{reason}", pinned=True)
     return replaced
 
 

@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlsplit
 from operations.git_and_dvc.dvc_remotes import remotes_in_use
 from operations.git_and_dvc.git import REMOTE, has_remote
 from pipeline.config.stores import stores_root
-from pipeline.tracking.lineage import without_credentials
 from pipeline.tracking.mlflow_store import database_file, find_experiment, plain_mlflow_errors, tracking_store
 
 
@@ -35,10 +34,7 @@ def in_this_clone(uri: str) -> bool:
 def _mlflow(root: Path) -> Iterator[str]:
     uri, artifacts = tracking_store()
     if in_this_clone(uri):
-        yield (
-            f"the MLflow store {without_credentials(uri)} lies in this clone: set MLFLOW_TRACKING_URI to "
-            "share it"
-        )
+        yield "the MLflow store lies in this clone (share it: set MLFLOW_TRACKING_URI)"
         return
     with plain_mlflow_errors(uri, "nothing was changed"):
         import mlflow
@@ -50,8 +46,8 @@ def _mlflow(root: Path) -> Iterator[str]:
     place = urlsplit(experiment.artifact_location if experiment else artifacts or "")
     if place.scheme in {"", "file"} and place.path and Path(unquote(place.path)).is_relative_to(root):
         yield (
-            f"the artifacts of the MLflow experiment {name} lie in this clone: set MLFLOW_TRACKING_URI to a "
-            "server, or MLFLOW_EXPERIMENT_NAME to a new experiment of one, to share them"
+            f"the artifacts of the MLflow experiment {name} lie in this clone (share them: set "
+            "MLFLOW_TRACKING_URI to a server, or MLFLOW_EXPERIMENT_NAME to a new experiment of one)"
         )
 
 
@@ -59,6 +55,6 @@ def _dvc(root: Path) -> Iterator[str]:
     for name, url in remotes_in_use().items():
         if "://" not in url and Path(url).resolve().is_relative_to(root):
             yield (
-                f"the DVC remote {name} ({url}) lies in this clone: 'dvc remote modify {name} url URL', or "
-                "'dvc remote default NAME' of another remote, shares it"
+                f"the DVC remote {name} lies in this clone (share it: 'dvc remote modify {name} url URL', "
+                "or 'dvc remote default NAME' of another)"
             )

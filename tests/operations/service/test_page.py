@@ -97,11 +97,11 @@ def test_report_url_in_mlflow_or_a_folder(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_champion_has_a_reason_and_versions_a_decision() -> None:
     refused = {"promotion": '{"promoted": false, "reason": "it may be 0.02 lower"}'}
-    why = f"rolled back to by hand, pinned: {NASTY}"
+    why = f"by rollback, pinned: {NASTY}"
     pinned = replace(version(1, True), standing=why, pinned=True)
     content = html([], known(pinned, version(2, **refused), version(3, promote="no", **refused)), NOW)
 
-    assert f"<p>rolled back to by hand, pinned: {ESCAPED}</p>" in content
+    assert f"<p>by rollback, pinned: {ESCAPED}</p>" in content
     assert content.count(">pinned</span>") == 1
     assert "<summary>not promoted</summary>it may be 0.02 lower</details>" in content
     assert "<summary>no-promote</summary>" in content

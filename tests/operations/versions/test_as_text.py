@@ -8,7 +8,7 @@ VERSION: dict[str, Any] = {
     "version": 3,
     "champion": True,
     "pinned": True,
-    "reason": "rolled back to by hand 2026-11-27, pinned: it was better",
+    "reason": "by rollback on 2026-11-27, pinned: it was better",
     "local": False,
     "commit": "c0ffee0000",
     "tag": "model-v3",
@@ -48,7 +48,7 @@ def test_lineage_of_a_version() -> None:
         "run          5ca1ab1e",
         "scores       roc_auc 0.8344",
         "threshold    0.2658",
-        "champion     rolled back to by hand 2026-11-27, pinned: it was better",
+        "champion     by rollback on 2026-11-27, pinned: it was better",
         "decision     not promoted: a slice collapses",
         "drift        no drift from version 2",
         "parameters",
@@ -90,4 +90,4 @@ def test_version_registered_by_hand_is_listed() -> None:
     words = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
     assert lines[1].split() == words
     assert lines[2].split() == ["4"]
-    assert lines[3:] == ["champion: version 3, rolled back to by hand 2026-11-27, pinned: it was better"]
+    assert lines[3:] == ["champion: version 3, by rollback on 2026-11-27, pinned: it was better"]

@@ -355,13 +355,13 @@ def test_best_needs_better_ranking_and_equal_log_loss(low: float, loss: float | 
 
 
 def by_rollback() -> None:
-    Registry().make_champion(2, "rolled back to by hand 2026-11-27, pinned: calls are missed", pinned=True)
+    Registry().make_champion(2, "by rollback on 2026-11-27, pinned: calls are missed", pinned=True)
 
 
 @pytest.mark.parametrize(
     ("pin", "why"),
     [
-        (by_rollback, "rolled back to by hand 2026-11-27, pinned: calls are missed"),
+        (by_rollback, "by rollback on 2026-11-27, pinned: calls are missed"),
         (lambda: set_by_hand(2), "made champion by hand in MLflow"),
     ],
 )
@@ -418,7 +418,7 @@ def test_unpin_lifts_the_pin(here: Workspace) -> None:
 
     assert not champion().pinned
     how, _, reason = champion().standing.partition(": ")
-    assert how.startswith("rolled back to by hand 2026-11-27, unpinned 2")
+    assert how.startswith("by rollback on 2026-11-27, unpinned 2")
     assert reason == "the calls are back"
     assert here.decided(3, STEPS[1]).promoted
 
@@ -498,7 +498,7 @@ def test_interrupted_promotion_is_compared_with_a_new_champion(here: Workspace) 
     assert champion().number == 3
     # A rollback in between overrides the old decision
     Registry().record(4, DECISION, Decision(True, "good enough", 3).content())
-    Registry().make_champion(2, "rolled back to by hand 2026-11-27, pinned: better", pinned=True)
+    Registry().make_champion(2, "by rollback on 2026-11-27, pinned: better", pinned=True)
     assert not decide(Registry(), Registry().version(4), None).promoted
     assert champion().number == version.number
 
