@@ -11,6 +11,7 @@ from pipeline.config.stages import STAGES
 
 # The line in which a stage reports its error begins with one of these.
 STAGE_PREFIXES = tuple(f"{stage}: " for stage in STAGES)
+DVC = (sys.executable, "-m", "operations.git_and_dvc.full_disk")
 
 
 def dvc(*words: str) -> str:
@@ -20,7 +21,7 @@ def dvc(*words: str) -> str:
         PipelineError: it failed; the message is DVC's first error.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words],
+        [*DVC, *words],
         capture_output=True,
         text=True,
         errors="replace",
@@ -42,7 +43,7 @@ def repro(*words: str) -> None:
         PipelineError: a stage failed; the message is the stage's error.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro", *words],
+        [*DVC, "repro", *words],
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",

@@ -8,12 +8,15 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
+from operations.git_and_dvc.full_disk import end_on_full_disk
 from operations.git_and_dvc.refusals import refusal
 from pipeline.config.errors import ConfigurationError, PipelineError
 
 from dvc.exceptions import CheckoutError
 from dvc.logger import ColorFormatter
 from dvc.repo import Repo
+
+end_on_full_disk()
 
 # Added when a remote refuses a push: the DVC cache has the result of hours of training, MLflow has its run.
 TRAINED = "what was trained is kept: the same command, run again, publishes it without training again"
