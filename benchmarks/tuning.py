@@ -1,10 +1,10 @@
 """`pipeline tune` against the shipped parameters, LightGBM's defaults and three tuned boosters.
 
-    python benchmarks/tuning.py [TRIALS]
+    python benchmarks/tuning.py [TRIALS [COLLECTION ...]]
 
-The sample, and two public collections that packages ship. `pipeline tune` and the search of each booster
-get the same number of trials (default 40) on the same five folds of the training split. All models are
-fitted on that split and scored on the holdout.
+The collections are the sample, and two public ones that packages ship. `pipeline tune` and the search of
+each booster get the same number of trials (default 40) on the same five folds of the training split. All
+models are fitted on that split and scored on the holdout.
 """
 
 import subprocess
@@ -130,31 +130,32 @@ def interval(target: np.ndarray, one: np.ndarray, other: np.ndarray) -> str:
 def main() -> None:
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 40
     shipped = load("training", TrainingParameters, ROOT / "params.yaml").hist_gradient_boosting
+    collections = {each.__name__: each for each in (sample, flights, doctor_visits)}
     print("| collection | model | ROC AUC | pipeline tune minus this |")
     print("| --- | --- | ---: | --- |")
-    for collection in (sample, flights, doctor_visits):
-        frame, count = collection()
+    for name in sys.argv[2:] or collections:
+        frame, count = collections[name]()
         target = frame["y"].to_numpy()[count:]
         features, test = frame[:count].drop(columns="y"), frame[count:].drop(columns="y")
         found = {}
-        for name, block in {"pipeline tune": tuned(frame[:count], trials), "shipped": shipped}.items():
+        for kind, block in {"pipeline tune": tuned(frame[:count], trials), "shipped": shipped}.items():
             with threadpool_limits(limits=1):
                 model = ours(frame, block).fit(features, frame["y"][:count])
-            found[f"**{name}**"] = model.predict_proba(test)[:, 1]
-            print(f"{name}: {block}", file=sys.stderr, flush=True)
+            found[f"**{kind}**"] = model.predict_proba(test)[:, 1]
+            print(f"{kind}: {block}", file=sys.stderr, flush=True)
         model, native = rival("LightGBM", {}, frame.drop(columns="y"))
         model.fit(native[:count], frame["y"][:count])
         found["LightGBM's defaults"] = model.predict_proba(native[count:])[:, 1]
         fit = partial(fitted_rival, frame=frame, count=count, trials=trials)
         with ProcessPoolExecutor() as pool:
-            for name, scores, best in pool.map(fit, RIVALS):
-                found[f"{name}, tuned"] = scores
-                print(f"{name}: {best}", file=sys.stderr, flush=True)
+            for booster, scores, best in pool.map(fit, RIVALS):
+                found[f"{booster}, tuned"] = scores
+                print(f"{booster}: {best}", file=sys.stderr, flush=True)
         ours_scores = found["**pipeline tune**"]
-        what = f"{collection.__name__.replace('_', ' ')}: {count:,} train, {len(target):,} holdout rows"
-        for name, scores in found.items():
+        what = f"{name.replace('_', ' ')}: {count:,} train, {len(target):,} holdout rows"
+        for kind, scores in found.items():
             difference = interval(target, ours_scores, scores) if scores is not ours_scores else ""
-            print(f"| {what} | {name} | {roc_auc_score(target, scores):.4f} | {difference} |", flush=True)
+            print(f"| {what} | {kind} | {roc_auc_score(target, scores):.4f} | {difference} |", flush=True)
             what = ""
 
 
