@@ -34,8 +34,8 @@ def test_two_trial_clones_become_a_team(ready: Project, tmp_path: Path) -> None:
         done = project.run("pipeline", "publish").stdout
         assert "version 1 is published; champion" in done
         (line,) = [line for line in done.splitlines() if line.startswith("local version: ")]
-        assert "set MLFLOW_TRACKING_URI to share it" in line
-        assert "the DVC remote local (" in line
+        assert "(share it: set MLFLOW_TRACKING_URI)" in line
+        assert "the DVC remote local lies in this clone" in line
         assert project.git("tag", "--list") == "model-v1\n"
     assert origin.git("for-each-ref") == before
     listed = one.run("pipeline", "models").stdout
