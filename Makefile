@@ -77,7 +77,7 @@ bench: $(VENV)/.benchmarks ## Set up, then measure speed and memory, in tables (
 	python benchmarks/pipeline_speed.py
 	python benchmarks/service_load.py
 
-bench-quality: $(VENV)/.benchmarks ## Set up, then measure models, tuning, leakage and drift (some two hours)
+bench-quality: $(VENV)/.benchmarks ## Set up, then measure models, tuning, leakage and drift (about two hours)
 	python benchmarks/model_quality.py
 	python benchmarks/calibration.py
 	python benchmarks/leakage.py

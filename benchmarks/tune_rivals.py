@@ -16,7 +16,7 @@ import pandas as pd
 from rivals import RIVALS, customers, folds, rival, score
 
 TUNING_SEED = 101
-# The first trial of each, as in `pipeline tune`.
+# The first trial of each has these defaults of its library; the sampler chooses the other parameters.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "LightGBM": {"learning_rate": 0.1, "n_estimators": 100, "num_leaves": 31, "min_child_samples": 20},
     "XGBoost": {"learning_rate": 0.3, "n_estimators": 100, "max_depth": 6, "min_child_weight": 1.0},

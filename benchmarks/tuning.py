@@ -61,11 +61,8 @@ def doctor_visits() -> tuple[pd.DataFrame, int]:
 def sample() -> tuple[pd.DataFrame, int]:
     """Return the sample's customers without derived features; flags are 0.0 or 1.0."""
     features, target = customers(load_contract())
-    flags = features.select_dtypes(bool).columns
-    days = features.select_dtypes("datetime").columns
-    frame = features.astype(dict.fromkeys(flags, float)).drop(columns=days)
-    numbers = frame.select_dtypes("number").columns
-    frame = frame.astype(dict.fromkeys(numbers, float)).assign(y=target.astype("int8"))
+    numbers = features.select_dtypes(["bool", "number"]).columns
+    frame = features.astype(dict.fromkeys(numbers, float)).assign(y=target.astype("int8"))
     return frame.sample(frac=1, random_state=0, ignore_index=True), 5_000
 
 

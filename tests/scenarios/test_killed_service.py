@@ -8,9 +8,10 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 
+from disk import after_mounting
 from project import Project
 from promises import check, check_whole
 from proxy import Proxy, proxy
@@ -152,19 +153,14 @@ def test_long_outage_is_one_line_and_changes_nothing(team: Team, reached: Reache
             check_whole(team)
 
 
-@contextmanager
-def small_disk(project: Project, place: str, size: str) -> Iterator[tuple[str, ...]]:
-    """Yield the prefix of a command that mounts a disk of this size at `place` of a checkout."""
+def small_disk(project: Project, place: str, size: str) -> tuple[str, ...]:
+    """Return the prefix of a command that mounts a disk of this size at `place` of a checkout."""
     disk = project.root.with_name("disk")
     disk.mkdir(exist_ok=True)
-    script = (
+    return after_mounting(
         f"mount -t tmpfs -o size={size} tmpfs {disk} && cp -a {project.root}/{place}/. {disk}/ && "
-        f'mount --bind {disk} {project.root}/{place} && exec "$@"'
+        f"mount --bind {disk} {project.root}/{place}"
     )
-    words = ("unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh")
-    if project.run(*words, "true", check=False).returncode:
-        pytest.skip("this machine does not let a user mount a disk (unshare, tmpfs)")
-    yield words
 
 
 @pytest.mark.parametrize(
@@ -177,8 +173,7 @@ def test_full_disk_changes_nothing(team: Team, place: str, size: str) -> None:
     before, objects = (team.refs(), project.digests()), team.s3.objects()
     team.arrive(CUSTOMERS, 40_000)
 
-    with small_disk(project, place, size) as words:
-        failed = project.run(*words, "pipeline", "retrain", check=False)
+    failed = project.run(*small_disk(project, place, size), "pipeline", "retrain", check=False)
 
     print(f"{place} of {size}: {failed.stderr.splitlines()[-1:]}")
     assert failed.returncode == 1, failed.stderr

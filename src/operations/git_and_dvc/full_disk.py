@@ -1,7 +1,7 @@
 """DVC that ends on a full disk; as a program, the command `dvc`.
 
-DVC keeps its databases with diskcache 5.6, whose transactions begin again after every error of SQLite. On a
-full disk that is forever.
+DVC's databases use diskcache 5.6, which repeats the begin of a transaction after any error of SQLite. On a
+full disk it would repeat it forever.
 """
 
 import sqlite3
