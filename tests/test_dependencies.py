@@ -72,11 +72,13 @@ def imported(stage: str) -> set[str]:
     return {line for line in lines if line.startswith("src/")} - {"src/pipeline/__init__.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [*STAGES[:3], "operations.retraining.steps"])
 def test_neither_data_stages_nor_an_unchanged_retrain_import_scikit_learn(module: str) -> None:
     assert [path for path in all_imported(module) if "/sklearn/" in path] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_imports_of_a_stage_are_declared(stage: str) -> None:
     declared = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][stage]["deps"]

@@ -65,6 +65,7 @@ def test_uv_installs_from_the_indexes_and_folders_of_pip(tmp_path: Path, package
     assert {path.name for path in packages.glob("*.py")} == {"one.py", "two.py"}
 
 
+@pytest.mark.slow
 def test_pip_installs_where_uv_is_not_available(tmp_path: Path, packages: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(ROOT / "tools", tmp_path / "tools")

@@ -130,6 +130,7 @@ def test_the_hash_is_the_same_on_every_machine() -> None:
     assert split_shares(pa.chunked_array([[*PINNED]])).tolist() == [*PINNED.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_the_hash_does_not_depend_on_the_process(seed: str) -> None:
     code = (

@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
-from operations.versions import publishing, pushing, recipe, registry, tags
+from operations.versions import publishing, pushing, recipe, registry, served, tags
 from pipeline.config.errors import PipelineError
 
 STEPS = (
@@ -23,6 +24,8 @@ STEPS = (
     "make_champion",
     "record promoted",
 )
+# The version is served after these.
+BEFORE_SERVING = STEPS[:5]
 
 
 def dying(original: Callable[..., Any], step: str, when: str) -> Callable[..., Any]:
@@ -51,6 +54,9 @@ def attempt(when: str, step: str) -> None:
         elif name == "git":
             owner = {"git commit": recipe, "git tag": tags, "git push": pushing}[step]
         setattr(owner, name, dying(getattr(owner, name), step, when))
+        if step in BEFORE_SERVING:
+            # No process imports MLflow for a model that will not be served.
+            served.started_early = nullcontext
     # Its output must not mix with the answers.
     os.dup2(2, 1)
     try:

@@ -16,6 +16,9 @@ from s3 import BUCKET, KEYS, S3, running_s3
 
 import pytest
 
+# A server of S3 for the module.
+pytestmark = pytest.mark.slow
+
 # One output, which goes to the default remote.
 PIPELINE = "stages:\n  one:\n    cmd: echo\n    outs:\n      - model:\n          {}\n"
 

@@ -211,6 +211,7 @@ def test_cluster_without_workers_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
         assert "has no worker" in failure(use, PipelineError)
 
 
+@pytest.mark.slow
 def test_missing_package_of_a_worker_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def starve() -> None:
         raise KilledWorker("check_part", None, 3)

@@ -43,6 +43,7 @@ def fitted(count: int, calibration: str = "none", **parameters: Any) -> Pipeline
     return fit(model, *rows(count))
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_threads() -> None:
     pytest.importorskip("lightgbm")
     found = set()

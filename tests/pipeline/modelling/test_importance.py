@@ -40,6 +40,7 @@ def rows(count: int, positive: float) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, (score > np.quantile(score, 1 - positive)).to_numpy(dtype="int8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", INSTALLED)
 def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frame, target = rows(1500, 0.3)

@@ -46,6 +46,7 @@ def rows(count: int, channels: int) -> pd.DataFrame:
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [3, 220], ids=["dense", "sparse"])
 @pytest.mark.parametrize("algorithm", INSTALLED)
 def test_blocks_change_nothing(algorithm: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:

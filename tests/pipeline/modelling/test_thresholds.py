@@ -71,6 +71,7 @@ def test_high_cost_of_false_positives_selects_no_row() -> None:
     assert choose(costs, 1 - TARGETS["distinct"], PROBABILITIES["distinct"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "calibration"), [("random_forest", "none"), ("hist_gradient_boosting", "isotonic")]
 )

@@ -218,6 +218,7 @@ def test_the_costs_are_those_of_the_criterion() -> None:
     assert costs_of(0.5) == costs_of("f1") == costs_of({"recall_at": 0.8}) == (1.0, 1.0)
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_page_fits_phone_and_desktop(tmp_path: Path) -> None:
     path = tmp_path / "report.html"

@@ -13,6 +13,7 @@ import pytest
 from pymongo import MongoClient
 
 
+@pytest.mark.slow
 def test_server_stops_at_any_time_and_keeps_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a stop right after the start, when its main thread may miss a signal
     started: list[subprocess.Popen[bytes]] = []
