@@ -38,7 +38,7 @@ test: $(VENV)/.development ## Set up, then run all tests but the long scenarios
 test-long: $(VENV)/.development ## Set up, then run the long scenarios (about ten minutes)
 	$(PYTEST) -m long
 
-test-fast: $(VENV)/.development ## Set up, then run the tests that need no checkout and no servers (about a minute)
+test-fast: $(VENV)/.development ## Set up, then run the tests that take no seconds: no checkout, no servers (two minutes)
 	$(PYTEST) -m "not slow"
 
 test-foreign: $(VENV)/.development ## Set up, then run all tests in a copy with another team's settings (ONLY="not slow": the fast ones)
@@ -72,6 +72,7 @@ bench: $(VENV)/.benchmarks ## Set up, then measure speed and memory, in tables (
 	python benchmarks/ingestion_speed.py $(SIZE)
 	python benchmarks/stages.py $(SIZE)
 	python benchmarks/scale.py 10000 100000 $(SIZE)
+	python benchmarks/holdout.py 100000 $(SIZE)
 	python benchmarks/boosters.py $(SIZE)
 	python benchmarks/part_size.py $(SIZE)
 	python benchmarks/pipeline_speed.py

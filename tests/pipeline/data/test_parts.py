@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-CUSTOMERS = [customer(number) for number in range(1200)]
+CUSTOMERS = [customer(number) for number in range(600)]
 
 
 def names(ids: list[int], rows_per_part: int) -> list[str | None]:
@@ -46,27 +46,27 @@ def stored(database: Database[Document]) -> Database[Document]:
 def test_size_of_the_batches_changes_no_byte(
     stored: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int
 ) -> None:
-    usual = digests(read(stored, tmp_path / "usual", customer_contract(), rows_per_part=100))
+    usual = digests(read(stored, tmp_path / "usual", customer_contract(), rows_per_part=50))
     assert len(usual) > 5
 
     monkeypatch.setattr(ingestion, "BATCH_ROWS", batch_rows)
 
-    assert digests(read(stored, tmp_path / "other", customer_contract(), rows_per_part=100)) == usual
+    assert digests(read(stored, tmp_path / "other", customer_contract(), rows_per_part=50)) == usual
 
 
 def test_order_of_arrival_changes_no_byte(stored: Database[Document], tmp_path: Path) -> None:
-    usual = digests(read(stored, tmp_path / "usual", customer_contract(), rows_per_part=100))
+    usual = digests(read(stored, tmp_path / "usual", customer_contract(), rows_per_part=50))
 
     stored.customers.drop()
     stored.customers.insert_many(reversed(CUSTOMERS))
 
-    assert digests(read(stored, tmp_path / "reversed", customer_contract(), rows_per_part=100)) == usual
+    assert digests(read(stored, tmp_path / "reversed", customer_contract(), rows_per_part=50)) == usual
 
 
-@pytest.mark.parametrize("place", [0, 600, 1198], ids=["first", "in the middle", "nearly last"])
+@pytest.mark.parametrize("place", [0, 300, 598], ids=["first", "in the middle", "nearly last"])
 def test_a_changed_customer_changes_one_part(stored: Database[Document], tmp_path: Path, place: int) -> None:
     identity = CUSTOMERS[place]["_id"]
-    versions = [digests(read(stored, tmp_path / "0", customer_contract(), rows_per_part=100))]
+    versions = [digests(read(stored, tmp_path / "0", customer_contract(), rows_per_part=50))]
 
     for change in (
         lambda: stored.customers.update_one({"_id": identity}, {"$set": {"billing.monthly_charges": 1}}),
@@ -74,7 +74,7 @@ def test_a_changed_customer_changes_one_part(stored: Database[Document], tmp_pat
         lambda: stored.customers.delete_one({"_id": identity}),
     ):
         change()
-        versions.append(digests(read(stored, tmp_path / "1", customer_contract(), rows_per_part=100)))
+        versions.append(digests(read(stored, tmp_path / "1", customer_contract(), rows_per_part=50)))
 
     for before, after in pairwise(versions):
         # A customer that starts a part moves the boundary: two parts become one, or one becomes two.
