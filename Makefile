@@ -46,7 +46,7 @@ test-foreign: $(VENV)/.development ## Set up, then run all tests in a copy with 
 	    && python tests/helpers/foreign.py "$$copy" && cd "$$copy" && $(PYTEST) -m "$(ONLY)"
 
 kill-matrix: $(VENV)/.development ## Set up, then kill the service and all that it runs, and its servers, at each step (an hour)
-	PIPELINE_KILL_MATRIX=1 python -m pytest -n $(JOBS) tests/scenarios/test_killed_service.py
+	PIPELINE_KILL_MATRIX=1 python -m pytest -n $(JOBS) --maxschedchunk 1 -v tests/scenarios/test_killed_service.py
 
 lint: $(VENV)/.development ## Set up, then ruff, mypy in strict mode, and the checks of .github/ and deploy/
 	ruff check .
