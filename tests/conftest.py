@@ -43,8 +43,8 @@ LONGEST = (
 )
 
 
-# A fast test uses none of these: a checkout to run the pipeline in, servers that take seconds to start.
-SLOW = {"origin", "servers", "cluster"}
+# A fast test uses none of these: a checkout to run the pipeline in, servers.
+SLOW = {"origin", "servers", "cluster", "mongo_uri"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
