@@ -13,6 +13,8 @@ from stages import Folder, contract_with, document, failure, rejected, row
 import pytest
 from pymongo.database import Database
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = 40
 
 

@@ -12,6 +12,8 @@ from operations.service.runner import Runner
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """#!/bin/sh
 # Called as: python -m operations.service.job_process WORDS RESULT PARENT
 if [ "$3" = recover ]; then

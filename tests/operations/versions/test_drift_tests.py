@@ -18,6 +18,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = contract_with(
     opened={"path": "opened", "type": "datetime"}, area={"path": "area", "type": "number", "nullable": True}
 )

@@ -15,6 +15,8 @@ import pytest
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+pytestmark = pytest.mark.slow
+
 ROWS = 400
 BLOCKS: dict[str, dict[str, Any]] = {
     "hist_gradient_boosting": {"max_iter": 20, "max_features": 0.5},
