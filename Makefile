@@ -38,7 +38,7 @@ test: $(VENV)/.development ## Set up, then run all tests but the long scenarios
 test-long: $(VENV)/.development ## Set up, then run the long scenarios (about ten minutes)
 	$(PYTEST) -m long
 
-test-fast: $(VENV)/.development ## Set up, then run the tests that take no seconds: no checkout, no servers (two minutes)
+test-fast: $(VENV)/.development ## Set up, then run the tests that need no checkout and no servers (a minute and a half)
 	$(PYTEST) -m "not slow"
 
 test-foreign: $(VENV)/.development ## Set up, then run all tests in a copy with another team's settings (ONLY="not slow": the fast ones)
