@@ -34,12 +34,6 @@ LONGEST = (
     "test_changed_data",
     "test_growth",
     "test_browser",
-    # Of the fast ones:
-    "test_models",
-    "test_split",
-    "test_thresholds",
-    "test_documents",
-    "test_repeats",
 )
 
 

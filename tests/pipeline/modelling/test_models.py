@@ -174,7 +174,6 @@ def test_a_division_by_zero_is_a_missing_value(model: Pipeline) -> None:
     probability(model, charged)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", INSTALLED)
 @pytest.mark.parametrize(
     "columns",
@@ -241,7 +240,6 @@ def test_derived_feature_of_a_huge_integer_is_computed() -> None:
     assert model.predict_proba(features.head(2)).shape == (2, 2)
 
 
-@pytest.mark.slow
 def test_random_state_changes_the_model() -> None:
     found = [
         probability(train(FEATURES, TARGET, parameters("random_forest", random_state=s), CONTRACT), FEATURES)
