@@ -63,7 +63,7 @@ def publish_here() -> None:
     """
     with exclusive():
         from operations.git_and_dvc.git import branch
-        from operations.retraining.steps import outcome_of
+        from operations.retraining.outcomes import outcome_of
         from operations.versions.publishing import publish
 
         echo_result(outcome_of(publish(branch())).message)

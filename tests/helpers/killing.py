@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from operations.versions import publishing, pushing, recipe, registry, served, tags
+from operations.versions import publishing, pushing, recipe, registry, tags
 from pipeline.config.errors import PipelineError
 
 STEPS = (
@@ -46,8 +46,9 @@ def dying(original: Callable[..., Any], step: str, when: str) -> Callable[..., A
 
 def attempt(when: str, step: str) -> None:
     """Publish, and die at the step."""
+    publisher: Any = publishing
     if when != "never":
-        owner: Any = publishing
+        owner = publisher
         name = step.split(maxsplit=1)[0]
         if name in {"register", "record", "make_champion"}:
             owner = registry.Registry
@@ -56,7 +57,7 @@ def attempt(when: str, step: str) -> None:
         setattr(owner, name, dying(getattr(owner, name), step, when))
         if step in BEFORE_SERVING:
             # No process imports MLflow for a model that will not be served.
-            served.started_early = nullcontext
+            publisher.started_early = nullcontext
     # Its output must not mix with the answers.
     os.dup2(2, 1)
     try:

@@ -1,7 +1,8 @@
 """The steps of a retrain inside its throw-away worktree: run the requested stages, publish the result."""
 
-import json
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from operations.git_and_dvc.dvc_process import repro
 from operations.git_and_dvc.dvc_repository import dvc_repository, pull, recipe_changed, stale
@@ -9,19 +10,17 @@ from operations.git_and_dvc.git import changed
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.readiness.waiting import retrying
 from operations.retraining.old_data import lock_data_of, override
+from operations.retraining.outcomes import outcome, outcome_of
 from operations.retraining.recovery import finish
 from operations.retraining.request import Outcome, Request
 from operations.versions.commits import commit_of
-from operations.versions.drift import Drift
-from operations.versions.publishing import Published, publish
+from operations.versions.publishing import publish
 from operations.versions.registration import numbers
 from operations.versions.registry import Registry
-from operations.versions.version import SCORES
 from pipeline.checks.parameters import ValidationParameters
 from pipeline.config.errors import PipelineError
 from pipeline.config.packages import check_packages
 from pipeline.config.parameters import load
-from pipeline.data.artifacts import METRICS, VALIDATION_REPORT
 from pipeline.tracking.lineage import LOCK, locked_tags
 
 SOURCE = "ingestion"
@@ -90,8 +89,10 @@ def on_kept_data(request: Request) -> None:
     if reads and stops_on_change():
         compare_new_data(request)
     if request.everything:
-        retrying(lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source)
-    retrying(repro, SERVER_TIMEOUT, request.reads_source)
+        retrying(
+            lambda: run_stages("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
+        )
+    retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
 
 
 def on_new_data(request: Request) -> None:
@@ -101,12 +102,15 @@ def on_new_data(request: Request) -> None:
         repo.checkout(allow_missing=True)
     stops = stops_on_change()
     words = ("--force",) if request.everything and not stops else ("--force", "--single-item", SOURCE)
-    retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
+    with meanwhile(Registry):
+        retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
     if stops:
         compare_new_data(request)
         if request.everything:
             retrying(
-                lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
+                lambda: run_stages("--force", "--downstream", "validation"),
+                SERVER_TIMEOUT,
+                request.reads_source,
             )
     retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
 
@@ -114,7 +118,28 @@ def on_new_data(request: Request) -> None:
 def run_changed() -> None:
     """Run the stages that changed; if there are none, start no DVC process."""
     if stale():
-        repro()
+        run_stages()
+
+
+def run_stages(*words: str) -> None:
+    """Run `dvc repro`, and meanwhile import what publishing a new model needs, which takes seconds."""
+    with meanwhile(import_publishing):
+        repro(*words)
+
+
+def import_publishing() -> None:
+    """Import MLflow and scikit-learn."""
+    import operations.versions.promotion  # noqa: F401
+
+    Registry()
+
+
+@contextmanager
+def meanwhile(action: Callable[[], object]) -> Iterator[None]:
+    """Run an action in a thread while the block waits for a process. A later step reports its error."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(action)
+        yield
 
 
 def stops_on_change() -> bool:
@@ -150,7 +175,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     # Keep the raw data, although ingestion's code and parameters may have changed since.
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
-    retrying(repro, SERVER_TIMEOUT, False)
+    retrying(run_stages, SERVER_TIMEOUT, False)
     return outcome_of(retrying(lambda: publish(None, source, request.may_promote), SERVER_TIMEOUT, False))
 
 
@@ -158,40 +183,3 @@ def known(registry: Registry) -> bool:
     """Whether a version has the model of the lock here."""
     model = locked_tags().get("model.md5")
     return any(version.tags.get("model.md5") == model for version in registry.counting())
-
-
-def outcome_of(published: Published) -> Outcome:
-    """Return the outcome of a publication."""
-    reason = published.decision.reason
-    verdict = "champion" if published.champion else published.verdict
-    if published.new:
-        message = f"version {published.version} is published; {verdict}: {reason}"
-    else:
-        message = f"version {published.version} holds this model already; it is "
-        rise = f"'pipeline rollback {published.version}' makes it champion"
-        message += "champion" if published.champion else f"not champion ({verdict}: {reason}): {rise}"
-    if published.comparison:
-        message += f"; compared with the version that its data is from: {published.comparison.reason}"
-    result = outcome("succeeded" if published.new else "unchanged", message)
-    return result.model_copy(
-        update={
-            "version": published.version,
-            "promoted": published.champion,
-            "commit": published.commit,
-            "reason": f"{published.verdict}: {reason}",
-            "drift": published.drift and Drift.model_validate(published.drift),
-        }
-    )
-
-
-def outcome(state: Literal["succeeded", "unchanged"], message: str) -> Outcome:
-    """Return the outcome of a run, with the scores and row counts of the artifacts here."""
-    scores: dict[str, Any] = json.loads(METRICS.read_text(encoding="utf-8"))
-    rows: dict[str, Any] = json.loads(VALIDATION_REPORT.read_text(encoding="utf-8"))
-    return Outcome(
-        state=state,
-        message=message,
-        metrics={name: scores[name] for name in SCORES if name in scores},
-        rows_read=rows["read"],
-        rows_rejected=rows["read"] - rows["accepted"],
-    )

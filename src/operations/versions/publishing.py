@@ -5,6 +5,7 @@ commit is pushed before a version names it, and the version exists before it can
 again, each step skips what is done.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,8 @@ from operations.versions.pushing import commit_and_push, keep_lock
 from operations.versions.recipe import check_workspace
 from operations.versions.registration import finish_registrations, register
 from operations.versions.registry import Registry
+from operations.versions.serving_process import started_early
+from operations.versions.tags import named_here
 from operations.versions.version import (
     ASKED,
     COMPARISON,
@@ -73,33 +76,42 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
         )
     check_identity()
     check_remotes()
+    check_workspace()
+    tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
+    if source or not promote:
+        tags[PROMOTE] = ASKED if promote else NOT_ASKED
+    # A model that no tag here names is probably new, and will be served once.
+    with nullcontext() if named_here(tags["model.md5"]) else started_early():
+        return published(tags, branch, source, start)
+
+
+def published(
+    tags: dict[str, str], branch: str | None, source: Version | None, start: tuple[str, str]
+) -> Published:
+    """Publish the model that `tags` name, or finish its publication, on a checked workspace.
+
+    Raises:
+        PipelineError: see `publish`.
+    """
     registry = Registry()
     if registry.unshared:
         echo(f"local version: {registry.unshared}")
     else:
         check_push()
-    check_workspace()
     finish_registrations(registry)
-    tags = locked_tags() | ({DATA_FROM: source.tag} if source else {})
-    if source or not promote:
-        tags[PROMOTE] = ASKED if promote else NOT_ASKED
     current = start[1]
     known = [version for version in registry.counting() if version.tags.get("model.md5") == tags["model.md5"]]
     if not known:
-        # Imported here: scikit-learn and others take seconds to import, and a known model needs none of them.
-        from operations.versions.served import started_early
-
-        with started_early():
-            version = registered(registry, tags, branch, start)
-            echo(f"publishing: comparing version {version.number} with the champion")
-            return decided(registry, version, True, current, source)
+        version = registered(registry, tags, branch, start)
+        echo(f"publishing: comparing version {version.number} with the champion")
+        return decided(registry, version, True, current, source)
     if branch and changed():
         keep_lock(registry, branch, known[-1], start)
     # The remote may have lost data that this run made again.
     if not_on_remote():
         push_data()
     version = known[-1]
-    if source and promote and version.tags.get(PROMOTE) == NOT_ASKED and not version.champion:
+    if source and tags[PROMOTE] == ASKED and version.tags.get(PROMOTE) == NOT_ASKED and not version.champion:
         return reconsidered(registry, version, current, source)
     # Without a decision, an interrupted attempt registered it: it counts as new.
     return decided(registry, version, version.decision is None, current, source)

@@ -1,11 +1,6 @@
 """Serves a version once with MLflow's code before it becomes champion."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +8,7 @@ from typing import Any
 from operations.console import echo
 from operations.versions.loading import download
 from operations.versions.registry import Registry
+from operations.versions.serving_process import Requests, answers_of
 from operations.versions.version import Version
 from pipeline.config.contract import Contract, load_contract
 from pipeline.config.errors import cause_of
@@ -24,16 +20,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-PROCESS = Path(__file__).with_name("served_process.py")
-# The number of rows of the holdout that are sent, and the time limit of all answers in seconds.
-ROWS, TIMEOUT = 5, 600
+# The number of rows of the holdout that are sent.
+ROWS = 5
 # The last bits of a linear model's sum may differ.
 TOLERANCE = 1e-9
 UNSEEN = "a category that training has not seen"
-# The body of each request, by the name of its rows in a reason.
-Requests = dict[str, str]
-# The process that waits for a model, if there is one.
-_started: list["subprocess.Popen[str]"] = []
 
 
 def reasons_not_to_serve(registry: Registry, version: Version) -> list[str]:
@@ -80,46 +71,6 @@ def requests_for(path: Path, rows: pd.DataFrame, contract: Contract) -> Requests
     example = path / "serving_input_example.json"
     own = {"the input example": example.read_text(encoding="utf-8")} if example.exists() else {}
     return own | {name: _body(some) for name, some in requests.items()}
-
-
-@contextmanager
-def started_early() -> Iterator[None]:
-    """Start the process that serves a model; within the block, it imports MLflow while other steps run."""
-    _started.append(_start())
-    try:
-        yield
-    finally:
-        for process in _started:
-            with process:
-                process.kill()
-        _started.clear()
-
-
-def answers_of(path: Path, requests: Requests) -> dict[str, Any] | str:
-    """Return the answers of a logged model in a new process, or the error as text."""
-    with _started.pop() if _started else _start() as process:
-        try:
-            output, _ = process.communicate(json.dumps({"model": str(path), "requests": requests}), TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return f"does not answer within {TIMEOUT} seconds"
-    if process.returncode:
-        return f"ends its process with exit code {process.returncode}"
-    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return str(answer["error"]) if "error" in answer else answer
-
-
-def _start() -> "subprocess.Popen[str]":
-    # It ends when its input closes, also if this process is killed.
-    return subprocess.Popen(
-        [sys.executable, "-I", str(PROCESS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        # One thread, as in the comparison: more are slower for a few rows.
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
 
 
 def _body(rows: list[dict[str, Any]]) -> str:

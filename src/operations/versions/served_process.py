@@ -26,6 +26,8 @@ sys.meta_path.insert(0, _WithoutProject())
 # The garbage collector would examine the many objects of the libraries repeatedly.
 gc.disable()
 
+# A model imports scikit-learn when it is loaded. Here, this process does so before the model is there.
+import sklearn.pipeline  # noqa: E402, F401
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.pyfunc import load_model  # noqa: E402
 from mlflow.pyfunc.scoring_server import invocations  # noqa: E402

@@ -45,6 +45,11 @@ def all_here() -> list[str]:
     return git("for-each-ref", "--format=%(refname:lstrip=2)", *places).splitlines()
 
 
+def named_here(md5: str) -> bool:
+    """Whether the tag of a version in this clone names a hash."""
+    return md5 in git("for-each-ref", "--format=%(contents:body)", f"refs/tags/{PATTERN}")
+
+
 def tags_anywhere() -> set[str]:
     """Return the names of all versions' tags, on origin and in this clone."""
     return {*remote_tags(PATTERN), *all_here()}

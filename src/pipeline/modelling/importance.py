@@ -18,6 +18,8 @@ from tqdm import tqdm
 ROWS, REPEATS = 1_000, 2
 # At most this many columns have an importance: those with the largest weights in the model.
 COLUMNS = 50
+# The shuffles of this many columns are one prediction, whose fixed costs are larger than those of the rows.
+TOGETHER = 10
 
 
 def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> list[dict[str, Any]]:
@@ -37,18 +39,23 @@ def importance(model: Pipeline, features: pd.DataFrame, target: np.ndarray) -> l
     place = [name for name, _ in model.steps].index("doubles") + 1
     typed, rest = model[:place].transform(features.iloc[chosen]), model[place:]
     whole = roc_auc_score(target, rest.predict_proba(typed)[:, 1])
-    random, rows = np.random.default_rng(0), []
-    for name in tqdm(ranked, desc="evaluation: importance", unit=" columns", disable=None):
-        lost = [0.0]
-        if weights[name]:
-            shuffled = [random.permutation(len(target)) for _ in range(REPEATS)]
-            # All shuffles in one prediction: its fixed costs are larger than those of the rows.
-            values = typed[name].to_numpy()
-            tried = [typed.assign(**{name: values[order]}) for order in shuffled]
-            frames = pd.concat(tried, ignore_index=True)
-            predicted = np.split(rest.predict_proba(frames)[:, 1], REPEATS)
-            lost = [whole - roc_auc_score(target, probability) for probability in predicted]
-        mean, spread = round(float(np.mean(lost)), 6), round(float(np.std(lost)), 6)
+    random, lost = np.random.default_rng(0), {name: np.zeros(REPEATS) for name in ranked}
+    used = [name for name in ranked if weights[name]]
+    with tqdm(total=len(used), desc="evaluation: importance", unit=" columns", disable=None) as bar:
+        for start in range(0, len(used), TOGETHER):
+            names = used[start : start + TOGETHER]
+            tried = [
+                typed.assign(**{name: typed[name].to_numpy()[random.permutation(len(target))]})
+                for name in names
+                for _ in range(REPEATS)
+            ]
+            predicted = rest.predict_proba(pd.concat(tried, ignore_index=True))[:, 1]
+            scores = [roc_auc_score(target, shuffled) for shuffled in np.split(predicted, len(tried))]
+            lost |= zip(names, whole - np.reshape(scores, (-1, REPEATS)), strict=True)
+            bar.update(len(names))
+    rows = []
+    for name, values in lost.items():
+        mean, spread = round(float(values.mean()), 6), round(float(values.std()), 6)
         rows.append({"column": name, "roc_auc_lost": mean, "spread": spread})
     return sorted(rows, key=lambda row: (-row["roc_auc_lost"], row["column"]))
 

@@ -57,7 +57,7 @@ def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.M
     predictions: list[int] = []
     predict = Pipeline.predict_proba
     monkeypatch.setattr(
-        Pipeline, "predict_proba", lambda self, rows: (predictions.append(1), predict(self, rows))[1]
+        Pipeline, "predict_proba", lambda self, rows: (predictions.append(len(rows)), predict(self, rows))[1]
     )
 
     found = importance(model, frame, target)
@@ -68,15 +68,18 @@ def test_only_used_columns_have_importance(algorithm: str, monkeypatch: pytest.M
     assert sorted(row["column"] for row in found) == sorted(CONTRACT.features)
     weights = column_weights(model)
     used = [name for name in CONTRACT.features if weights[name]]
-    # One prediction of the rows, and one of all shuffles of a column.
-    assert len(predictions) == 1 + len(used)
+    # One prediction of the rows, and one of all shuffles.
+    assert predictions == [module.ROWS, module.ROWS * module.REPEATS * len(used)]
     # A column without weight changes no prediction.
     unused = frame.assign(
         **{name: frame[name].to_numpy()[::-1] for name in CONTRACT.features if name not in used}
     )
     assert np.array_equal(predict(model, unused), whole)
     assert set(used) < set(CONTRACT.features)
+    predictions.clear()
+    monkeypatch.setattr(module, "TOGETHER", 1)
     assert importance(model, frame, target) == found
+    assert predictions == [module.ROWS, *[module.ROWS * module.REPEATS] * len(used)]
 
     # With more columns than the limit, those that the model uses most are shuffled
     monkeypatch.setattr(module, "COLUMNS", 2)
@@ -102,4 +105,5 @@ def test_a_rare_class_is_in_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     assert importance(model, frame, target)[0]["roc_auc_lost"] > 0
     # The one positive row, and not all of the others.
     few = module.ROWS // 2 + 1
-    assert {*predicted} == {few, few * module.REPEATS}
+    used = sum(column_weights(model)[name] > 0 for name in CONTRACT.features)
+    assert predicted == [few, few * module.REPEATS * used]
