@@ -55,8 +55,8 @@ def evaluate(
             "more rows of the other class, or a larger transformation.test_size, are needed"
         )
     features = frame[list(contract.features)]
+    probability = probabilities(model, features)
     with threadpool_limits(limits=1):
-        probability = probabilities(model, features)
         importances = importance(model, features, target)
     metrics: dict[str, Any] = {"rows": len(frame), "threshold": threshold}
     metrics |= scores(target, probability, threshold) | calibration_error(target, probability)

@@ -89,6 +89,7 @@ def roll_back(version: Number, reason: Reason) -> None:
         replaced = rollback(version, reason)
     replacing = f", in place of version {replaced.number}" if replaced else ""
     echo(f"version {version} is champion{replacing}; pinned until 'pipeline unpin' or a better version")
+    echo("a server that loaded the champion by its alias keeps the old one: restart it")
     echo_result(f"to bring the workspace there: git checkout {tag_of(version)} && dvc pull")
 
 

@@ -172,6 +172,7 @@ def rollback_needs_intact_objects(team: Team, project: Project) -> None:
 
     done = project.run("pipeline", "rollback", "1", "--reason", "it is bad")
     assert f"version 1 is champion, in place of version {now}" in done.stdout
+    assert "keeps the old one: restart it" in done.stdout
     assert champion(project) == 1
     shown = json.loads(project.run("pipeline", "lineage", "1", "--json").stdout)
     assert shown["rollback"]["reason"] == "it is bad"

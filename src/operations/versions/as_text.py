@@ -8,14 +8,16 @@ from operations.versions.drift import Drift
 
 def table(versions: list[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table of versions (`Version.summary`), then why the champion is the champion."""
-    yield f"{'version':>7}  {'alias':16}  {'decision':12}  {'commit':10}  {'data':10}  scores"
+    yield (
+        f"{'version':>7}  {'created':10}  {'alias':16}  {'decision':12}  {'commit':10}  {'data':10}  scores"
+    )
     for row in versions:
         alias = f"champion{', pinned' if row['pinned'] else ''}" if row["champion"] else ""
         # A version registered by hand has none of these.
         decision, commit, data = row["decision"] or "", row["commit"] or "", row["data"] or ""
         yield (
-            f"{row['version']:7}  {alias:16}  {decision:12}  {commit[:10]:10}  {data[:10]:10}  "
-            f"{scores_text(row['scores'])}"
+            f"{row['version']:7}  {row['created'][:10]}  {alias:16}  {decision:12}  "
+            f"{commit[:10]:10}  {data[:10]:10}  {scores_text(row['scores'])}"
         )
     for row in versions:
         if row["champion"]:
@@ -29,6 +31,7 @@ def lineage(version: dict[str, Any]) -> Iterator[str]:
     decision, rollback = version["decision"], version["rollback"]
     facts = {
         "version": f"{version['version']}{', the champion' if version['champion'] else ''}",
+        "created": version["created"],
         "commit": version["commit"],
         "tag": version["tag"],
         "local": version["local"] and "its commit and its tag are only in the clone that published it",

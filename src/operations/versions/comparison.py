@@ -11,7 +11,6 @@ from pipeline.modelling.slices import slice_names
 import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
-from threadpoolctl import threadpool_limits
 
 # The largest loss of ROC AUC that a challenger may have, with 95 % confidence.
 TOLERANCE = 0.01
@@ -44,14 +43,13 @@ def compare(
         why = f"too few to compare: {len(rows)} rows of the holdout are new to both models, or of one class"
         return Decision(False, why, champion_number, len(rows))
     features = rows[list(contract.features)]
-    with threadpool_limits(limits=1):
-        ours = served_probabilities(challenger, features)
-        try:
-            theirs = served_probabilities(champion, features)
-        except (MemoryError, OSError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a column of another type can raise anything in a model
-            return incomparable(champion_number, error)
+    ours = served_probabilities(challenger, features)
+    try:
+        theirs = served_probabilities(champion, features)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a column of another type can raise anything in a model
+        return incomparable(champion_number, error)
     in_auc, in_loss = bootstrap(target, ours, theirs)
     our_score, their_score = roc_auc_score(target, ours), roc_auc_score(target, theirs)
     our_loss, their_loss = log_loss(target, ours), log_loss(target, theirs)

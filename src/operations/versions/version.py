@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -127,6 +128,7 @@ class Version:
         decision = self.decision
         return {
             "version": self.number,
+            "created": datetime.fromtimestamp(self.created / 1000, UTC).isoformat(timespec="seconds"),
             "champion": self.champion,
             "pinned": self.pinned,
             "decision": self.verdict,

@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 # Rows of a block: its copies take some 50 MiB with a hundred columns.
 BLOCK = 20_000
+# From this many rows, threads save time.
+MANY = 100_000
 
 
 def fit(model: Pipeline, features: pd.DataFrame, target: pd.Series) -> Pipeline:
@@ -52,7 +58,20 @@ def probabilities(model: Pipeline, features: pd.DataFrame) -> np.ndarray:
 
 def served_probabilities(model: Any, features: pd.DataFrame) -> np.ndarray:
     """Return the probability of the positive class of rows in any form that the model accepts."""
-    return np.concatenate([model.predict_proba(block)[:, 1] for block in blocks(features)])
+    with threadpool_limits(limits=prediction_threads(model, len(features))):
+        return np.concatenate([model.predict_proba(block)[:, 1] for block in blocks(features)])
+
+
+def prediction_threads(model: Any, rows: int) -> int:
+    """Return how many threads predict rows: all processors for many rows and boosted trees, else one.
+
+    The probabilities of boosted trees do not depend on the number. A linear model's sums of doubles do.
+    """
+    classifier = model[-1] if isinstance(model, Pipeline) else model
+    if isinstance(classifier, CalibratedClassifierCV):
+        classifier = classifier.calibrated_classifiers_[0].estimator
+    boosted = isinstance(classifier, HistGradientBoostingClassifier) or hasattr(classifier, "booster_")
+    return cpu_count() if boosted and rows >= MANY else 1
 
 
 def blocks(features: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -13,6 +13,7 @@ from pipeline.config.contract import Column, Contract
 from pipeline.config.errors import ConfigurationError
 from pipeline.modelling.boosters import CONSTRAINTS, LIGHTGBM, lightgbm
 from pipeline.modelling.inputs import calendar, date_features, derive, groups, script, typed
+from pipeline.modelling.matrix import MANY
 from pipeline.modelling.thresholds import folds_of
 
 import numpy as np
@@ -35,8 +36,6 @@ ALGORITHMS: dict[str, Callable[..., BaseEstimator]] = {
 }
 # Set by the project: training.random_state, and parameters of the speed, the log or the state of a fit.
 RESERVED = {"random_state", "n_jobs", "verbose", "warm_start"}
-# From this many rows, threads save time.
-MANY = 100_000
 # The largest number of rows on which derived features are computed before the fit.
 PROOF = 10_000
 

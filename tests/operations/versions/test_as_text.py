@@ -6,6 +6,7 @@ from operations.versions.as_text import lineage, table
 
 VERSION: dict[str, Any] = {
     "version": 3,
+    "created": "2026-11-26T22:59:01+00:00",
     "champion": True,
     "pinned": True,
     "reason": "by rollback on 2026-11-27, pinned: it was better",
@@ -40,6 +41,7 @@ VERSION: dict[str, Any] = {
 def test_lineage_of_a_version() -> None:
     assert "\n".join(lineage(VERSION)).splitlines() == [
         "version      3, the champion",
+        "created      2026-11-26T22:59:01+00:00",
         "commit       c0ffee0000",
         "tag          model-v3",
         "raw data     da7a.dir",
@@ -83,11 +85,22 @@ def test_lineage_of_old_data_and_a_rollback() -> None:
 
 
 def test_version_registered_by_hand_is_listed() -> None:
-    by_hand = {"version": 4, "champion": False, "decision": None, "commit": None, "data": None, "scores": {}}
+    by_hand = dict.fromkeys(("decision", "commit", "data"))
+    by_hand |= {"version": 4, "created": "2026-11-27T00:00:00+00:00", "champion": False, "scores": {}}
 
     lines = list(table([VERSION | {"decision": "experiment"}, by_hand]))
 
-    words = ["3", "champion,", "pinned", "experiment", "c0ffee0000", "da7a.dir", "roc_auc", "0.8344"]
+    words = [
+        "3",
+        "2026-11-26",
+        "champion,",
+        "pinned",
+        "experiment",
+        "c0ffee0000",
+        "da7a.dir",
+        "roc_auc",
+        "0.8344",
+    ]
     assert lines[1].split() == words
-    assert lines[2].split() == ["4"]
+    assert lines[2].split() == ["4", "2026-11-27"]
     assert lines[3:] == ["champion: version 3, by rollback on 2026-11-27, pinned: it was better"]

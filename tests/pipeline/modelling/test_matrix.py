@@ -4,7 +4,7 @@ from typing import Any
 
 from algorithms import INSTALLED
 from pipeline.modelling import matrix as module
-from pipeline.modelling.matrix import fit, matrix, probabilities, served_probabilities
+from pipeline.modelling.matrix import fit, matrix, prediction_threads, probabilities, served_probabilities
 from pipeline.modelling.models import build
 from stages import contract_with, row, table
 
@@ -71,3 +71,23 @@ def test_blocks_change_nothing(algorithm: str, channels: int, monkeypatch: pytes
         np.testing.assert_array_equal(made, whole)
     else:
         assert (made != whole).nnz == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("calibration", ["none", "sigmoid"])
+@pytest.mark.parametrize("algorithm", INSTALLED)
+def test_threads_change_no_probability(
+    algorithm: str, calibration: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = rows(230, 3)
+    features, target = frame[list(CONTRACT.features)], frame["churned"].astype("int8")
+    parameters = BLOCKS[algorithm]
+    model = fit(build(CONTRACT, algorithm, parameters, DERIVED, 0, calibration), features, target)
+    one = probabilities(model, features)
+
+    monkeypatch.setattr(module, "MANY", 230)
+    monkeypatch.setattr(module, "cpu_count", lambda: 3)
+
+    boosted = algorithm in {"hist_gradient_boosting", "lightgbm"}
+    assert [prediction_threads(model, count) for count in (229, 230)] == [1, 3 if boosted else 1]
+    assert probabilities(model, features).tobytes() == one.tobytes()
