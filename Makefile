@@ -70,6 +70,7 @@ drill: $(VENV)/.runtime ## Restore every published version from an empty cache, 
 bench: $(VENV)/.benchmarks ## Set up, then measure speed and memory, in tables (about fifteen minutes; SIZE=1000000 for more rows)
 	@python benchmarks/measure.py
 	python benchmarks/ingestion_speed.py $(SIZE)
+	python benchmarks/readers.py $(SIZE)
 	python benchmarks/stages.py $(SIZE)
 	python benchmarks/scale.py 10000 100000 $(SIZE)
 	python benchmarks/holdout.py 100000 $(SIZE)
