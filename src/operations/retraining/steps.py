@@ -1,8 +1,8 @@
 """The steps of a retrain inside its throw-away worktree: run the requested stages, publish the result."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Thread
 
 from operations.git_and_dvc.dvc_process import repro
 from operations.git_and_dvc.dvc_repository import dvc_repository, pull, recipe_changed, stale
@@ -136,10 +136,19 @@ def import_publishing() -> None:
 
 @contextmanager
 def meanwhile(action: Callable[[], object]) -> Iterator[None]:
-    """Run an action in a thread while the block waits for a process. A later step reports its error."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(action)
-        yield
+    """Run an action in a thread while the block waits for a process. A later step reports its error.
+
+    If the block fails, its error does not wait for the action.
+    """
+
+    def run() -> None:
+        with suppress(Exception):
+            action()
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    yield
+    thread.join()
 
 
 def stops_on_change() -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import cpu_count
 from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -58,20 +57,21 @@ def probabilities(model: Pipeline, features: pd.DataFrame) -> np.ndarray:
 
 def served_probabilities(model: Any, features: pd.DataFrame) -> np.ndarray:
     """Return the probability of the positive class of rows in any form that the model accepts."""
-    with threadpool_limits(limits=prediction_threads(model, len(features))):
+    with threadpool_limits(limits=thread_limits(model, len(features))):
         return np.concatenate([model.predict_proba(block)[:, 1] for block in blocks(features)])
 
 
-def prediction_threads(model: Any, rows: int) -> int:
-    """Return how many threads predict rows: all processors for many rows and boosted trees, else one.
+def thread_limits(model: Any, rows: int) -> int | dict[str, int]:
+    """Return the limits for `threadpool_limits` while a model predicts rows: one thread, or any for OpenMP.
 
-    The probabilities of boosted trees do not depend on the number. A linear model's sums of doubles do.
+    The probabilities of boosted trees do not depend on the number, and many rows are worth more threads. A
+    linear model's sums of doubles, which BLAS computes, do depend on it.
     """
     classifier = model[-1] if isinstance(model, Pipeline) else model
     if isinstance(classifier, CalibratedClassifierCV):
         classifier = classifier.calibrated_classifiers_[0].estimator
     boosted = isinstance(classifier, HistGradientBoostingClassifier) or hasattr(classifier, "booster_")
-    return cpu_count() if boosted and rows >= MANY else 1
+    return {"blas": 1} if boosted and rows >= MANY else 1
 
 
 def blocks(features: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from algorithms import INSTALLED
 from pipeline.modelling import matrix as module
-from pipeline.modelling.matrix import fit, matrix, prediction_threads, probabilities, served_probabilities
+from pipeline.modelling.matrix import fit, matrix, probabilities, served_probabilities
 from pipeline.modelling.models import build
 from stages import contract_with, row, table
 
@@ -12,7 +12,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from threadpoolctl import threadpool_limits
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 CONTRACT = contract_with(
     opened={"path": "opened", "type": "datetime", "nullable": True},
@@ -76,18 +77,25 @@ def test_blocks_change_nothing(algorithm: str, channels: int, monkeypatch: pytes
 @pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["none", "sigmoid"])
 @pytest.mark.parametrize("algorithm", INSTALLED)
-def test_threads_change_no_probability(
+def test_only_boosted_trees_predict_on_more_threads(
     algorithm: str, calibration: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = rows(230, 3)
     features, target = frame[list(CONTRACT.features)], frame["churned"].astype("int8")
-    parameters = BLOCKS[algorithm]
-    model = fit(build(CONTRACT, algorithm, parameters, DERIVED, 0, calibration), features, target)
-    one = probabilities(model, features)
+    model = fit(build(CONTRACT, algorithm, BLOCKS[algorithm], DERIVED, 0, calibration), features, target)
+    seen: list[set[tuple[str, int]]] = []
+    predict = Pipeline.predict_proba
 
-    monkeypatch.setattr(module, "MANY", 230)
-    monkeypatch.setattr(module, "cpu_count", lambda: 3)
+    def recorded(self: Pipeline, block: pd.DataFrame) -> Any:
+        seen.append({(pool["user_api"], pool["num_threads"]) for pool in threadpool_info()})
+        return predict(self, block)
 
-    boosted = algorithm in {"hist_gradient_boosting", "lightgbm"}
-    assert [prediction_threads(model, count) for count in (229, 230)] == [1, 3 if boosted else 1]
-    assert probabilities(model, features).tobytes() == one.tobytes()
+    monkeypatch.setattr(Pipeline, "predict_proba", recorded)
+    with threadpool_limits(limits=3):
+        few = probabilities(model, features)
+        monkeypatch.setattr(module, "MANY", 230)
+        many = probabilities(model, features)
+
+    one, boosted = {("blas", 1), ("openmp", 1)}, algorithm in {"hist_gradient_boosting", "lightgbm"}
+    assert seen == [one, {("blas", 1), ("openmp", 3)} if boosted else one]
+    assert many.tobytes() == few.tobytes()
