@@ -29,7 +29,11 @@ from measure import markdown
 from threadpoolctl import threadpool_limits
 
 ROWS, TRAIN = (10_000, 100_000, 1_000_000), 100_000
-STEPS = ("predictions alone", "evaluation: predictions, scores, plots", "comparison with the champion")
+STEPS = (
+    "predictions of one model, one thread",
+    "evaluation: predictions, scores, plots",
+    "comparison with the champion",
+)
 
 
 def seconds(action: Callable[[], Any]) -> float:
