@@ -1,9 +1,5 @@
 """The steps of a retrain inside its throw-away worktree: run the requested stages, publish the result."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import Thread
-
 from operations.git_and_dvc.dvc_process import repro
 from operations.git_and_dvc.dvc_repository import dvc_repository, pull, recipe_changed, stale
 from operations.git_and_dvc.git import changed
@@ -89,9 +85,7 @@ def on_kept_data(request: Request) -> None:
     if reads and stops_on_change():
         compare_new_data(request)
     if request.everything:
-        retrying(
-            lambda: run_stages("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
-        )
+        retrying(lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source)
     retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
 
 
@@ -102,13 +96,12 @@ def on_new_data(request: Request) -> None:
         repo.checkout(allow_missing=True)
     stops = stops_on_change()
     words = ("--force",) if request.everything and not stops else ("--force", "--single-item", SOURCE)
-    with meanwhile(Registry):
-        retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
+    retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
     if stops:
         compare_new_data(request)
         if request.everything:
             retrying(
-                lambda: run_stages("--force", "--downstream", "validation"),
+                lambda: repro("--force", "--downstream", "validation"),
                 SERVER_TIMEOUT,
                 request.reads_source,
             )
@@ -118,37 +111,7 @@ def on_new_data(request: Request) -> None:
 def run_changed() -> None:
     """Run the stages that changed; if there are none, start no DVC process."""
     if stale():
-        run_stages()
-
-
-def run_stages(*words: str) -> None:
-    """Run `dvc repro`, and meanwhile import what publishing a new model needs, which takes seconds."""
-    with meanwhile(import_publishing):
-        repro(*words)
-
-
-def import_publishing() -> None:
-    """Import MLflow and scikit-learn."""
-    import operations.versions.promotion  # noqa: F401
-
-    Registry()
-
-
-@contextmanager
-def meanwhile(action: Callable[[], object]) -> Iterator[None]:
-    """Run an action in a thread while the block waits for a process. A later step reports its error.
-
-    If the block fails, its error does not wait for the action.
-    """
-
-    def run() -> None:
-        with suppress(Exception):
-            action()
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    yield
-    thread.join()
+        repro()
 
 
 def stops_on_change() -> bool:
@@ -184,7 +147,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     # Keep the raw data, although ingestion's code and parameters may have changed since.
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
-    retrying(run_stages, SERVER_TIMEOUT, False)
+    retrying(repro, SERVER_TIMEOUT, False)
     return outcome_of(retrying(lambda: publish(None, source, request.may_promote), SERVER_TIMEOUT, False))
 
 
