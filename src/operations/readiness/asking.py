@@ -6,6 +6,10 @@ from concurrent.futures import Future, wait
 
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 
+# A check imports MLflow, and so pyarrow, which crashes the process when it reads Parquet if a thread that has
+# ended imported it first.
+import pyarrow  # noqa: F401
+
 # How long a check may take, in seconds.
 CHECK_TIMEOUT = 8.0
 
