@@ -6,8 +6,8 @@ from concurrent.futures import Future, wait
 
 from pipeline.config.errors import ConfigurationError, PipelineError, cause_of
 
-# A check imports MLflow, and so pyarrow, which crashes the process when it reads Parquet if a thread that has
-# ended imported it first.
+# A check imports MLflow, which imports pyarrow. If a thread that has ended was the first to import pyarrow,
+# the process crashes when it reads Parquet.
 import pyarrow  # noqa: F401
 
 # How long a check may take, in seconds.

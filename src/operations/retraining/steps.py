@@ -101,9 +101,7 @@ def on_new_data(request: Request) -> None:
         compare_new_data(request)
         if request.everything:
             retrying(
-                lambda: repro("--force", "--downstream", "validation"),
-                SERVER_TIMEOUT,
-                request.reads_source,
+                lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
             )
     retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
 

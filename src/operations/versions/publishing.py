@@ -21,7 +21,7 @@ from operations.versions.pushing import commit_and_push, keep_lock
 from operations.versions.recipe import check_workspace
 from operations.versions.registration import finish_registrations, register
 from operations.versions.registry import Registry
-from operations.versions.serving_process import started_early
+from operations.versions.served_answers import started_early
 from operations.versions.tags import named_here
 from operations.versions.version import (
     ASKED,
@@ -82,13 +82,13 @@ def publish(branch: str | None, source: Version | None = None, promote: bool = T
         tags[PROMOTE] = ASKED if promote else NOT_ASKED
     # A model that no tag here names is probably new, and will be served once.
     with nullcontext() if named_here(tags["model.md5"]) else started_early():
-        return published(tags, branch, source, start)
+        return publish_checked(tags, branch, source, start)
 
 
-def published(
+def publish_checked(
     tags: dict[str, str], branch: str | None, source: Version | None, start: tuple[str, str]
 ) -> Published:
-    """Publish the model that `tags` name, or finish its publication, on a checked workspace.
+    """Publish the model that `tags` name from a checked workspace, or finish its publication.
 
     Raises:
         PipelineError: see `publish`.

@@ -8,7 +8,7 @@ from typing import Any
 from operations.console import echo
 from operations.versions.loading import download
 from operations.versions.registry import Registry
-from operations.versions.serving_process import Requests, answers_of
+from operations.versions.served_answers import Requests, answers_of
 from operations.versions.version import Version
 from pipeline.config.contract import Contract, load_contract
 from pipeline.config.errors import cause_of

@@ -90,17 +90,7 @@ def test_version_registered_by_hand_is_listed() -> None:
 
     lines = list(table([VERSION | {"decision": "experiment"}, by_hand]))
 
-    words = [
-        "3",
-        "2026-11-26",
-        "champion,",
-        "pinned",
-        "experiment",
-        "c0ffee0000",
-        "da7a.dir",
-        "roc_auc",
-        "0.8344",
-    ]
-    assert lines[1].split() == words
+    row = "3 2026-11-26 champion, pinned experiment c0ffee0000 da7a.dir roc_auc 0.8344"
+    assert " ".join(lines[1].split()) == row
     assert lines[2].split() == ["4", "2026-11-27"]
     assert lines[3:] == ["champion: version 3, by rollback on 2026-11-27, pinned: it was better"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from operations.versions import served, serving_process
+from operations.versions import served, served_answers
 from operations.versions.served import reasons_not_to_serve
 from operations.versions.version import Version
 from pipeline.config.contract import Contract
@@ -89,9 +89,9 @@ def test_served_model_answers_as_trained(tried: Tried, monkeypatch: pytest.Monke
         started.append(subprocess.Popen(*words, **options))
         return started[-1]
 
-    monkeypatch.setattr(serving_process, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": popen}))
+    monkeypatch.setattr(served_answers, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": popen}))
 
-    with serving_process.started_early():
+    with served_answers.started_early():
         assert tried(model()) == []
 
     (process,) = started
@@ -99,14 +99,14 @@ def test_served_model_answers_as_trained(tried: Tried, monkeypatch: pytest.Monke
 
 
 def test_process_without_a_model_ends() -> None:
-    with serving_process.started_early():
-        (process,) = serving_process._started
+    with served_answers.started_early():
+        (process,) = served_answers._started
         # It also ends when this process is killed, which closes its input
         assert process.stdin
         process.stdin.close()
         assert process.wait(60) == 0
-    with serving_process.started_early():
-        (process,) = serving_process._started
+    with served_answers.started_early():
+        (process,) = served_answers._started
     assert process.returncode == -signal.SIGKILL
 
 

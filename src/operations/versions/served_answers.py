@@ -1,4 +1,4 @@
-"""Starts the process that answers requests with a logged model, before or when it is needed."""
+"""Gets the answers of a logged model from a new process (`served_process.py`), which may start early."""
 
 import json
 import os

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from operations.versions import publishing, serving_process
+from operations.versions import publishing, served_answers
 from project import Project
 
 import pytest
@@ -19,7 +19,7 @@ def test_process_that_serves_starts_first_and_for_a_new_model_only(
     def noted(step: str, original: Any) -> Any:
         return lambda: (steps.append(step), original())[1]
 
-    monkeypatch.setattr(serving_process, "_start", noted("process", serving_process._start))
+    monkeypatch.setattr(served_answers, "_start", noted("process", served_answers._start))
     monkeypatch.setattr(publishing, "Registry", noted("registry", publishing.Registry))
 
     assert publishing.publish("main").new
