@@ -1,5 +1,8 @@
 """The steps of a retrain inside its throw-away worktree: run the requested stages, publish the result."""
 
+from contextlib import suppress
+from threading import Thread
+
 from operations.git_and_dvc.dvc_process import repro
 from operations.git_and_dvc.dvc_repository import dvc_repository, pull, recipe_changed, stale
 from operations.git_and_dvc.git import changed
@@ -85,7 +88,9 @@ def on_kept_data(request: Request) -> None:
     if reads and stops_on_change():
         compare_new_data(request)
     if request.everything:
-        retrying(lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source)
+        retrying(
+            lambda: run_stages("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
+        )
     retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
 
 
@@ -96,12 +101,14 @@ def on_new_data(request: Request) -> None:
         repo.checkout(allow_missing=True)
     stops = stops_on_change()
     words = ("--force",) if request.everything and not stops else ("--force", "--single-item", SOURCE)
-    retrying(lambda: repro(*words), SERVER_TIMEOUT, request.reads_source)
+    retrying(lambda: run_stages(*words), SERVER_TIMEOUT, request.reads_source)
     if stops:
         compare_new_data(request)
         if request.everything:
             retrying(
-                lambda: repro("--force", "--downstream", "validation"), SERVER_TIMEOUT, request.reads_source
+                lambda: run_stages("--force", "--downstream", "validation"),
+                SERVER_TIMEOUT,
+                request.reads_source,
             )
     retrying(run_changed, SERVER_TIMEOUT, request.reads_source)
 
@@ -109,7 +116,28 @@ def on_new_data(request: Request) -> None:
 def run_changed() -> None:
     """Run the stages that changed; if there are none, start no DVC process."""
     if stale():
-        repro()
+        run_stages()
+
+
+def run_stages(*words: str) -> None:
+    """Run `dvc repro`. Meanwhile, a thread imports MLflow and opens its store, which takes seconds.
+
+    A failed stage does not wait for the thread. `operations.readiness.asking` says why the thread must not be
+    the first to import pyarrow.
+
+    Raises:
+        PipelineError: a stage failed.
+    """
+    thread = Thread(target=open_registry, daemon=True)
+    thread.start()
+    repro(*words)
+    thread.join()
+
+
+def open_registry() -> None:
+    """Import MLflow and open its store. Publishing reports what is wrong with them."""
+    with suppress(PipelineError):
+        Registry()
 
 
 def stops_on_change() -> bool:
@@ -125,7 +153,7 @@ def compare_new_data(request: Request) -> None:
     """
     from operations.versions.data_gate import stop_on_changed_data
 
-    retrying(lambda: repro("validation"), SERVER_TIMEOUT, request.reads_source)
+    retrying(lambda: run_stages("validation"), SERVER_TIMEOUT, request.reads_source)
     retrying(stop_on_changed_data, SERVER_TIMEOUT, request.reads_source)
 
 
@@ -145,7 +173,7 @@ def on_data_of(number: int, request: Request) -> Outcome:
     # Keep the raw data, although ingestion's code and parameters may have changed since.
     with dvc_repository("commit") as repo:
         repo.commit(SOURCE, force=True)
-    retrying(repro, SERVER_TIMEOUT, False)
+    retrying(run_stages, SERVER_TIMEOUT, False)
     return outcome_of(retrying(lambda: publish(None, source, request.may_promote), SERVER_TIMEOUT, False))
 
 
