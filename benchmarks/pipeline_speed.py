@@ -2,9 +2,10 @@
 
     python benchmarks/pipeline_speed.py [ROUNDS]
 
-Each round measures, one after the other: DVC with five trivial stages; the first run of our five stages; both
-with nothing to do; `pipeline publish`; `pipeline retrain` without new data. Prints a Markdown table: the
-medians of wall and processor time, and of the ratios within the rounds.
+Each round measures, one after the other: DVC with five trivial stages; with five that only import the
+libraries of ours; the first run of ours; trivial ones and ours with nothing to do; `pipeline publish`;
+`pipeline retrain` without new data. Prints a Markdown table: the medians of wall and processor time, and of
+the ratios within the rounds.
 """
 
 import os
@@ -14,15 +15,30 @@ import tempfile
 from pathlib import Path
 
 from measure import Measured, markdown, measured, median
+from pipeline.tracking.new_store import prepare_store
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGE = "  stage{n}:\n    cmd: echo {n} > out{n}\n    deps: [out{before}]\n    outs: [out{n}]\n"
-TRIVIAL = "stages:\n" + "".join(STAGE.format(n=n, before=n - 1) for n in range(1, 6))
+STAGE = "  stage{n}:\n    cmd: {command} > out{n}\n    deps: [out{before}]\n    outs: [out{n}]\n"
+TRIVIAL = [f"echo {n}" for n in range(1, 6)]
+# What each of our stages cannot do without.
+STORE = "from mlflow import MlflowClient as store; store('sqlite:///mlflow.db')"
+IMPORTS = [
+    f'python -c "{code}"'
+    for code in (
+        "import pyarrow.parquet, pymongo, pymongoarrow.api",
+        "import pyarrow.parquet, pandas",
+        "import pyarrow.parquet, pandas",
+        "import pyarrow.parquet, pandas, sklearn.ensemble",
+        f"import pyarrow.parquet, pandas, sklearn.ensemble; {STORE}",
+    )
+]
 ROUNDS = 3
 # What is measured, and what each is compared with.
 FIRST, NOTHING = "dvc repro, five trivial stages", "five trivial stages, nothing to do"
+IMPORTING = "dvc repro, five stages that only import"
 BASE = {
     FIRST: FIRST,
+    IMPORTING: FIRST,
     "make repro, first run": FIRST,
     NOTHING: NOTHING,
     "dvc repro, nothing to do": NOTHING,
@@ -43,10 +59,11 @@ def fresh_clone(folder: Path) -> Path:
     return folder
 
 
-def trivial_pipeline(folder: Path) -> Path:
-    """Create a pipeline of five stages that do nothing."""
+def pipeline_of(folder: Path, commands: list[str]) -> Path:
+    """Create a pipeline with a stage for each command."""
     folder.mkdir()
-    (folder / "dvc.yaml").write_text(TRIVIAL)
+    stages = [STAGE.format(n=n, before=n - 1, command=command) for n, command in enumerate(commands, 1)]
+    (folder / "dvc.yaml").write_text("stages:\n" + "".join(stages))
     (folder / "out0").write_text("0")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     subprocess.run(["dvc", "init", "-q"], cwd=folder, check=True)
@@ -55,10 +72,13 @@ def trivial_pipeline(folder: Path) -> Path:
 
 def measured_round(folder: Path) -> dict[str, Measured]:
     """Measure everything once, in two new folders."""
-    trivial = trivial_pipeline(folder / "trivial")
+    trivial = pipeline_of(folder / "trivial", TRIVIAL)
+    importing = pipeline_of(folder / "importing", IMPORTS)
+    prepare_store(f"sqlite:///{importing}/mlflow.db")  # as `make setup` does for ours
     ours = fresh_clone(folder / "ours")
     took = {
         FIRST: measured(["dvc", "repro"], trivial),
+        IMPORTING: measured(["dvc", "repro"], importing),
         "make repro, first run": measured(["make", "repro"], ours),
         NOTHING: measured(["dvc", "repro"], trivial),
         "dvc repro, nothing to do": measured(["dvc", "repro"], ours),

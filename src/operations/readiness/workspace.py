@@ -62,7 +62,7 @@ def artifacts_bytes() -> int:
     """Return the size of all outputs in dvc.lock; 0 without a lock."""
     if not LOCK.exists():
         return 0
-    stages = YAML(typ="safe", pure=True).load(LOCK)["stages"].values()
+    stages = YAML(typ="safe").load(LOCK)["stages"].values()
     return sum(int(out.get("size", 0)) for stage in stages for out in stage.get("outs", []))
 
 

@@ -79,7 +79,6 @@ def let_arrive(client: MongoClient[dict[str, Any]], count: int) -> int:
     Raises:
         ConfigurationError: fewer than `count` have yet to arrive.
     """
-    database = client[DATABASE]
     arrived = arrivals(client)
     everyone = documents()
     if arrived + count > len(everyone):
@@ -87,12 +86,17 @@ def let_arrive(client: MongoClient[dict[str, Any]], count: int) -> int:
             f"only {len(everyone) - arrived:,} of the {len(everyone):,} sample customers have yet to "
             f"arrive, not {count:,}"
         )
-    new = everyone[arrived : arrived + count]
+    _insert(client, everyone[arrived : arrived + count], arrived + count)
+    return arrived + count
+
+
+def _insert(client: MongoClient[dict[str, Any]], new: list[dict[str, Any]], arrived: int) -> None:
+    """Insert customers, and record how many have arrived then."""
+    database = client[DATABASE]
     if new:
         database[COLLECTION].delete_many({"_id": {"$in": [customer["_id"] for customer in new]}})
         database[COLLECTION].insert_many(new)
-    database.sample.replace_one({"_id": COLLECTION}, {"arrived": arrived + count}, upsert=True)
-    return arrived + count
+    database.sample.replace_one({"_id": COLLECTION}, {"arrived": arrived}, upsert=True)
 
 
 def arrivals(client: MongoClient[dict[str, Any]]) -> int:
@@ -116,7 +120,8 @@ def sample_server() -> Iterator[str]:
         with FileLock(f"{storage}.lock", timeout=60), running_server(storage) as uri:
             with MongoClient[dict[str, Any]](uri) as client:
                 if not arrivals(client):
-                    let_arrive(client, max(0, len(documents()) - LATE_ARRIVALS))
+                    first = documents()[:-LATE_ARRIVALS]
+                    _insert(client, first, len(first))
             yield uri
     except Timeout:
         raise PipelineError(f"another process is using the sample server in {storage}: try again") from None
