@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import Measured, markdown, measured, median
 from pipeline.tracking.new_store import prepare_store
+
+from measure import Measured, markdown, measured, median
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGE = "  stage{n}:\n    cmd: {command} > out{n}\n    deps: [out{before}]\n    outs: [out{n}]\n"
