@@ -153,6 +153,13 @@ def test_second_clone_has_its_own_code_and_stores(
     assert "The second clone's commands" in inside.run("pipeline", "--help").stdout
 
 
+def test_command_knows_the_checkout_before_it_imports_much() -> None:
+    # The code of another checkout would import it again.
+    code = "import sys, operations.cli; print(*sorted({'pydantic', 'pymongo', 'typer'} & {*sys.modules}))"
+
+    assert Project(ROOT).run("python", "-c", code, PYTHONPATH="src").stdout == "\n"
+
+
 def test_command_outside_a_checkout(tmp_path: Path) -> None:
     done = Project(tmp_path).run("pipeline", "arrivals", "1", check=False)
 

@@ -9,10 +9,8 @@ from operations.retraining.exclusive import exclusive
 from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.config.parameters import load
 from pipeline.source.parameters import IngestionParameters
-from pipeline.source.sample import let_arrive, sample_server
 
 import typer
-from pymongo import MongoClient
 
 app = typer.Typer(
     help="The commands around the pipeline; the stages themselves run with 'dvc repro'.",
@@ -30,6 +28,10 @@ def arrive(
     count: Annotated[int, typer.Argument(metavar="N", min=1, help="how many customers arrive")],
 ) -> None:
     """Let the next N sample customers arrive in the embedded database."""
+    from pipeline.source.sample import let_arrive, sample_server
+
+    from pymongo import MongoClient
+
     if load("ingestion", IngestionParameters).source != "sample":
         raise ConfigurationError("params.yaml reads another source: only the sample has arrivals")
     with sample_server() as uri, MongoClient[dict[str, Any]](uri) as client:
