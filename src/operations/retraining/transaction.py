@@ -1,12 +1,10 @@
 """A retrain as a transaction: one at a time, in a throw-away worktree, published completely or not at all."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from operations.console import echo
@@ -15,30 +13,23 @@ from operations.git_and_dvc.git import changed, check_identity, git, overlooked
 from operations.git_and_dvc.remote_settings import check_remotes
 from operations.git_and_dvc.worktrees import shared_cache, site_cache_of, sweep, throw_away_worktree
 from operations.processes import end_group
-from operations.pruning import keep_newest
 from operations.readiness.waiting import wait_for_servers
 from operations.readiness.workspace import room
 from operations.retraining.checkout import bring_forward, catch_up, newest
 from operations.retraining.exclusive import exclusive
+from operations.retraining.failed_files import keep
 from operations.retraining.request import Failure, Outcome, Request
 from operations.retraining.stopping import StoppedError, stoppable
 from operations.versions.registration import unfinished
 from operations.versions.sharing import unshared
 from operations.versions.tags import fetch_tag
-from pipeline.config.errors import ConfigurationError, PipelineError, message_and_code
-from pipeline.config.stores import stores_root
+from pipeline.config.errors import ConfigurationError, PipelineError
 from pipeline.tracking.lineage import LOCK
 
 from pydantic import TypeAdapter
 
 # The paths that a run takes from its commit, never from this checkout.
 RECIPE = ("src/", "data/", "params.yaml", "dvc.yaml", "requirements.lock", "requirements-boosters.lock")
-# The files that are kept of a failed run, by the stage that failed. Files of later stages are still those of
-# the run before.
-DATA_FILES = ("artifacts/rejected", "artifacts/validation.json")
-KEPT_FILES = {"validation": DATA_FILES, "evaluation": (*DATA_FILES, "artifacts/evaluation")}
-# The folder of the kept files, and for how many runs they are kept.
-FAILED, MAX_FAILED_RUNS = "failed", 50
 # How long to wait for servers that are away at the start, in seconds.
 SERVER_TIMEOUT = 60.0
 
@@ -204,29 +195,3 @@ def run_in(folder: Path, request: Request) -> Outcome:
         by_stage = end.error.startswith(STAGE_PREFIXES)
         raise kind(keep(folder, end.error) if by_stage else end.error)
     return end
-
-
-def keep(folder: Path, error: str) -> str:
-    """Copy the files that explain a failed stage to the repository; return the error with their place.
-
-    Paths of copied files in the error are replaced by those of the copies.
-    """
-    kept = [folder / path for path in KEPT_FILES.get(error.partition(":")[0], ()) if (folder / path).exists()]
-    place = stores_root() / FAILED / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    try:
-        for source in kept:
-            original = source.relative_to(folder)
-            target = place / original.relative_to("artifacts")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
-            else:
-                shutil.copy2(source, target)
-            error = error.replace(str(original), str(target))
-        if kept:
-            keep_newest(place.parent, MAX_FAILED_RUNS)
-    except OSError as failure:
-        return f"{error}; what the run found could not be kept ({message_and_code(failure)[0]})"
-    return (
-        f"{error}; what the run found is kept in {place}" if kept else f"{error}; it left nothing to look at"
-    )

@@ -184,21 +184,6 @@ def test_without_a_remote_everything_must_be_committed(checkout: Project) -> Non
         transaction.run(NEW_DATA)
 
 
-def test_error_names_the_kept_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transaction, "stores_root", lambda: tmp_path / "root")
-    lines = tmp_path / "worktree/artifacts/rejected/validation.jsonl"
-    lines.parent.mkdir(parents=True)
-    lines.write_text("{}\n")
-
-    message = transaction.keep(tmp_path / "worktree", "validation: all of them are in artifacts/rejected/")
-
-    place = Path(message.rpartition(" ")[2])
-    assert (
-        message == f"validation: all of them are in {place}/rejected/; what the run found is kept in {place}"
-    )
-    assert (place / "rejected/validation.jsonl").read_text() == "{}\n"
-
-
 def test_push_of_another_clone_is_not_credited(checkout: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
