@@ -136,7 +136,7 @@ def run_stages(*words: str) -> None:
 
 def open_registry() -> None:
     """Import MLflow and open its store. Publishing reports what is wrong with them."""
-    with suppress(PipelineError):
+    with suppress(PipelineError, OSError):
         Registry()
 
 

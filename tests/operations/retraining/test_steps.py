@@ -40,9 +40,11 @@ def test_failed_stage_does_not_wait_for_mlflow(monkeypatch: pytest.MonkeyPatch) 
     answered.set()
 
 
-def test_missing_mlflow_server_is_left_to_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [PipelineError("MLflow does not answer"), OSError(28, "No space left")])
+def test_error_of_mlflow_is_left_to_publishing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
-        raise PipelineError("MLflow does not answer")
+        raise error
 
     stages = []
     monkeypatch.setattr(steps, "Registry", fail)
